@@ -1,0 +1,90 @@
+//! The command line: one file a subcommand, wiring only.
+
+mod config;
+mod demo_server;
+mod logs;
+mod mcp;
+mod reconcile;
+mod run;
+mod status;
+mod validate;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// Keeps a fleet of MCP servers in the state that YAML resources describe.
+#[derive(Parser)]
+#[command(name = "mcpfleet", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Validate(validate::Args),
+    #[command(subcommand)]
+    Mcp(mcp::Command),
+    Status(status::Args),
+    Logs(logs::Args),
+    Reconcile(reconcile::Args),
+    #[command(subcommand)]
+    Config(config::Command),
+    DemoServer(demo_server::Args),
+}
+
+/// How results are printed by the commands that list something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
+    Yaml,
+}
+
+/// What a command came to; becomes the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 0: all is well.
+    Fine,
+    /// 1: there are findings, or something was refused.
+    Findings,
+    /// 2: the call or a configuration is wrong. The reason has been printed.
+    Usage,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        ExitCode::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Findings => 1,
+            Outcome::Usage => 2,
+        })
+    }
+}
+
+/// Runs the command that the process was called with. Errors that no command expected end with exit code 3.
+pub fn main() -> ExitCode {
+    // The keeper is the same binary, started by the agent: it must stay small, so it never gets as far as clap.
+    if std::env::args_os().nth(1).is_some_and(|a| a == crate::instance::keeper::ARGUMENT) {
+        return crate::instance::keeper::main();
+    }
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Validate(args) => validate::run(args),
+        Command::Mcp(command) => mcp::run(command),
+        Command::Status(args) => status::run(args),
+        Command::Logs(args) => logs::run(args),
+        Command::Reconcile(args) => reconcile::run(args),
+        Command::Config(command) => config::run(command),
+        Command::DemoServer(args) => demo_server::run(args),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}

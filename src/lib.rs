@@ -1,0 +1,35 @@
+//! mcpfleet keeps a fleet of MCP servers in the state that a directory of YAML resources describes.
+//!
+//! # Theory of operation
+//!
+//! Data goes one way, left to right:
+//!
+//! ```text
+//! source ──bytes──▶ manifest ──snapshot──▶ reconcile ──plan──▶ instance ──links──▶ gateway ──▶ clients
+//! ```
+//!
+//! * [`source`] reads bytes at a *revision* and hands them to [`manifest`], which turns them into [`resource`]s or
+//!   into diagnostics. The result is a *snapshot*: what the source says now, where a file that cannot be read keeps
+//!   what it said last.
+//! * [`reconcile`] compares what the snapshots want with what runs and answers with a *plan*. It is pure: the same
+//!   function serves the agent and the display.
+//! * [`instance`] runs processes: one supervisor a server, which works towards the newest desire it was given.
+//! * [`gateway`] lets clients talk to the processes, by passing frames ([`protocol`]) and never models.
+//! * [`agent`] is the loop that ties these together, [`status`] what people and machines see of it, [`client`] and
+//!   [`cli`] the other side of the wire.
+//!
+//! Triggers carry no data: an event only says "look again", and state is read whole. Nothing that fails to parse or
+//! to start removes what runs.
+
+pub mod agent;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod gateway;
+pub mod instance;
+pub mod manifest;
+pub mod protocol;
+pub mod reconcile;
+pub mod resource;
+pub mod source;
+pub mod status;

@@ -1,0 +1,9 @@
+//! From bytes to checked resources, or to diagnostics that say what is wrong, where, and what to do. Pure.
+
+pub mod diagnostic;
+pub mod load;
+pub mod snapshot;
+
+pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
+pub use load::{Located, ParsedFile, parse_file};
+pub use snapshot::{FileState, Revision, Snapshot, Tree};

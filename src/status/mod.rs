@@ -1,0 +1,3 @@
+//! What people and machines see of a running agent.
+
+pub mod model;

@@ -1,0 +1,193 @@
+//! The JSON of `/v1/status`, the same values that the command line shows. Fields are only ever added.
+
+use crate::manifest::Diagnostic;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub agent: AgentStatus,
+    pub sources: Vec<SourceStatus>,
+    pub apps: Vec<AppStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    pub version: String,
+    pub pid: u32,
+    pub started: Timestamp,
+    /// `http://127.0.0.1:7420`, where clients find the gateway.
+    pub gateway: String,
+    /// `open` or `required`.
+    pub auth: String,
+    pub state: AgentState,
+    pub message: String,
+}
+
+/// Whether the accepted revisions are fully applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AgentState {
+    /// What is wanted runs.
+    Ready,
+    /// On the way there.
+    Reconciling,
+    /// Will not get there by itself: somebody has to look.
+    Stalled,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    pub name: String,
+    /// `directory`.
+    pub kind: String,
+    pub location: String,
+    /// How changes are noticed: `native` or `poll`.
+    pub watch: String,
+    pub revision: Option<String>,
+    /// When it was last read with success.
+    pub last_read: Option<Timestamp>,
+    pub files: usize,
+    pub resources: usize,
+    pub error: Option<SourceProblem>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceProblem {
+    pub since: Timestamp,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppStatus {
+    pub name: String,
+    pub description: Option<String>,
+    /// `stdio`, `streamable-http` or `sse`.
+    #[serde(rename = "type")]
+    pub transport: String,
+    pub labels: BTreeMap<String, String>,
+    /// The command and its arguments, of a stdio server.
+    pub command: Vec<String>,
+    /// `None` for an app that this agent does not run.
+    pub state: Option<AppState>,
+    /// Why it is in that state, for people.
+    pub reason: Option<String>,
+    pub since: Option<Timestamp>,
+    pub conditions: Vec<AppCondition>,
+    pub source: String,
+    pub path: String,
+    /// The revision at which the running spec was first seen.
+    pub revision: Option<String>,
+    /// The selector that chose it.
+    pub selected_by: Option<String>,
+    /// `legacy` or `modern`, once the server has answered.
+    pub era: Option<String>,
+    /// Name and version that the server gave.
+    pub server: Option<String>,
+    /// Where clients reach it.
+    pub url: String,
+    pub sessions: usize,
+    pub restarts: u32,
+    /// When the next start is due, in `Backoff`.
+    pub next_attempt: Option<Timestamp>,
+    pub last_exit: Option<String>,
+    pub instances: Vec<InstanceStatus>,
+}
+
+/// The state of an app's server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AppState {
+    Pending,
+    Starting,
+    Ready,
+    /// Running but unhealthy, or the new version does not start and the old one goes on serving.
+    Degraded,
+    Backoff,
+    Draining,
+    Suspended,
+    Stopped,
+    Failed,
+}
+
+impl fmt::Display for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            AppState::Pending => "Pending",
+            AppState::Starting => "Starting",
+            AppState::Ready => "Ready",
+            AppState::Degraded => "Degraded",
+            AppState::Backoff => "Backoff",
+            AppState::Draining => "Draining",
+            AppState::Suspended => "Suspended",
+            AppState::Stopped => "Stopped",
+            AppState::Failed => "Failed",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppCondition {
+    #[serde(rename = "type")]
+    pub kind: ConditionKind,
+    pub message: String,
+}
+
+/// What is remarkable about an app's definition, as opposed to its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConditionKind {
+    /// Its file is invalid; the last good content is in force.
+    Invalid,
+    /// Its removal is held by the prune guard.
+    Held,
+    Expired,
+    NotSelected,
+    /// Another definition of the same name goes before it.
+    Shadowed,
+}
+
+impl fmt::Display for ConditionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ConditionKind::Invalid => "Invalid",
+            ConditionKind::Held => "Held",
+            ConditionKind::Expired => "Expired",
+            ConditionKind::NotSelected => "NotSelected",
+            ConditionKind::Shadowed => "Shadowed",
+        })
+    }
+}
+
+/// One process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// Unique in the life of the agent.
+    pub id: String,
+    pub pid: Option<u32>,
+    pub role: InstanceRole,
+    pub since: Timestamp,
+    /// First digits of the digest of the spec it runs.
+    pub spec: String,
+    /// An older version that is being drained.
+    pub draining: bool,
+}
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstanceRole {
+    /// Answers probes and, if the server is shared, all clients.
+    Primary,
+    /// Started ahead of the next session.
+    Warm,
+    /// Belongs to one session.
+    Session,
+}
+
+/// One line of `/v1/apps/NAME/logs`, which is a stream of these as JSON lines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub time: Timestamp,
+    pub instance: String,
+    pub text: String,
+}
