@@ -25,6 +25,7 @@ pub mod agent;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod demo;
 pub mod gateway;
 pub mod instance;
 pub mod manifest;

@@ -1,0 +1,4 @@
+//! End-to-end tests: the real binary, real processes, real clients.
+
+mod demo;
+mod support;
