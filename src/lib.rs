@@ -21,6 +21,8 @@
 //! Triggers carry no data: an event only says "look again", and state is read whole. Nothing that fails to parse or
 //! to start removes what runs.
 
+#![deny(unsafe_code)]
+
 pub mod agent;
 pub mod cli;
 pub mod client;
@@ -34,3 +36,5 @@ pub mod reconcile;
 pub mod resource;
 pub mod source;
 pub mod status;
+#[allow(unsafe_code)]
+pub mod sys;

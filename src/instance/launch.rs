@@ -1,19 +1,50 @@
 //! The only place that makes processes.
+//!
+//! Each server gets a [keeper](super::keeper) of its own, and this is the agent's end of the socket to it.
 
+use super::keeper::{
+    self,
+    wire::{self, Credentials, Directory, Event, Failure, Inbox, Order, Request},
+};
 use crate::resource::StopSignal;
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf, time::Duration};
-use tokio::net::unix::pipe;
+use nix::{
+    sys::{
+        signal::{Signal, killpg},
+        socket::{ControlMessage, MsgFlags, sendmsg},
+    },
+    unistd::Pid,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    ffi::{CString, OsString},
+    fmt,
+    io::{self, IoSlice},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Component, Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
+    net::{UnixStream, unix::pipe},
+    process::{Child, Command},
+};
 
 /// A process to start: everything has been decided and looked up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LaunchSpec {
-    /// For the private working directory and the process list.
+    /// For the process list.
     pub app: String,
-    /// Unique in the life of the agent.
+    /// Unique in the life of the agent; names the private working directory.
     pub instance: String,
     pub program: Program,
     pub args: Vec<String>,
-    /// The whole environment; nothing of the agent's own is passed on.
+    /// The whole environment; nothing of the agent's own is passed on. Only `HOME` is added, as the private working
+    /// directory, where there is one and `env` names no other.
     pub env: BTreeMap<String, OsString>,
     /// `None`: a private empty directory below `runtime_dir`, removed after the end.
     pub working_directory: Option<PathBuf>,
@@ -23,12 +54,37 @@ pub struct LaunchSpec {
     pub user: Option<HostUser>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Without the values of `env`, which may be secrets.
+impl fmt::Debug for LaunchSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LaunchSpec")
+            .field("app", &self.app)
+            .field("instance", &self.instance)
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env.keys())
+            .field("working_directory", &self.working_directory)
+            .field("runtime_dir", &self.runtime_dir)
+            .field("user", &self.user)
+            .finish()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
     /// Looked up in the PATH of `env`, or a path.
     Named(String),
     /// This very binary, run from an open descriptor: its path may be unreadable to the user it runs as.
     OwnBinary,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Program::Named(name) => name,
+            Program::OwnBinary => "mcpfleet",
+        })
+    }
 }
 
 /// A user of this host.
@@ -37,13 +93,13 @@ pub struct HostUser {
     pub name: String,
     pub uid: u32,
     pub gid: u32,
-    /// Supplementary groups.
+    /// All groups, `gid` among them or not.
     pub groups: Vec<u32>,
     pub home: PathBuf,
     pub shell: PathBuf,
 }
 
-/// A running server with its pipes. Dropping it kills the server and all its descendants.
+/// A running server with its pipes. Dropping `control` kills the server and all its descendants.
 #[derive(Debug)]
 pub struct Process {
     /// Of the server itself, not of its keeper.
@@ -54,23 +110,8 @@ pub struct Process {
     pub control: Control,
 }
 
-/// Stops a process and tells how it ended.
-#[derive(Debug)]
-pub struct Control {}
-
-impl Control {
-    /// Asks the whole group to end, and kills what is left of it, and of everything that it ever started, after
-    /// `grace`. Returns at once; may be called again with a shorter grace.
-    pub fn stop(&mut self, _signal: StopSignal, _grace: Duration) {}
-
-    /// Waits until the server has ended and nothing that it started is left. Cancel safe.
-    pub async fn wait(&mut self) -> Exit {
-        std::future::pending().await
-    }
-}
-
 /// How a server ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     Code(i32),
     Signal(i32),
@@ -82,7 +123,10 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Exit::Code(code) => write!(f, "exit status {code}"),
-            Exit::Signal(signal) => write!(f, "killed by signal {signal}"),
+            Exit::Signal(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "killed by {signal}"),
+                Err(_) => write!(f, "killed by signal {number}"),
+            },
             Exit::Unknown => f.write_str("ended for an unknown reason"),
         }
     }
@@ -91,11 +135,256 @@ impl fmt::Display for Exit {
 /// Why a process could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    #[error("cannot start `{program}`: {reason}")]
-    Exec { program: String, reason: String },
+    /// The server's program, user or directory: it takes a change there to mend it.
+    #[error("cannot start `{program}`: {failure}")]
+    Refused { program: String, failure: Failure },
+    /// Names and values that no process can be given.
+    #[error("cannot start `{program}`: {what}")]
+    Impossible { program: String, what: &'static str },
+    /// The agent lacks processes, memory or descriptors, or its own binary: may pass.
+    #[error("cannot start a keeper: {0}")]
+    Keeper(#[from] io::Error),
 }
 
-/// Starts a process.
-pub async fn launch(_spec: LaunchSpec) -> Result<Process, LaunchError> {
-    std::future::pending().await
+/// Makes processes.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    keeper: PathBuf,
+}
+
+impl Default for Launcher {
+    /// The running binary is the keeper, also when the file has been replaced meanwhile.
+    fn default() -> Self {
+        Launcher { keeper: "/proc/self/exe".into() }
+    }
+}
+
+impl Launcher {
+    /// With another mcpfleet binary as keeper, for programs that use this library and are not mcpfleet.
+    pub fn with_keeper(binary: impl Into<PathBuf>) -> Self {
+        Launcher { keeper: binary.into() }
+    }
+
+    /// Starts a process. Dropping the future before it is ready leaves nothing behind.
+    ///
+    /// # Errors
+    /// See [`LaunchError`]. Nothing runs then.
+    pub async fn launch(&self, spec: LaunchSpec) -> Result<Process, LaunchError> {
+        let order = wire::encode(&order(&spec)?).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
+        let (stdin, server_stdin) = {
+            let (server, ours) = io::pipe()?;
+            (pipe::Sender::from_owned_fd(ours.into())?, OwnedFd::from(server))
+        };
+        let (stdout, server_stdout) = output()?;
+        let (stderr, server_stderr) = output()?;
+        let mut control = self.start_keeper(&spec.app)?;
+        control.send_order(&order, [server_stdin, server_stdout, server_stderr]).await?;
+        match control.event().await? {
+            Event::Started { pid } => {
+                control.server = Some(pid);
+                Ok(Process { pid, stdin, stdout, stderr, control })
+            }
+            Event::Failed(failure) => Err(LaunchError::Refused { program: spec.program.to_string(), failure }),
+            Event::Ended { .. } => Err(impossible(&spec, "it was killed on its way")),
+        }
+    }
+
+    /// Without anything in arguments or environment that others must not see: they can see those.
+    fn start_keeper(&self, app: &str) -> io::Result<Control> {
+        let (ours, keepers) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let keeper = Command::new(&self.keeper)
+            .arg0("mcpfleet")
+            .args([keeper::ARGUMENT, app])
+            .env_clear()
+            .stdin(OwnedFd::from(keepers))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let socket = UnixStream::from_std(ours)?;
+        Ok(Control { socket, inbox: Inbox::default(), keeper, server: None, exit: None })
+    }
+}
+
+fn output() -> io::Result<(pipe::Receiver, OwnedFd)> {
+    let (ours, server) = io::pipe()?;
+    Ok((pipe::Receiver::from_owned_fd(ours.into())?, server.into()))
+}
+
+fn order(spec: &LaunchSpec) -> Result<Order, LaunchError> {
+    let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| impossible(spec, "a NUL in an argument or variable"));
+    let arguments = std::iter::once(spec.program.to_string())
+        .chain(spec.args.iter().cloned())
+        .map(|argument| text(argument.into_bytes()))
+        .collect::<Result<_, _>>()?;
+    let environment = spec
+        .env
+        .iter()
+        .map(|(name, value)| match name.contains('=') || name.is_empty() {
+            true => Err(impossible(spec, "a variable with `=` in its name, or without a name")),
+            false => text([name.as_bytes(), b"=", value.as_bytes()].concat()),
+        })
+        .collect::<Result<_, _>>()?;
+    let directory = match &spec.working_directory {
+        Some(path) => Directory::Given(path.clone()),
+        None if is_file_name(&spec.instance) => {
+            Directory::Private { parent: spec.runtime_dir.clone(), name: spec.instance.clone() }
+        }
+        None => return Err(impossible(spec, "the instance's name is no file name")),
+    };
+    let user = spec.user.as_ref();
+    let user = user.map(|user| Credentials { uid: user.uid, gid: user.gid, groups: user.groups.clone() });
+    Ok(Order { program: spec.program.clone(), arguments, environment, directory, user })
+}
+
+fn is_file_name(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == name)
+}
+
+fn impossible(spec: &LaunchSpec, what: &'static str) -> LaunchError {
+    LaunchError::Impossible { program: spec.program.to_string(), what }
+}
+
+/// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
+#[derive(Debug)]
+pub struct Control {
+    socket: UnixStream,
+    inbox: Inbox,
+    /// Reaped by tokio after its end.
+    keeper: Child,
+    server: Option<u32>,
+    exit: Option<Exit>,
+}
+
+impl Control {
+    /// Asks the whole group to end, and kills what is left of it, and of everything that it ever started, after
+    /// `grace`. Returns at once; may be called again with a shorter grace.
+    pub fn stop(&mut self, signal: StopSignal, grace: Duration) {
+        let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let request = Request::Stop { signal: number(signal) as i32, grace };
+        // The socket holds thousands of these. It refuses only when the keeper is gone, which `wait` will find.
+        if let Ok(bytes) = wire::encode(&request) {
+            let _ = self.socket.try_write(&bytes);
+        }
+    }
+
+    /// Waits until the server has ended and nothing that it started is left. Cancel safe; answers the same again.
+    pub async fn wait(&mut self) -> Exit {
+        if let Some(exit) = self.exit {
+            return exit;
+        }
+        let exit = loop {
+            match self.event().await {
+                Ok(Event::Ended { exit, left }) => {
+                    if left > 0 {
+                        tracing::warn!(pid = self.server, left, "processes of a server cannot be killed yet");
+                    }
+                    break exit;
+                }
+                Ok(Event::Started { .. } | Event::Failed(_)) => {}
+                Err(_) => {
+                    self.lose_keeper().await;
+                    break Exit::Unknown;
+                }
+            }
+        };
+        self.exit = Some(exit);
+        exit
+    }
+
+    /// The kernel kills the server with its keeper, but not the rest of its group.
+    async fn lose_keeper(&mut self) {
+        let _ = self.keeper.start_kill();
+        let _ = self.keeper.wait().await;
+        if let Some(server) = self.server {
+            let _ = killpg(Pid::from_raw(server.cast_signed()), Signal::SIGKILL);
+        }
+    }
+
+    /// Cancel safe.
+    async fn event(&mut self) -> io::Result<Event> {
+        loop {
+            if let Some(event) = self.inbox.next()? {
+                return Ok(event);
+            }
+            if self.socket.read_buf(&mut self.inbox.bytes).await? == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended without a word"));
+            }
+        }
+    }
+
+    async fn send_order(&mut self, order: &[u8], stdio: [OwnedFd; 3]) -> io::Result<()> {
+        let descriptors = stdio.each_ref().map(AsRawFd::as_raw_fd);
+        let socket = &self.socket;
+        let sent = socket
+            .async_io(Interest::WRITABLE, || {
+                let rights = [ControlMessage::ScmRights(&descriptors)];
+                let flags = MsgFlags::MSG_NOSIGNAL;
+                Ok(sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(order)], &rights, flags, None)?)
+            })
+            .await?;
+        // Ours are closed here, so that the pipes end when the server's do.
+        drop(stdio);
+        self.socket.write_all(order.get(sent..).unwrap_or_default()).await
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            self.stop(StopSignal::Kill, Duration::ZERO);
+        }
+    }
+}
+
+fn number(signal: StopSignal) -> Signal {
+    match signal {
+        StopSignal::Term => Signal::SIGTERM,
+        StopSignal::Int => Signal::SIGINT,
+        StopSignal::Quit => Signal::SIGQUIT,
+        StopSignal::Hup => Signal::SIGHUP,
+        StopSignal::Usr1 => Signal::SIGUSR1,
+        StopSignal::Usr2 => Signal::SIGUSR2,
+        StopSignal::Kill => Signal::SIGKILL,
+    }
+}
+
+/// Starts a process with the running binary as its keeper.
+///
+/// # Errors
+/// See [`Launcher::launch`].
+pub async fn launch(spec: LaunchSpec) -> Result<Process, LaunchError> {
+    Launcher::default().launch(spec).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_become_directories() {
+        for name in ["everything-1", "a.b", "-x"] {
+            assert!(is_file_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "/", "a/b", "a/", "/a", "./a"] {
+            assert!(!is_file_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_no_value_of_the_environment() {
+        let spec = LaunchSpec {
+            app: "a".into(),
+            instance: "a-1".into(),
+            program: Program::Named("x".into()),
+            args: vec![],
+            env: BTreeMap::from([("TOKEN".into(), "hush".into())]),
+            working_directory: None,
+            runtime_dir: "/run/mcpfleet".into(),
+            user: None,
+        };
+        let shown = format!("{spec:?}");
+        assert!(shown.contains("TOKEN") && !shown.contains("hush"), "{shown}");
+    }
 }

@@ -1,0 +1,125 @@
+//! What happens between fork and exec: the new process becomes the server, or says why not.
+
+use super::wire::{Credentials, Directory, Failure, Order, Step};
+use crate::{instance::launch::Program, sys};
+use nix::{
+    errno::Errno,
+    fcntl::AtFlags,
+    sys::{
+        prctl,
+        resource::{Resource, setrlimit},
+        signal::{SigSet, Signal},
+        stat::{Mode, umask},
+    },
+    unistd::{self, Gid, Pid, Uid},
+};
+use std::{
+    ffi::{CStr, CString, OsStr},
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    path::Path,
+};
+
+/// Stdin, stdout and stderr of the server.
+pub type Stdio = [OwnedFd; 3];
+
+/// Turns this process into the server. Comes back only with the reason why it could not.
+pub fn become_server(
+    order: &Order,
+    stdio: &Stdio,
+    own_binary: &OwnedFd,
+    private_directory: Option<&Path>,
+    keeper: Pid,
+) -> Failure {
+    let result = prepare(order, stdio, private_directory, keeper).and_then(|()| exec(order, own_binary));
+    match result {
+        Ok(never) => match never {},
+        Err(failure) => failure,
+    }
+}
+
+fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keeper: Pid) -> Result<(), Failure> {
+    let prepare = |errno| Failure::new(Step::Prepare, errno);
+    let enter = |path: &Path| {
+        unistd::chdir(path).map_err(|errno| Failure::new(Step::EnterDirectory, errno).at(path))
+    };
+    unistd::setsid().map_err(prepare)?;
+    umask(Mode::from_bits_truncate(0o022));
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(prepare)?;
+    // As the agent's user, because the folders above are the agent's.
+    private_directory.map(enter).transpose()?;
+    if let Some(user) = &order.user {
+        switch_user(user).map_err(|errno| Failure::new(Step::SwitchUser, errno))?;
+    }
+    prctl::set_no_new_privs().map_err(prepare)?;
+    // Only now: a change of user clears it. The keeper may have died before it was set.
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(prepare)?;
+    if unistd::getppid() != keeper {
+        return Err(prepare(Errno::ESRCH));
+    }
+    // As the server's user, because it may be a folder that only that user can enter.
+    if let Directory::Given(path) = &order.directory {
+        enter(path)?;
+    }
+    let [stdin, stdout, stderr] = stdio;
+    unistd::dup2_stdin(stdin).map_err(prepare)?;
+    unistd::dup2_stdout(stdout).map_err(prepare)?;
+    unistd::dup2_stderr(stderr).map_err(prepare)?;
+    sys::reset_signal_dispositions();
+    SigSet::empty().thread_set_mask().map_err(prepare)
+}
+
+/// Real, effective and saved, so that there is no way back.
+fn switch_user(user: &Credentials) -> nix::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
+    unistd::setgroups(&groups)?;
+    unistd::setresgid(gid, gid, gid)?;
+    unistd::setresuid(uid, uid, uid)
+}
+
+fn exec(order: &Order, own_binary: &OwnedFd) -> Result<std::convert::Infallible, Failure> {
+    match &order.program {
+        Program::OwnBinary => {
+            unistd::execveat(own_binary, c"", &order.arguments, &order.environment, AtFlags::AT_EMPTY_PATH)
+                .map_err(|errno| Failure::new(Step::Exec, errno).at("the mcpfleet binary"))
+        }
+        Program::Named(name) if name.contains('/') => execute(Path::new(name), order),
+        Program::Named(name) => search(name, order),
+    }
+}
+
+/// Tries the folders of the server's PATH in their order. What is there but may not be executed is passed over, as a
+/// shell does, but is the reason that is given if nothing else is found.
+fn search(name: &str, order: &Order) -> Result<std::convert::Infallible, Failure> {
+    let path = order.environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let mut denied = None;
+    for folder in path.split(|byte| *byte == b':').map(|bytes| Path::new(OsStr::from_bytes(bytes))) {
+        // A relative one would look in the working directory, which the server can write.
+        if folder.is_relative() {
+            continue;
+        }
+        match execute(&folder.join(name), order) {
+            Ok(never) => match never {},
+            Err(failure) if failure.step == Step::Exec => match Errno::from_raw(failure.errno) {
+                Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
+                Errno::EACCES => denied = denied.or(Some(failure)),
+                _ => return Err(failure),
+            },
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(denied.unwrap_or_else(|| Failure::new(Step::Find, Errno::ENOENT).at(OsStr::from_bytes(path))))
+}
+
+fn execute(path: &Path, order: &Order) -> Result<std::convert::Infallible, Failure> {
+    let failure = |errno| Failure::new(Step::Exec, errno).at(path);
+    let file = CString::new(path.as_os_str().as_bytes()).map_err(|_| failure(Errno::EINVAL))?;
+    execve(&file, order).map_err(|errno| match errno {
+        Errno::ENOENT if path.exists() => Failure::new(Step::Interpreter, errno).at(path),
+        _ => failure(errno),
+    })
+}
+
+fn execve(file: &CStr, order: &Order) -> nix::Result<std::convert::Infallible> {
+    unistd::execve(file, &order.arguments, &order.environment)
+}

@@ -1,0 +1,198 @@
+//! What the agent and a keeper say to each other: JSON with its length in front, over a Unix stream socket.
+
+use super::super::launch::{Exit, Program};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{ffi::CString, fmt, io, path::PathBuf};
+
+/// The longest message. Arguments and environment of a process are bounded by the system far below this.
+const MAX_MESSAGE: usize = 32 << 20;
+const LENGTH: usize = size_of::<u32>();
+
+/// The first message to a keeper; the server's stdin, stdout and stderr come along with it, in this order.
+#[derive(Serialize, Deserialize)]
+pub struct Order {
+    pub program: Program,
+    /// With the program's own name in front.
+    pub arguments: Vec<CString>,
+    /// `NAME=value`.
+    pub environment: Vec<CString>,
+    pub directory: Directory,
+    /// `None`: stay who the keeper is.
+    pub user: Option<Credentials>,
+}
+
+/// Where the server runs.
+#[derive(Serialize, Deserialize)]
+pub enum Directory {
+    /// Below `parent`: made before, removed after.
+    Private { parent: PathBuf, name: String },
+    Given(PathBuf),
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Credentials {
+    pub uid: u32,
+    pub gid: u32,
+    pub groups: Vec<u32>,
+}
+
+/// What the agent may say after the order.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Signal number, and milliseconds until SIGKILL.
+    Stop { signal: i32, grace: u64 },
+}
+
+/// What a keeper says: `Started` or `Failed`, and after `Started` once `Ended`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    Started {
+        pid: u32,
+    },
+    Failed(Failure),
+    Ended {
+        exit: Exit,
+        /// Processes that could not be killed in time, because the kernel holds them. The keeper goes on trying.
+        left: usize,
+    },
+}
+
+/// Why the server does not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub step: Step,
+    pub errno: i32,
+    /// The file that it is about.
+    pub path: Option<PathBuf>,
+}
+
+/// How far a start came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Making the private directory.
+    MakeDirectory,
+    Fork,
+    /// Preparing the new process.
+    Prepare,
+    SwitchUser,
+    EnterDirectory,
+    /// No folder of PATH has the program.
+    Find,
+    Exec,
+    /// The file is there, the program that its `#!` line or its header names is not.
+    Interpreter,
+}
+
+impl Failure {
+    pub fn new(step: Step, errno: nix::errno::Errno) -> Self {
+        Failure { step, errno: errno as i32, path: None }
+    }
+
+    pub fn at(self, path: impl Into<PathBuf>) -> Self {
+        Failure { path: Some(path.into()), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errno = nix::errno::Errno::from_raw(self.errno);
+        let path = self.path.as_deref().unwrap_or("".as_ref()).display();
+        let cause = match errno {
+            nix::errno::Errno::ENOENT => "does not exist".to_string(),
+            nix::errno::Errno::ENOEXEC => "is neither a program nor a script with a `#!` line".to_string(),
+            nix::errno::Errno::ENOTDIR => "is not a directory".to_string(),
+            nix::errno::Errno::E2BIG => "arguments and environment are too long".to_string(),
+            other => lower_first(other.desc()),
+        };
+        match self.step {
+            Step::MakeDirectory => write!(f, "cannot make its directory {path}: {cause}"),
+            Step::Fork => write!(f, "cannot make a process: {cause}"),
+            Step::Prepare => write!(f, "cannot prepare the process: {cause}"),
+            Step::SwitchUser => write!(f, "cannot become the host user: {cause}"),
+            Step::EnterDirectory => write!(f, "working directory {path}: {cause}"),
+            Step::Find => write!(f, "not found in PATH {path}"),
+            Step::Exec => write!(f, "{path}: {cause}"),
+            Step::Interpreter => write!(f, "{path}: the interpreter that it names does not exist"),
+        }
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A message as it goes over the socket.
+///
+/// # Errors
+/// A path that is not UTF-8, or a message beyond all bounds.
+pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; LENGTH];
+    serde_json::to_writer(&mut bytes, message)?;
+    let length = bytes.len() - LENGTH;
+    if length > MAX_MESSAGE {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "message too long"));
+    }
+    if let Some(head) = bytes.first_chunk_mut::<LENGTH>() {
+        *head = u32::try_from(length).map_err(io::Error::other)?.to_be_bytes();
+    }
+    Ok(bytes)
+}
+
+/// Takes messages out of the bytes that have arrived so far.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    pub bytes: Vec<u8>,
+}
+
+impl Inbox {
+    /// The next whole message, if there is one.
+    ///
+    /// # Errors
+    /// The other side talks nonsense.
+    pub fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+        let Some((head, rest)) = self.bytes.split_first_chunk::<LENGTH>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes(*head)).map_err(io::Error::other)?;
+        if length > MAX_MESSAGE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "message too long"));
+        }
+        let Some(body) = rest.get(..length) else { return Ok(None) };
+        let message = serde_json::from_slice(body)?;
+        self.bytes.drain(..LENGTH + length);
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_whole_however_they_are_cut() {
+        let sent = [
+            Request::Stop { signal: 15, grace: 10_000 },
+            Request::Stop { signal: 2, grace: 0 },
+            Request::Stop { signal: 9, grace: u64::MAX },
+        ];
+        let bytes: Vec<u8> = sent.iter().flat_map(|request| encode(request).unwrap()).collect();
+        for size in [1, 3, 7, bytes.len()] {
+            let mut inbox = Inbox::default();
+            let mut received = Vec::new();
+            for piece in bytes.chunks(size) {
+                inbox.bytes.extend_from_slice(piece);
+                while let Some(request) = inbox.next::<Request>().unwrap() {
+                    received.push(request);
+                }
+            }
+            assert_eq!(received, sent, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        let mut inbox = Inbox { bytes: vec![0xff; 8] };
+        assert!(inbox.next::<Request>().is_err());
+        let mut inbox = Inbox { bytes: b"\0\0\0\x02{}".to_vec() };
+        assert!(inbox.next::<Request>().is_err());
+    }
+}

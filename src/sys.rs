@@ -1,0 +1,77 @@
+//! The system calls that no crate offers safely: the only `unsafe` of this program.
+
+use nix::{
+    errno::Errno,
+    libc,
+    sys::{
+        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+        socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
+    },
+    unistd::ForkResult,
+};
+use std::{
+    fs, io,
+    io::IoSliceMut,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+};
+
+/// The most descriptors that one message to [`receive`] may carry.
+pub const MAX_DESCRIPTORS: usize = 4;
+
+/// Forks a process that has a single thread, so that the child may do all that the parent may.
+///
+/// # Errors
+/// Refuses with `EDEADLK` when there are more threads: locks that they hold would stay locked in the child for ever.
+pub fn fork() -> nix::Result<ForkResult> {
+    let threads = fs::read_dir("/proc/self/task").map_err(|_| Errno::ENOSYS)?.count();
+    if threads != 1 {
+        return Err(Errno::EDEADLK);
+    }
+    // SAFETY: this is the only thread, so no other can hold a lock or be half way through a change of memory.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Closes every descriptor from 3 up: those that a parent left open by mistake would otherwise be held open, and be
+/// passed on, for as long as this process lives.
+///
+/// To be called first thing in `main`, before anything of this process owns such a descriptor.
+pub fn close_inherited_descriptors() {
+    let first: libc::c_uint = 3;
+    // SAFETY: takes no pointers; that no owner of a descriptor exists yet is the caller's promise.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } == 0 {
+        return;
+    }
+    // Kernels before 5.9, and sandboxes that do not know the call.
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<RawFd> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // SAFETY: as above. The directory that was read is closed by now; closing its number again does nothing.
+        unsafe { libc::close(descriptor) };
+    }
+}
+
+/// Makes this process react to signals as a new program expects it: nothing is ignored. (What is ignored stays so
+/// across exec, and the Rust runtime ignores SIGPIPE.)
+pub fn reset_signal_dispositions() {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator() {
+        // SAFETY: installs no handler. Refused for SIGKILL and SIGSTOP, which cannot be ignored anyway.
+        let _ = unsafe { sigaction(signal, &default) };
+    }
+}
+
+/// Reads from a Unix socket once, with the descriptors that came along; they are closed on exec.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
+    let mut slices = [IoSliceMut::new(buffer)];
+    let message =
+        recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut descriptors = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(received) = control {
+            // SAFETY: the kernel has just made these descriptors for this process, and nothing else knows them.
+            descriptors.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        }
+    }
+    Ok((message.bytes, descriptors))
+}
