@@ -305,7 +305,7 @@ impl Control {
     /// Cancel safe.
     async fn event(&mut self) -> io::Result<Event> {
         loop {
-            if let Some(event) = self.inbox.next()? {
+            if let Some(event) = self.inbox.take()? {
                 return Ok(event);
             }
             if self.socket.read_buf(&mut self.inbox.bytes).await? == 0 {

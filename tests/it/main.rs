@@ -1,4 +1,5 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
 mod demo;
+mod process;
 mod support;

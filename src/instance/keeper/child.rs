@@ -39,9 +39,7 @@ pub fn become_server(
 
 fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keeper: Pid) -> Result<(), Failure> {
     let prepare = |errno| Failure::new(Step::Prepare, errno);
-    let enter = |path: &Path| {
-        unistd::chdir(path).map_err(|errno| Failure::new(Step::EnterDirectory, errno).at(path))
-    };
+    let enter = |path: &Path| unistd::chdir(path).map_err(|errno| Failure::new(Step::EnterDirectory, errno).at(path));
     unistd::setsid().map_err(prepare)?;
     umask(Mode::from_bits_truncate(0o022));
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(prepare)?;

@@ -123,7 +123,7 @@ fn receive_order(control: &UnixStream) -> io::Result<(Order, Stdio, Inbox)> {
         }
         descriptors.extend(received);
         inbox.bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
-        if let Some(order) = inbox.next()? {
+        if let Some(order) = inbox.take()? {
             let stdio = descriptors.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
             return Ok((order, stdio, inbox));
         }
@@ -248,7 +248,9 @@ impl Keeper {
         let over = match self.phase {
             Phase::Running => self.exit.is_some(),
             // A wrapper often ends at once and leaves its child to finish: the group keeps its time.
-            Phase::Stopping { deadline } => now >= deadline || (self.exit.is_some() && killpg(self.server, None) == Err(Errno::ESRCH)),
+            Phase::Stopping { deadline } => {
+                now >= deadline || (self.exit.is_some() && killpg(self.server, None) == Err(Errno::ESRCH))
+            }
             Phase::Killing { .. } => false,
         };
         if over {
@@ -271,7 +273,7 @@ impl Keeper {
     fn settle_start(&mut self) {
         let Some(mut pipe) = self.failure.take() else { return };
         let mut inbox = Inbox::default();
-        let failure = pipe.read_to_end(&mut inbox.bytes).and_then(|_| inbox.next());
+        let failure = pipe.read_to_end(&mut inbox.bytes).and_then(|_| inbox.take());
         match failure {
             Ok(None) => self.say(&Event::Started { pid: self.server.as_raw().unsigned_abs() }),
             Ok(Some(failure)) => self.say(&Event::Failed(failure)),
@@ -289,7 +291,7 @@ impl Keeper {
             Ok(_) | Err(_) => return self.lose_agent(),
         }
         loop {
-            match self.inbox.next() {
+            match self.inbox.take() {
                 Ok(Some(Request::Stop { signal, grace })) => {
                     self.stop(Signal::try_from(signal).unwrap_or(Signal::SIGTERM), Duration::from_millis(grace));
                 }

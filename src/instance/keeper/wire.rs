@@ -25,7 +25,10 @@ pub struct Order {
 #[derive(Serialize, Deserialize)]
 pub enum Directory {
     /// Below `parent`: made before, removed after.
-    Private { parent: PathBuf, name: String },
+    Private {
+        parent: PathBuf,
+        name: String,
+    },
     Given(PathBuf),
 }
 
@@ -150,7 +153,7 @@ impl Inbox {
     ///
     /// # Errors
     /// The other side talks nonsense.
-    pub fn next<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
+    pub fn take<M: DeserializeOwned>(&mut self) -> io::Result<Option<M>> {
         let Some((head, rest)) = self.bytes.split_first_chunk::<LENGTH>() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes(*head)).map_err(io::Error::other)?;
         if length > MAX_MESSAGE {
@@ -180,7 +183,7 @@ mod tests {
             let mut received = Vec::new();
             for piece in bytes.chunks(size) {
                 inbox.bytes.extend_from_slice(piece);
-                while let Some(request) = inbox.next::<Request>().unwrap() {
+                while let Some(request) = inbox.take::<Request>().unwrap() {
                     received.push(request);
                 }
             }
@@ -191,8 +194,8 @@ mod tests {
     #[test]
     fn nonsense_is_an_error() {
         let mut inbox = Inbox { bytes: vec![0xff; 8] };
-        assert!(inbox.next::<Request>().is_err());
+        assert!(inbox.take::<Request>().is_err());
         let mut inbox = Inbox { bytes: b"\0\0\0\x02{}".to_vec() };
-        assert!(inbox.next::<Request>().is_err());
+        assert!(inbox.take::<Request>().is_err());
     }
 }

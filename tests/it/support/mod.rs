@@ -3,6 +3,7 @@
 mod eventually;
 mod home;
 mod mcp;
+pub mod processes;
 
 pub use eventually::eventually;
 pub use home::Home;
