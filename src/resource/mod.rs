@@ -6,7 +6,10 @@
 mod app;
 mod digest;
 mod meta;
+mod pattern;
+pub mod predicate;
 pub mod quantity;
+mod re2;
 mod role;
 pub mod selector;
 mod user;
