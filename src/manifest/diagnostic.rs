@@ -16,6 +16,23 @@ pub enum Severity {
 pub enum Code {
     /// The file is not well-formed YAML.
     Syntax,
+    // What keeps a source from reading a file or folder at all:
+    /// The file or folder cannot be read: permissions, a broken disk, a file that never holds still.
+    Unreadable,
+    /// The file is larger than a resource file may be.
+    FileTooLarge,
+    /// A FIFO, socket or device where a file is expected.
+    SpecialFile,
+    /// The name of the file or folder is not UTF-8.
+    FileName,
+    /// The folder is nested deeper than is read.
+    TooDeep,
+    /// The symlink leads out of the source.
+    SymlinkEscapes,
+    /// The symlink leads nowhere.
+    SymlinkDangling,
+    /// The symlink leads back to where it came from.
+    SymlinkLoop,
 }
 
 impl fmt::Display for Code {

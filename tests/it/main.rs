@@ -2,4 +2,5 @@
 
 mod demo;
 mod process;
+mod source;
 mod support;

@@ -1,0 +1,179 @@
+//! Reading a folder: from files to a [`Tree`] and its revision. Blocking.
+//!
+//! What is returned is a state that the folder really had, as far as a reader without locks can tell: every file is
+//! read between two looks at its metadata, and the tree between two looks at its folders and `..data` links. What
+//! changed meanwhile is read again, and what never holds still is reported as unreadable, which is not the same as
+//! gone.
+
+use super::{
+    Ignore, ReadError,
+    open::{NotRead, Root},
+    problem,
+    walk::{Bounds, Folder, Found, Listing, Since},
+};
+use crate::{
+    manifest::{Diagnostic, FileState, ParsedFile, Revision, Tree, parse_file},
+    resource::Digest,
+};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// How often a tree that changes under the reader is begun again.
+const ATTEMPTS: usize = 5;
+
+/// What the files of a tree said last, so that a file that did not change is not parsed again. One for each root.
+#[derive(Debug, Default)]
+pub struct Cache(HashMap<Arc<str>, Content>);
+
+#[derive(Clone, Debug)]
+struct Content {
+    digest: Digest,
+    parsed: Arc<ParsedFile>,
+}
+
+/// A tree as it was read.
+#[derive(Clone, Debug)]
+pub struct TreeRead {
+    pub tree: Tree,
+    /// A digest of all paths and contents.
+    pub revision: Revision,
+    /// The tree kept changing: this is a fair picture, but another look is due soon.
+    pub settled: bool,
+}
+
+/// Reads every resource file below `root`.
+///
+/// Blocks for as long as the disk does, and uses all cores to parse. Problems of single files and folders are in the
+/// tree; an error means that nothing can be said about the tree.
+pub fn read_tree(root: &Path, ignore: &Ignore, cache: &mut Cache) -> Result<TreeRead, ReadError> {
+    read_bounded(root, ignore, cache, Bounds::DEFAULT, |_| {})
+}
+
+/// As [`read_tree`]; `listed` is called with the folders before any file is read, so that a watch that it puts on
+/// them sees every later change of a file.
+pub(super) fn read_bounded(
+    root: &Path,
+    ignore: &Ignore,
+    cache: &mut Cache,
+    bounds: Bounds,
+    mut listed: impl FnMut(&[Folder]),
+) -> Result<TreeRead, ReadError> {
+    let mut previous = None;
+    for attempt in 1.. {
+        let listing = Listing::new(root, ignore, bounds)?;
+        listed(&listing.folders);
+        let (tree, revision, complete) = read_listed(root, &listing, cache, bounds)?;
+        let settled = match listing.since(root) {
+            Since::Same => complete,
+            // Something else may be written to the folder all the time: what counts is that our files came out the
+            // same twice.
+            Since::Changed => complete && previous.as_ref() == Some(&revision),
+            Since::Replaced if attempt < ATTEMPTS => continue,
+            Since::Replaced => break,
+        };
+        if settled || attempt >= ATTEMPTS {
+            return Ok(TreeRead { tree, revision, settled });
+        }
+        previous = Some(revision);
+    }
+    Err(ReadError::Restless { path: root.into() })
+}
+
+/// Reads the one file at `path`, which may be reached through symlinks; `shown` is its path in diagnostics. An error
+/// means that there is no such file; whatever else is wrong with it is a diagnostic.
+pub fn read_file(path: &Path, shown: &str) -> Result<FileState, ReadError> {
+    let error = |e| ReadError::root(path, e);
+    let real = path.canonicalize().map_err(error)?;
+    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
+        return Err(ReadError::NotAFile { path: path.into() });
+    };
+    if real.is_dir() {
+        return Err(ReadError::NotAFile { path: path.into() });
+    }
+    let mut buffer = vec![];
+    Ok(match Root::open(folder).map_err(error)?.read(Path::new(name), &mut buffer) {
+        Ok(()) => FileState::Parsed(Arc::new(parse_file(shown, &buffer))),
+        Err(why) => FileState::Unreadable(Box::new(problem::not_read(shown, &why))),
+    })
+}
+
+/// A file of the tree and its content, or why there is none.
+type Read = (Arc<str>, Result<Content, Box<Diagnostic>>);
+
+/// Reads what was listed, and whether all of it was still there.
+fn read_listed(
+    root: &Path,
+    listing: &Listing,
+    cache: &mut Cache,
+    bounds: Bounds,
+) -> Result<(Tree, Revision, bool), ReadError> {
+    let folder = Root::open(&listing.root).map_err(|e| ReadError::root(root, e))?;
+    let total = AtomicU64::new(0);
+    let read = |buffer: &mut Vec<u8>, found: &Found| -> Result<(Read, bool), ReadError> {
+        let outcome = folder.read(found.target.as_deref().unwrap_or(Path::new(&*found.path)), buffer);
+        let complete = !matches!(outcome, Err(NotRead::Restless | NotRead::Changed));
+        let content = match outcome {
+            Ok(()) => {
+                let bytes = total.fetch_add(buffer.len() as u64, Ordering::Relaxed) + buffer.len() as u64;
+                if bytes > bounds.bytes {
+                    return Err(ReadError::too_much(root, "bytes in its resource files", bounds.bytes));
+                }
+                Ok(content(&found.path, buffer, cache))
+            }
+            Err(NotRead::Failed(error)) if ReadError::is_exhaustion(&error) => {
+                return Err(ReadError::root(root, error));
+            }
+            Err(why) => Err(Box::new(problem::not_read(&found.path, &why))),
+        };
+        Ok(((found.path.clone(), content), complete))
+    };
+    let read: Vec<(Read, bool)> = listing.files.par_iter().map_init(Vec::new, read).collect::<Result<_, _>>()?;
+
+    let complete = read.iter().all(|(_, complete)| *complete);
+    let unreadable = listing.unreadable.iter().map(|d| (d.path.as_str().into(), Err(Box::new(d.clone()))));
+    let mut files: Vec<Read> = read.into_iter().map(|(file, _)| file).chain(unreadable).collect();
+    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let revision = revision(&files);
+    cache.0 = files.iter().filter_map(|(path, c)| Some((path.clone(), c.as_ref().ok()?.clone()))).collect();
+    let state = |content: Result<Content, Box<Diagnostic>>| match content {
+        Ok(content) => FileState::Parsed(content.parsed),
+        Err(diagnostic) => FileState::Unreadable(diagnostic),
+    };
+    Ok((files.into_iter().map(|(path, content)| (path, state(content))).collect(), revision, complete))
+}
+
+fn content(path: &str, bytes: &[u8], cache: &Cache) -> Content {
+    let digest = Digest::of_bytes(bytes);
+    match cache.0.get(path) {
+        Some(known) if known.digest == digest => known.clone(),
+        _ => Content { digest, parsed: Arc::new(parse_file(path, bytes)) },
+    }
+}
+
+/// The digest of sorted paths and contents. What cannot be read counts with the reason.
+fn revision(files: &[Read]) -> Revision {
+    let mut hasher = Sha256::new();
+    for (path, content) in files {
+        hasher.update(path.as_bytes());
+        match content {
+            Ok(content) => {
+                hasher.update(b"\0=");
+                hasher.update(content.digest.as_bytes());
+            }
+            Err(diagnostic) => {
+                hasher.update(b"\0!");
+                hasher.update(diagnostic.message.as_bytes());
+                hasher.update(b"\0");
+            }
+        }
+    }
+    Revision(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
