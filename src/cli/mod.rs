@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, wiring only.
 
+mod agent_args;
 mod config;
 mod demo_server;
 mod logs;
@@ -7,6 +8,7 @@ mod mcp;
 mod reconcile;
 mod run;
 mod status;
+mod terminal;
 mod validate;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -83,8 +85,24 @@ pub fn main() -> ExitCode {
     match result {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
-            ExitCode::from(3)
+            anstream::eprintln!("error: {}", terminal::lines(&format!("{error:#}")));
+            exit_code(&error)
         }
     }
+}
+
+/// 1 for what the agent or a server refuses, 2 for what is wrong with the call, 3 for what went wrong.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    use crate::client::{api::ApiError, find::FindError, mcp::McpError};
+    let refused = error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(ApiError::Refused { .. }))
+            || matches!(cause.downcast_ref(), Some(McpError::Api(ApiError::Refused { .. }) | McpError::Rpc { .. }))
+    });
+    if refused {
+        return Outcome::Findings.into();
+    }
+    if error.chain().any(|cause| cause.is::<FindError>()) {
+        return Outcome::Usage.into();
+    }
+    ExitCode::from(3)
 }

@@ -1,1 +1,13 @@
-//! (to come)
+//! The other side of the wire: how the command line and the bridge talk to an agent.
+//!
+//! [`find`] decides where the agent may be, [`http`] carries requests there, [`api`] asks about its state, [`mcp`] uses
+//! an app as an MCP client would.
+
+pub mod answer;
+pub mod api;
+pub mod endpoint;
+pub mod find;
+pub mod headers;
+pub mod http;
+pub mod mcp;
+pub mod sse;

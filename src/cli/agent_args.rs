@@ -1,0 +1,32 @@
+//! How the commands that need an agent find it, and what becomes of its refusals.
+
+use crate::client::{api::AgentClient, endpoint::Endpoint, find};
+use std::path::PathBuf;
+
+/// The options of every command that talks to an agent.
+#[derive(clap::Args)]
+pub struct AgentArgs {
+    /// The agent: an http URL, or the path of its control socket. Without it the control socket of an agent on this
+    /// machine is tried, then http://127.0.0.1:7420.
+    #[arg(long, value_name = "URL|PATH", env = "MCPFLEET_AGENT", help_heading = "Agent")]
+    pub agent: Option<Endpoint>,
+
+    /// A file that holds the token to show to the agent.
+    #[arg(long, value_name = "FILE", help_heading = "Agent")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl AgentArgs {
+    pub fn client(&self) -> Result<AgentClient, find::FindError> {
+        find::agent(self.agent.clone(), self.token_file.as_deref())
+    }
+}
+
+/// Runs a command's conversation with the agent.
+pub fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // A read of stdin that nobody waits for any more must not keep the process.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,190 @@
+//! The status as text for people. Pure.
+
+use crate::{
+    cli::terminal::{Cell, Table, line, lines},
+    manifest::{Diagnostic, Severity},
+    status::model::{AgentState, AppState, AppStatus, ConditionKind, InstanceStatus, SourceStatus, Status},
+};
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use std::fmt::Write;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const CHANGING: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const QUIET: Style = Style::new().dimmed();
+
+/// How an app's state is coloured.
+pub fn state_style(state: AppState) -> Style {
+    match state {
+        AppState::Ready => GOOD,
+        AppState::Pending | AppState::Starting | AppState::Draining => CHANGING,
+        AppState::Degraded | AppState::Backoff | AppState::Failed => BAD,
+        AppState::Suspended | AppState::Stopped => QUIET,
+    }
+}
+
+/// The whole status at the time `now`.
+pub fn render(status: &Status, now: Timestamp, verbose: bool) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = agent(status, now, &mut text);
+    let _ = sources(&status.sources, now, &mut text);
+    let _ = apps(&status.apps, now, verbose, &mut text);
+    text
+}
+
+fn agent(status: &Status, now: Timestamp, text: &mut String) -> std::fmt::Result {
+    let agent = &status.agent;
+    let (state, style) = match agent.state {
+        AgentState::Ready => ("Ready", GOOD),
+        AgentState::Reconciling => ("Reconciling", CHANGING),
+        AgentState::Stalled => ("Stalled", BAD),
+    };
+    writeln!(text, "{style}{state}{style:#}: {}", line(&agent.message))?;
+    let up = age(agent.started, now);
+    writeln!(text, "mcpfleet {}, process {}, up {up}", line(&agent.version), agent.pid)?;
+    writeln!(text, "gateway {}, authentication {}", line(&agent.gateway), line(&agent.auth))
+}
+
+fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {
+    let mut table = Table::new(&["SOURCE", "KIND", "REVISION", "FILES", "RESOURCES", "WATCH", "READ", "LOCATION"]);
+    for source in sources {
+        let read = source.last_read.map_or("never".into(), |read| age(read, now) + " ago");
+        table.row(vec![
+            Cell::new(&source.name),
+            Cell::new(&source.kind),
+            Cell::new(short(source.revision.as_deref().unwrap_or("-"))),
+            Cell::new(&source.files.to_string()),
+            Cell::new(&source.resources.to_string()),
+            Cell::new(&source.watch),
+            Cell::new(&read),
+            Cell::new(&source.location),
+        ]);
+    }
+    writeln!(text, "\n{}", table.render().trim_end())?;
+    for source in sources {
+        if let Some(problem) = &source.error {
+            let since = age(problem.since, now);
+            writeln!(
+                text,
+                "{BAD}error{BAD:#}: {} cannot be read for {since}: {}",
+                line(&source.name),
+                line(&problem.message)
+            )?;
+        }
+        for diagnostic in &source.diagnostics {
+            self::diagnostic(diagnostic, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn diagnostic(diagnostic: &Diagnostic, text: &mut String) -> std::fmt::Result {
+    let (word, style) = match diagnostic.severity {
+        Severity::Error => ("error", BAD),
+        Severity::Warning => ("warning", CHANGING),
+    };
+    write!(text, "{style}{word}[{}]{style:#}: {}", diagnostic.code, line(&diagnostic.path))?;
+    if let Some(position) = diagnostic.position {
+        write!(text, ":{}:{}", position.line, position.column)?;
+    }
+    writeln!(text, ": {}", line(&diagnostic.message))?;
+    if let Some(help) = &diagnostic.help {
+        writeln!(text, "    help: {}", lines(help))?;
+    }
+    Ok(())
+}
+
+fn apps(apps: &[AppStatus], now: Timestamp, verbose: bool, text: &mut String) -> std::fmt::Result {
+    if apps.is_empty() {
+        return writeln!(text, "\nNo apps.");
+    }
+    let mut table = Table::new(&["APP", "STATE", "SINCE", "ERA", "SESSIONS", "PROCESSES", "RESTARTS", "REASON"]);
+    for app in apps {
+        let state = match app.state {
+            Some(state) => Cell::styled(&state.to_string(), state_style(state)),
+            None => Cell::styled("-", QUIET),
+        };
+        table.row(vec![
+            Cell::new(&app.name),
+            state,
+            Cell::new(&app.since.map_or("-".into(), |since| age(since, now))),
+            Cell::new(app.era.as_deref().unwrap_or("-")),
+            Cell::new(&app.sessions.to_string()),
+            Cell::new(&app.instances.len().to_string()),
+            Cell::new(&app.restarts.to_string()),
+            Cell::new(&reason(app, now)),
+        ]);
+    }
+    writeln!(text, "\n{}", table.render().trim_end())?;
+    if verbose {
+        instances(apps, now, text)?;
+    }
+    held(apps, text)
+}
+
+/// Why an app is as it is, with what is remarkable about its definition.
+fn reason(app: &AppStatus, now: Timestamp) -> String {
+    let next = app.next_attempt.map(|next| format!("next start in {}", age(now, next)));
+    let conditions = app.conditions.iter().map(|condition| format!("{}: {}", condition.kind, condition.message));
+    app.reason.clone().into_iter().chain(next).chain(conditions).collect::<Vec<_>>().join("; ")
+}
+
+fn instances(apps: &[AppStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {
+    let mut table = Table::new(&["APP", "INSTANCE", "PID", "ROLE", "SINCE", "SPEC"]);
+    for (app, instance) in apps.iter().flat_map(|app| app.instances.iter().map(move |instance| (app, instance))) {
+        table.row(vec![
+            Cell::new(&app.name),
+            Cell::new(&instance.id),
+            Cell::new(&instance.pid.map_or("-".into(), |pid| pid.to_string())),
+            Cell::new(&role(instance)),
+            Cell::new(&age(instance.since, now)),
+            Cell::new(&instance.spec),
+        ]);
+    }
+    writeln!(text, "\n{}", table.render().trim_end())
+}
+
+fn role(instance: &InstanceStatus) -> String {
+    use crate::status::model::InstanceRole::{Primary, Session, Warm};
+    let role = match instance.role {
+        Primary => "primary",
+        Warm => "warm",
+        Session => "session",
+    };
+    if instance.draining { format!("{role}, draining") } else { role.into() }
+}
+
+fn held(apps: &[AppStatus], text: &mut String) -> std::fmt::Result {
+    let is_held = |app: &&AppStatus| app.conditions.iter().any(|condition| condition.kind == ConditionKind::Held);
+    let held: Vec<_> = apps.iter().filter(is_held).map(|app| line(&app.name)).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "\n{CHANGING}held{CHANGING:#}: {} would be removed: {}. `mcpfleet reconcile --prune` lets them go.",
+        held.len(),
+        held.join(", ")
+    )
+}
+
+/// The first digits of a revision, which tell it from others.
+fn short(revision: &str) -> &str {
+    revision.get(..12).unwrap_or(revision)
+}
+
+/// The time from `from` to `to` in its largest unit. Clocks differ, so what lies in the future is no time at all.
+fn age(from: Timestamp, to: Timestamp) -> String {
+    match to.duration_since(from).as_secs() {
+        ..0 => "0s".into(),
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds @ 60..3600 => format!("{}m", seconds / 60),
+        seconds @ 3600..86400 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests;

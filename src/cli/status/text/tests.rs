@@ -1,0 +1,87 @@
+use super::*;
+use serde_json::json;
+
+fn status() -> Status {
+    serde_json::from_value(json!({
+        "agent": {
+            "version": "0.1.0", "pid": 7, "started": "2026-11-23T10:00:00Z", "gateway": "http://127.0.0.1:7420",
+            "auth": "open", "state": "Stalled", "message": "1 app does not start",
+        },
+        "sources": [{
+            "name": "local", "kind": "directory", "location": "/etc/fleet", "watch": "native",
+            "revision": "0123456789abcdef", "last_read": "2026-11-23T11:59:57Z", "files": 3, "resources": 4,
+            "error": {"since": "2026-11-23T11:59:00Z", "message": "permission \u{1b}denied"},
+            "diagnostics": [{
+                "severity": "error", "code": "syntax", "message": "this is no YAML", "help": "look again",
+                "path": "apps/b.yaml", "line": 3, "column": 5,
+            }],
+        }],
+        "apps": [
+            app("a", json!("Ready"), json!([{"type": "Held", "message": "its file is gone"}])),
+            app("b", json!("Backoff"), json!([{"type": "Invalid", "message": "apps/b.yaml is invalid"}])),
+            app("c", json!(null), json!([{"type": "NotSelected", "message": "no selector matches"}])),
+        ],
+    }))
+    .unwrap()
+}
+
+fn app(name: &str, state: serde_json::Value, conditions: serde_json::Value) -> serde_json::Value {
+    let backoff = state == "Backoff";
+    json!({
+        "name": name, "description": null, "type": "stdio", "labels": {}, "command": ["x"], "state": state,
+        "reason": backoff.then_some("exited with 1"), "since": "2026-11-23T11:00:00Z", "conditions": conditions,
+        "source": "local", "path": "apps/x.yaml", "revision": null, "selected_by": null, "era": "modern",
+        "server": null, "url": "http://127.0.0.1:7420/mcp/x", "sessions": 2, "restarts": 1,
+        "next_attempt": backoff.then_some("2026-11-23T12:00:08Z"), "last_exit": null,
+        "instances": [{
+            "id": "i1", "pid": 42, "role": "primary", "since": "2026-11-23T11:58:00Z", "spec": "abcdef", "draining": true,
+        }],
+    })
+}
+
+#[test]
+fn a_status() {
+    let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let text = anstream::adapter::strip_str(&render(&status(), now, true)).to_string();
+    insta::assert_snapshot!(text, @r"
+    Stalled: 1 app does not start
+    mcpfleet 0.1.0, process 7, up 2h
+    gateway http://127.0.0.1:7420, authentication open
+
+    SOURCE  KIND       REVISION      FILES  RESOURCES  WATCH   READ    LOCATION
+    local   directory  0123456789ab  3      4          native  3s ago  /etc/fleet
+    error: local cannot be read for 1m: permission \u{1b}denied
+    error[syntax]: apps/b.yaml:3:5: this is no YAML
+        help: look again
+
+    APP  STATE    SINCE  ERA     SESSIONS  PROCESSES  RESTARTS  REASON
+    a    Ready    1h     modern  2         1          1         Held: its file is gone
+    b    Backoff  1h     modern  2         1          1         exited with 1; next start in 8s; Invalid: apps/b.yaml is invalid
+    c    -        1h     modern  2         1          1         NotSelected: no selector matches
+
+    APP  INSTANCE  PID  ROLE               SINCE  SPEC
+    a    i1        42   primary, draining  2m     abcdef
+    b    i1        42   primary, draining  2m     abcdef
+    c    i1        42   primary, draining  2m     abcdef
+
+    held: 1 would be removed: a. `mcpfleet reconcile --prune` lets them go.
+    ");
+}
+
+#[test]
+fn an_empty_status() {
+    let mut empty = status();
+    empty.apps.clear();
+    let text = render(&empty, Timestamp::UNIX_EPOCH, false);
+    assert!(text.contains("No apps.") && text.contains("up 0s"), "{text}");
+}
+
+#[test]
+fn ages() {
+    let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
+    for (seconds, expected) in
+        [(-5, "0s"), (0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (7200, "2h"), (200_000, "2d")]
+    {
+        assert_eq!(age(at(1000), at(1000 + seconds)), expected);
+    }
+}

@@ -1,0 +1,188 @@
+//! What an agent tells about itself, and what it can be asked to do.
+
+use super::http::{HttpClient, HttpError, Response};
+use crate::status::model::{LogLine, Status};
+use bytes::Bytes;
+use hyper::{
+    Method, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{fmt::Write, sync::Arc, time::Duration};
+
+/// How long an agent may take for an answer that it can give at once.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The status of ten thousand apps takes about ten megabytes.
+const MAX_BODY: usize = 256 << 20;
+const MAX_LOG_LINE: usize = 1 << 20;
+
+/// Why the agent did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The agent answered that it will not.
+    #[error("{message}")]
+    Refused {
+        status: StatusCode,
+        /// The stable name of the reason, such as `not-found`.
+        code: String,
+        message: String,
+    },
+    #[error("the answer is not what an agent says; is something else listening there? ({0})")]
+    Unreadable(serde_json::Error),
+}
+
+impl ApiError {
+    /// Reads the reason from an answer that is no success.
+    pub async fn from_response(response: Response) -> ApiError {
+        let status = response.status;
+        match response.body.read(64 << 10).await {
+            Ok(body) => ApiError::refused(status, &body),
+            Err(error) => ApiError::Http(error),
+        }
+    }
+
+    /// The reason that `body` gives, or the bare status where it gives none.
+    pub fn refused(status: StatusCode, body: &[u8]) -> ApiError {
+        #[derive(Deserialize)]
+        struct Envelope {
+            error: Reason,
+        }
+        #[derive(Deserialize)]
+        struct Reason {
+            code: String,
+            message: String,
+        }
+        match serde_json::from_slice(body) {
+            Ok(Envelope { error: Reason { code, message } }) => ApiError::Refused { status, code, message },
+            Err(_) => {
+                ApiError::Refused { status, code: String::new(), message: format!("the agent answered {status}") }
+            }
+        }
+    }
+}
+
+/// An agent, as its operators see it.
+#[derive(Clone, Debug)]
+pub struct AgentClient {
+    pub http: Arc<HttpClient>,
+}
+
+impl AgentClient {
+    pub fn new(http: HttpClient) -> AgentClient {
+        AgentClient { http: Arc::new(http) }
+    }
+
+    /// What the agent sees and does.
+    pub async fn status(&self) -> Result<Status, ApiError> {
+        self.ask(Method::GET, "/v1/status", Bytes::new()).await
+    }
+
+    /// Asks the agent to look at its sources now. With `prune`, removals that it holds back are carried out.
+    pub async fn reconcile(&self, prune: bool) -> Result<(), ApiError> {
+        let body = serde_json::json!({ "prune": prune }).to_string();
+        let _accepted: serde_json::Value = self.ask(Method::POST, "/v1/reconcile", body.into()).await?;
+        Ok(())
+    }
+
+    /// What the servers of an app wrote to their standard error: the last `tail` lines and, with `follow`, those to come.
+    pub async fn logs(&self, app: &str, tail: usize, follow: bool) -> Result<LogStream, ApiError> {
+        let path = format!("/v1/apps/{}/logs?tail={tail}&follow={follow}", path_segment(app));
+        let asking = self.http.send(Method::GET, &path, HeaderMap::new(), Bytes::new());
+        let response = in_time(asking).await?;
+        if !response.status.is_success() {
+            return Err(ApiError::from_response(response).await);
+        }
+        Ok(LogStream { response, unread: Vec::new() })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ApiError> {
+        let mut headers = HeaderMap::new();
+        if !body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let response = in_time(self.http.send(method, path, headers, body)).await?;
+        if !response.status.is_success() {
+            return Err(ApiError::from_response(response).await);
+        }
+        let body = in_time(response.body.read(MAX_BODY)).await?;
+        serde_json::from_slice(&body).map_err(ApiError::Unreadable)
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, HttpError>>) -> Result<T, HttpError> {
+    tokio::time::timeout(TIMEOUT, work).await.unwrap_or(Err(HttpError::TimedOut(TIMEOUT)))
+}
+
+/// Lines of a log on their way.
+#[derive(Debug)]
+pub struct LogStream {
+    response: Response,
+    unread: Vec<u8>,
+}
+
+impl LogStream {
+    /// The next line; `None` when there are no more, which is never while the log is being followed.
+    pub async fn next(&mut self) -> Result<Option<LogLine>, ApiError> {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.unread) {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return serde_json::from_slice(&line).map(Some).map_err(ApiError::Unreadable);
+            }
+            if self.unread.len() > MAX_LOG_LINE {
+                return Err(HttpError::TooLarge(MAX_LOG_LINE).into());
+            }
+            match self.response.body.chunk().await? {
+                Some(chunk) => self.unread.extend_from_slice(&chunk),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Where clients reach an app, below the agent's address.
+pub fn app_path(app: &str) -> String {
+    format!("/mcp/{}", path_segment(app))
+}
+
+/// A text as one segment of a URL's path: whatever somebody types as an app's name stays a name.
+fn path_segment(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut path, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+        path
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_names() {
+        assert_eq!(app_path("demo-1.x"), "/mcp/demo-1.x");
+        assert_eq!(app_path("../v1/x?a#b ü"), "/mcp/..%2Fv1%2Fx%3Fa%23b%20%C3%BC");
+    }
+
+    #[test]
+    fn reasons() {
+        let reason = |body: &str| match ApiError::refused(StatusCode::NOT_FOUND, body.as_bytes()) {
+            ApiError::Refused { code, message, .. } => (code, message),
+            other => panic!("{other:?}"),
+        };
+        let body = r#"{"error":{"code":"not-found","message":"there is no app x","more":1}}"#;
+        assert_eq!(reason(body), ("not-found".into(), "there is no app x".into()));
+        for body in ["", "<html>", r#"{"error":"x"}"#, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"x"}}"#]
+        {
+            assert_eq!(reason(body), (String::new(), "the agent answered 404 Not Found".into()), "{body}");
+        }
+    }
+}
