@@ -1,1 +1,51 @@
-//! (to come)
+//! How clients reach the servers: one endpoint an app, `/mcp/NAME`, for both eras of MCP.
+//!
+//! A request is read as a frame, its era is decided by its content ([`classify`]), and it is handed to the link of a
+//! process; what comes back goes out as JSON, or as a stream of events as soon as there is more than an answer.
+
+mod classify;
+mod guard;
+mod http;
+mod legacy;
+mod modern;
+mod reply;
+mod serve;
+mod session;
+
+pub use guard::{Access, Guard, Peer};
+pub use http::router;
+pub use serve::{Listener, serve};
+pub use session::Sessions;
+
+use crate::instance::{fleet::Fleet, view::Route};
+use std::{sync::Arc, time::Duration};
+
+/// Bounds on what clients may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request.
+    pub body: usize,
+    pub sessions: usize,
+}
+
+/// The gateway's state, shared by all connections.
+#[derive(Debug)]
+pub struct Gateway {
+    pub fleet: Arc<Fleet>,
+    pub sessions: Sessions,
+    pub limits: Limits,
+    pub guard: Guard,
+}
+
+/// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+impl Gateway {
+    pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard) -> Arc<Self> {
+        Arc::new(Gateway { fleet, sessions: Sessions::new(limits.sessions), limits, guard })
+    }
+
+    fn route(&self, app: &str) -> Option<Arc<Route>> {
+        self.fleet.get(app).map(|entry| entry.route.borrow().clone())
+    }
+}

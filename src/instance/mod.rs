@@ -1,7 +1,23 @@
 //! Processes: how servers are started, watched, replaced and stopped.
+//!
+//! A [`fleet`] holds a [`supervisor`] an app. A supervisor decides with a pure [`machine`]; what it decides is done by
+//! [`launch`], which makes processes under a [`keeper`], and by the task that owns each of them ([`running`]). A
+//! [`link`] carries the messages of one process.
 
+pub mod backoff;
 pub mod environment;
+pub mod fleet;
+pub mod host;
 pub mod keeper;
 pub mod launch;
+pub mod link;
 pub mod logs;
+pub mod machine;
+pub mod mailbox;
+pub mod pool;
+pub mod probe;
+pub mod running;
+pub mod supervisor;
 pub mod user;
+mod version;
+pub mod view;

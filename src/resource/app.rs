@@ -11,6 +11,16 @@ pub struct App {
     pub spec: AppSpec,
 }
 
+impl App {
+    /// How its process is run; `None` for a remote server.
+    pub fn stdio(&self) -> Option<&Stdio> {
+        match &self.spec.server {
+            Server::Stdio(stdio) => Some(stdio),
+            Server::Remote(_) => None,
+        }
+    }
+}
+
 /// What runs. Two apps with equal specs need no change of any process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AppSpec {

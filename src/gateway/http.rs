@@ -1,0 +1,175 @@
+//! Requests in, by path and method.
+
+use super::{
+    Gateway,
+    classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
+    guard::Peer,
+    legacy, modern, reply,
+};
+use crate::protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::{any, get},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::value::RawValue;
+use std::{sync::Arc, time::Duration};
+
+/// A client that takes longer to send its request is not served.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A message that was posted to an app.
+#[derive(Clone, Copy)]
+pub struct Post<'a> {
+    pub app: &'a str,
+    pub headers: &'a HeaderMap,
+    pub message: &'a Message<'a>,
+    pub params: &'a Params<'a>,
+}
+
+/// The gateway's routes, with `api` beside them, behind the guard.
+pub fn router(gateway: Arc<Gateway>, api: Router) -> Router {
+    Router::new()
+        .route("/mcp/{app}", any(endpoint))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .with_state(gateway.clone())
+        .merge(api)
+        .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path"))
+        .layer(middleware::from_fn_with_state(gateway, admit))
+}
+
+/// An error outside of MCP.
+pub fn problem(status: StatusCode, code: &str, message: &str) -> Response {
+    let body = serde_json::json!({ "error": { "code": code, "message": message } });
+    reply::json(status, body.to_string())
+}
+
+async fn admit(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp);
+    let open_path = matches!(request.uri().path(), "/healthz" | "/readyz");
+    match gateway.guard.admit(peer, request.headers(), open_path) {
+        Ok(()) => next.run(request).await,
+        Err(denial) => {
+            let mut response = problem(denial.status, denial.code, &denial.message);
+            if denial.status == StatusCode::UNAUTHORIZED {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            response
+        }
+    }
+}
+
+/// Ready once every app that is wanted has been started or has failed to: what waits longer is no reason to send
+/// clients elsewhere.
+async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    if gateway.fleet.is_settled() {
+        reply::json(StatusCode::OK, "{\"ready\":true}\n")
+    } else {
+        problem(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "the fleet is being started")
+    }
+}
+
+async fn endpoint(State(gateway): State<Arc<Gateway>>, Path(app): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if gateway.fleet.get(&app).is_none() {
+        return reply::unknown_app(&app, None);
+    }
+    let headers = &parts.headers;
+    match parts.method {
+        Method::POST => match read(body, headers, gateway.limits.body).await {
+            Ok(bytes) => posted(&gateway, &app, headers, &bytes).await,
+            Err(fault) => reply::fault(&fault, None),
+        },
+        // Neither exists in the modern era, which knows no sessions.
+        Method::GET | Method::DELETE if !is_modern(headers) && headers.contains_key(SESSION_ID) => {
+            if parts.method == Method::GET {
+                legacy::get(&gateway, &app, headers)
+            } else {
+                legacy::delete(&gateway, &app, headers)
+            }
+        }
+        _ => {
+            let text = "POST a message to this URL; GET and DELETE belong to a session (Mcp-Session-Id)";
+            let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", text);
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+            response
+        }
+    }
+}
+
+fn is_modern(headers: &HeaderMap) -> bool {
+    classify::header(headers, &PROTOCOL_VERSION).is_some_and(|version| !is_legacy_version(version))
+}
+
+async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Fault> {
+    let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !json.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json")) {
+        let text = "the body must be declared as application/json";
+        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, codes::INVALID_REQUEST, text));
+    }
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let text = format!("the message is larger than {limit} bytes (gateway.limits.body)");
+            Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, codes::INVALID_REQUEST, text))
+        }
+        Ok(Err(error)) => {
+            let text = format!("the body could not be read: {error}");
+            Err(Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, text))
+        }
+        Err(_) => {
+            let text = "the body did not arrive in time";
+            Err(Fault::new(StatusCode::REQUEST_TIMEOUT, codes::INVALID_REQUEST, text))
+        }
+    }
+}
+
+async fn posted(gateway: &Gateway, app: &str, headers: &HeaderMap, bytes: &[u8]) -> Response {
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return match split(bytes) {
+            Ok(messages) => legacy::batch(gateway, app, headers, &messages).await,
+            Err(error) => reply::fault(&frame_fault(&error), None),
+        };
+    }
+    let message = match Message::parse(bytes) {
+        Ok(message) => message,
+        Err(error) => return reply::fault(&frame_fault(&error), None),
+    };
+    if let Err(error) = check_unambiguous(&message) {
+        return reply::fault(&frame_fault(&error), message.id.map(|id| id.0));
+    }
+    let params = message.params();
+    let post = Post { app, headers, message: &message, params: &params };
+    match classify::era_of(headers, &message, &params) {
+        Era::Modern => modern::post(gateway, &post).await,
+        Era::Legacy => legacy::post(gateway, &post).await,
+    }
+}
+
+/// The messages of a batch, each checked.
+fn split(bytes: &[u8]) -> Result<Vec<Message<'_>>, FrameError> {
+    let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|e| FrameError::Json(e.to_string()))?;
+    raw.into_iter()
+        .map(|raw| {
+            let message = Message::parse(raw.get().as_bytes())?;
+            check_unambiguous(&message)?;
+            Ok(message)
+        })
+        .collect()
+}
+
+fn frame_fault(error: &FrameError) -> Fault {
+    let code = match error {
+        FrameError::Json(_) => codes::PARSE_ERROR,
+        FrameError::Invalid(_) => codes::INVALID_REQUEST,
+    };
+    Fault::new(StatusCode::BAD_REQUEST, code, error.to_string())
+}

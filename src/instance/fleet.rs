@@ -1,0 +1,143 @@
+//! All apps that run, by name.
+
+use super::{
+    host::Host,
+    logs::LogRing,
+    supervisor::{Supervisor, Wires, Wish},
+    view::{Route, View},
+};
+use crate::{resource::App, status::model::AppState};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::TaskTracker;
+
+/// Clients that wait for a process of one app; more are made to wait before they are heard.
+const WAITING: usize = 64;
+
+/// An app and its supervisor.
+#[derive(Debug)]
+pub struct Entry {
+    pub name: Arc<str>,
+    pub view: watch::Receiver<View>,
+    pub route: watch::Receiver<Arc<Route>>,
+    pub logs: LogRing,
+    wish: watch::Sender<Wish>,
+}
+
+#[derive(Debug)]
+pub struct Fleet {
+    host: Arc<Host>,
+    entries: RwLock<BTreeMap<String, Arc<Entry>>>,
+    /// Apps that are wanted no more and whose processes are not all gone.
+    leaving: Mutex<Vec<Arc<Entry>>>,
+    supervisors: TaskTracker,
+    /// The first plan has been carried out.
+    applied: AtomicBool,
+}
+
+impl Fleet {
+    pub fn new(host: Arc<Host>) -> Arc<Self> {
+        Arc::new(Fleet {
+            host,
+            entries: RwLock::default(),
+            leaving: Mutex::default(),
+            supervisors: TaskTracker::new(),
+            applied: AtomicBool::new(false),
+        })
+    }
+
+    /// An app that clients may reach.
+    pub fn get(&self, name: &str) -> Option<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All apps, also those that are being stopped.
+    pub fn all(&self) -> Vec<Arc<Entry>> {
+        let mut all: Vec<_> = self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|entry| !entry.is_gone());
+        all.extend(leaving.iter().filter(|entry| self.get(&entry.name).is_none()).cloned());
+        all
+    }
+
+    /// Runs an app, or a new definition of one that runs. What that takes is the supervisor's to find out.
+    pub fn run(&self, app: Arc<App>) {
+        let name = app.metadata.name.clone();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        match entries.get(&name) {
+            Some(entry) => _ = entry.wish.send_replace(Wish::Run(app)),
+            None => _ = entries.insert(name, self.supervise(app)),
+        }
+    }
+
+    fn supervise(&self, app: Arc<App>) -> Arc<Entry> {
+        let name: Arc<str> = app.metadata.name.as_str().into();
+        let logs = LogRing::new(&*name);
+        let (wish_sender, wish) = watch::channel(Wish::Run(app));
+        let (view, view_receiver) = watch::channel(View::pending());
+        let unready = Route::Unready { state: AppState::Pending, reason: None, retry_after: Duration::from_secs(1) };
+        let (route, route_receiver) = watch::channel(Arc::new(unready));
+        let wires = Wires { wish, view, route, checkouts: mpsc::channel(WAITING) };
+        let supervisor = Supervisor::new(name.clone(), self.host.clone(), logs.clone(), wires);
+        self.supervisors.spawn(supervisor.run());
+        Arc::new(Entry { name, view: view_receiver, route: route_receiver, logs, wish: wish_sender })
+    }
+
+    /// Stops an app. Clients do not find it any more; what they have open has its grace period.
+    pub fn stop(&self, name: &str) {
+        let entry = self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(entry) = entry {
+            entry.wish.send_replace(Wish::Stop(Duration::MAX));
+            self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        }
+    }
+
+    /// The first plan has been carried out.
+    pub fn set_applied(&self) {
+        self.applied.store(true, Relaxed);
+    }
+
+    /// Whether the first plan has been carried out and no app is on its way up any more.
+    pub fn is_settled(&self) -> bool {
+        let on_its_way =
+            |entry: &Arc<Entry>| matches!(entry.view.borrow().state, AppState::Pending | AppState::Starting);
+        self.applied.load(Relaxed)
+            && !self.entries.read().unwrap_or_else(PoisonError::into_inner).values().any(on_its_way)
+    }
+
+    /// Stops everything. Open requests have until `limit` at most.
+    pub fn stop_all(&self, limit: Duration) {
+        self.wish_all(&Wish::Stop(limit));
+    }
+
+    /// Kills everything.
+    pub fn kill_all(&self) {
+        self.wish_all(&Wish::Kill);
+    }
+
+    /// Waits until nothing runs, after [`Fleet::stop_all`] or [`Fleet::kill_all`].
+    pub async fn stopped(&self) {
+        self.supervisors.close();
+        self.supervisors.wait().await;
+    }
+
+    fn wish_all(&self, wish: &Wish) {
+        for entry in self.all() {
+            entry.wish.send_replace(wish.clone());
+        }
+    }
+}
+
+impl Entry {
+    /// Whether its supervisor has ended.
+    fn is_gone(&self) -> bool {
+        self.view.has_changed().is_err()
+    }
+}

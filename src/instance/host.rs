@@ -1,0 +1,114 @@
+//! What all supervisors of an agent share: the host's settings, the launcher, the bound on starts.
+
+use super::{
+    environment::{Ambient, environment},
+    launch::{HostUser, LaunchSpec, Launcher, Program},
+    user::{self, UserSettings},
+};
+use crate::resource::{App, Selector};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// How this agent runs servers.
+#[derive(Clone, Debug)]
+pub struct HostSettings {
+    /// Private working directories are made below it.
+    pub runtime_dir: PathBuf,
+    /// For apps that name no host user, under a root agent.
+    pub default_host_user: Option<String>,
+    pub allow_root: bool,
+    /// Which apps may name which host user. `None`: any may name any.
+    pub host_users: Option<BTreeMap<String, Selector>>,
+    /// The agent's own PATH, LANG and TZ.
+    pub ambient: BTreeMap<String, OsString>,
+    /// The agent's variables that apps may take over.
+    pub allowed: BTreeMap<String, Option<OsString>>,
+    /// How many servers may be starting at a time.
+    pub parallel_starts: usize,
+    /// For apps that do not say how long their sessions may stay on an old version.
+    pub drain_timeout: Duration,
+}
+
+#[derive(Debug)]
+pub struct Host {
+    pub settings: HostSettings,
+    pub launcher: Launcher,
+    pub starts: Arc<Semaphore>,
+    agent: HostUser,
+    next_instance: AtomicU64,
+}
+
+/// The command that means this very binary, wherever it lies.
+const OWN_COMMAND: &str = "mcpfleet";
+
+impl Host {
+    pub fn new(settings: HostSettings, launcher: Launcher, agent: HostUser) -> Arc<Self> {
+        let starts = Arc::new(Semaphore::new(settings.parallel_starts.max(1)));
+        Arc::new(Host { settings, launcher, starts, agent, next_instance: AtomicU64::new(1) })
+    }
+
+    /// Everything that is needed to start a process of an app, or why it cannot be.
+    pub async fn prepare(self: &Arc<Self>, app: &Arc<App>) -> Result<LaunchSpec, String> {
+        let (host, app) = (self.clone(), app.clone());
+        // Asks the host's user database.
+        let prepared = tokio::task::spawn_blocking(move || host.prepare_blocking(&app)).await;
+        prepared.unwrap_or_else(|error| Err(format!("internal error: {error}")))
+    }
+
+    fn prepare_blocking(&self, app: &App) -> Result<LaunchSpec, String> {
+        let stdio = app.stdio().ok_or("remote servers are not yet supported")?;
+        let granted = self.settings.host_users.as_ref().map(|grants| {
+            let may = |selector: &Selector| selector.matches(&app.metadata.labels);
+            grants.iter().filter(|(_, selector)| may(selector)).map(|(name, _)| name.clone()).collect()
+        });
+        let settings = UserSettings {
+            default_host_user: self.settings.default_host_user.clone(),
+            allow_root: self.settings.allow_root,
+            granted,
+        };
+        let run_as = user::resolve(stdio.run_as_host_user.as_deref(), &self.agent, &settings)?;
+        let ambient = Ambient { run_as: &run_as, agent: &self.settings.ambient, allowed: &self.settings.allowed };
+        let env = environment(&ambient, &stdio.env).map_err(|e| e.to_string())?;
+        let number = self.next_instance.fetch_add(1, Relaxed);
+        let program =
+            if stdio.command == OWN_COMMAND { Program::OwnBinary } else { Program::Named(stdio.command.clone()) };
+        Ok(LaunchSpec {
+            app: app.metadata.name.clone(),
+            instance: format!("{}-{number}", app.metadata.name),
+            program,
+            args: stdio.args.clone(),
+            env,
+            working_directory: stdio.working_directory.clone(),
+            runtime_dir: self.settings.runtime_dir.clone(),
+            user: run_as.switch.then_some(run_as.user),
+        })
+    }
+}
+
+/// What an app asks for that this version cannot do yet. Such an app is not run at all: half of a limit is none.
+pub fn unsupported(app: &App) -> Vec<&'static str> {
+    let Some(stdio) = app.stdio() else {
+        return vec!["spec.uri of a remote server"];
+    };
+    let secret = stdio.env.values().any(|value| matches!(value, crate::resource::EnvValue::Secret(_)));
+    [
+        (secret, "spec.mcp.env with a secret"),
+        (stdio.health.is_some(), "spec.mcp.health"),
+        (stdio.on_tool_change == crate::resource::OnToolChange::Block, "spec.mcp.on_tool_change: block"),
+        (!stdio.limits.is_empty(), "spec.mcp.limits"),
+        (stdio.sandbox.is_some(), "spec.mcp.sandbox"),
+        (!app.spec.dynamic_labels.is_empty(), "spec.dynamic_labels"),
+    ]
+    .into_iter()
+    .filter_map(|(used, field)| used.then_some(field))
+    .collect()
+}

@@ -1,0 +1,385 @@
+//! A link carries messages between clients and one server process.
+//!
+//! Clients choose their request ids and progress tokens without knowing of each other. The link gives every open
+//! request a number of its own, which stands in for both on the server's side, and puts the client's back into what
+//! comes out. So a client can neither see nor cancel nor answer what is another's.
+
+mod receive;
+mod writer;
+
+use super::mailbox::Mailbox;
+use crate::protocol::{Edit, Message, Params, RawId, one_line};
+use bytes::Bytes;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Instant,
+};
+use tokio::{net::unix::pipe, sync::Notify};
+use writer::{NotTaken, Writer};
+
+/// The longest message that a server may send. A server that goes beyond is broken, and ended.
+pub const MAX_MESSAGE: usize = 64 << 20;
+
+/// Who stands at the client's end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// One client: whatever the server says is for it.
+    Exclusive,
+    /// Many: what cannot be attributed to one of them must not reach any.
+    Shared,
+}
+
+/// Why a message was not forwarded. Nothing of it has reached the server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the server has ended: {0}")]
+    Closed(Arc<str>),
+    #[error("this instance is being replaced or stopped")]
+    Draining,
+    #[error("the server does not read its requests fast enough")]
+    Overloaded,
+}
+
+/// The stream to a client for what belongs to no request of its.
+#[derive(Debug)]
+pub struct Sink {
+    pub mailbox: Mailbox,
+    /// URIs that the client has subscribed to; only looked at where a server is shared.
+    pub subscriptions: Mutex<BTreeSet<String>>,
+    /// Whether somebody reads the mailbox now.
+    pub attached: std::sync::atomic::AtomicBool,
+}
+
+impl Sink {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Sink {
+            mailbox: Mailbox::endless(),
+            subscriptions: Mutex::default(),
+            attached: std::sync::atomic::AtomicBool::new(false),
+        })
+    }
+}
+
+/// A request as its client sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    pub message: &'a Message<'a>,
+    pub params: &'a Params<'a>,
+    /// Tells one client's ids from another's on a shared link.
+    pub owner: u64,
+}
+
+/// Names an open request of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+#[derive(Debug)]
+pub struct Link {
+    /// For logs.
+    app: Arc<str>,
+    instance: Arc<str>,
+    sharing: Sharing,
+    writer: Writer,
+    state: Mutex<State>,
+    /// The last open request of a draining link has been answered, or the link has ended.
+    idle: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    open: BTreeMap<u64, OpenCall>,
+    next: u64,
+    /// Raw ids of the server's requests that its client has not answered.
+    asked: HashSet<Box<str>>,
+    sinks: Vec<Weak<Sink>>,
+    draining: bool,
+    closed: Option<Arc<str>>,
+    last_message: Instant,
+    garbage: u64,
+}
+
+#[derive(Debug)]
+struct OpenCall {
+    mailbox: Arc<Mailbox>,
+    owner: u64,
+    id: Box<str>,
+    progress_token: Option<Box<str>>,
+    /// `subscriptions/listen`: open for as long as the client likes.
+    listens: bool,
+    wants_logs: bool,
+}
+
+impl Link {
+    pub fn new(app: &str, instance: &str, sharing: Sharing, stdin: pipe::Sender) -> Arc<Self> {
+        Arc::new(Link {
+            app: app.into(),
+            instance: instance.into(),
+            sharing,
+            writer: Writer::new(stdin),
+            state: Mutex::new(State {
+                open: BTreeMap::new(),
+                next: 1,
+                asked: HashSet::new(),
+                sinks: Vec::new(),
+                draining: false,
+                closed: None,
+                last_message: Instant::now(),
+                garbage: 0,
+            }),
+            idle: Notify::new(),
+        })
+    }
+
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Carries messages until the server's stdout ends; returns why it did.
+    pub async fn run(&self, stdout: pipe::Receiver) -> Arc<str> {
+        let reason: Arc<str> = tokio::select! {
+            reason = self.receive(stdout) => reason.into(),
+            // The writer ends early when the server closes its stdin; what it says meanwhile still counts.
+            () = async { self.writer.flush().await; std::future::pending::<()>().await } => unreachable!("pending"),
+        };
+        self.close(&reason);
+        reason
+    }
+
+    /// Forwards a request. Its answer, and what belongs to it, goes to `mailbox`.
+    pub fn open(&self, call: Call<'_>, mailbox: &Arc<Mailbox>) -> Result<CallId, Refused> {
+        let Call { message, params, owner } = call;
+        let mut line = Vec::new();
+        let id = {
+            let mut state = self.lock();
+            state.check_open()?;
+            let id = state.next;
+            state.next += 1;
+            let mapped = id.to_string();
+            let mut edits: Vec<Edit<'_>> = [message.id.map(|RawId(raw)| raw), params.meta_progress_token]
+                .into_iter()
+                .flatten()
+                .map(|raw| Edit { at: message.span(raw), with: &mapped })
+                .collect();
+            edits.sort_by_key(|edit| edit.at.start);
+            one_line(message.raw, &edits, &mut line);
+            let open = OpenCall {
+                mailbox: mailbox.clone(),
+                owner,
+                id: message.id.map_or("null", |RawId(raw)| raw).into(),
+                progress_token: params.meta_progress_token.map(Into::into),
+                listens: message.method == "subscriptions/listen",
+                wants_logs: params.meta_log_level.is_some(),
+            };
+            state.open.insert(id, open);
+            state.last_message = Instant::now();
+            id
+        };
+        self.write(line).inspect_err(|_| self.forget(CallId(id)))?;
+        Ok(CallId(id))
+    }
+
+    /// A request of the gateway's own; the answer is the delivery in the returned mailbox.
+    pub fn ask(&self, method: &str, params: &Value) -> Result<(CallId, Arc<Mailbox>), Refused> {
+        let bytes = crate::protocol::request(0, method, params);
+        let mailbox = Arc::new(Mailbox::for_answers(1));
+        let message = Message::parse(&bytes).map_err(|e| Refused::Closed(e.to_string().into()))?;
+        let call = Call { message: &message, params: &message.params(), owner: 0 };
+        Ok((self.open(call, &mailbox)?, mailbox))
+    }
+
+    /// Forwards a notification as it is.
+    pub fn notify(&self, message: &Message<'_>) -> Result<(), Refused> {
+        self.lock().last_message = Instant::now();
+        self.forward(message)
+    }
+
+    /// Forwards a client's answer to a request of the server's, if the server asked and has no answer yet.
+    pub fn respond(&self, message: &Message<'_>) -> Result<(), Refused> {
+        let known = {
+            let mut state = self.lock();
+            state.last_message = Instant::now();
+            message.id.is_some_and(|RawId(raw)| state.asked.remove(raw))
+        };
+        if known { self.forward(message) } else { Ok(()) }
+    }
+
+    /// Cancels a request at its client's word. `client_id` is the raw id by which the client knows it.
+    pub fn cancel_named(&self, owner: u64, client_id: &str, notification: &Message<'_>) -> Result<(), Refused> {
+        let found = {
+            let mut state = self.lock();
+            state.last_message = Instant::now();
+            let found = state.open.iter().find(|(_, call)| call.owner == owner && *call.id == *client_id);
+            found.map(|(id, _)| *id).and_then(|id| state.open.remove(&id).map(|call| (id, call)))
+        };
+        let Some((id, call)) = found else { return Ok(()) };
+        call.mailbox.close();
+        self.signal_idle();
+        let mapped = id.to_string();
+        let at = notification.params().request_id.map(|raw| notification.span(raw));
+        let edits: Vec<Edit<'_>> = at.map(|at| Edit { at, with: &mapped }).into_iter().collect();
+        let mut line = Vec::new();
+        one_line(notification.raw, &edits, &mut line);
+        self.write(line)
+    }
+
+    /// Cancels a request whose client has gone away.
+    pub fn cancel(&self, CallId(id): CallId) {
+        if self.lock().open.remove(&id).is_some() {
+            self.signal_idle();
+            let params = serde_json::json!({ "requestId": id, "reason": "the client has gone" });
+            // A server that is gone needs no cancellation.
+            let _ = self.write(crate::protocol::notification("notifications/cancelled", &params));
+        }
+    }
+
+    /// Lets a request run on whose answer nobody waits for.
+    pub fn forget(&self, CallId(id): CallId) {
+        self.lock().open.remove(&id);
+        self.signal_idle();
+    }
+
+    /// Registers where to put what belongs to no request.
+    pub fn attach(&self, sink: &Arc<Sink>) {
+        let mut state = self.lock();
+        state.sinks.retain(|s| s.strong_count() > 0);
+        state.sinks.push(Arc::downgrade(sink));
+    }
+
+    /// Whether another client than the owner of `sink` has subscribed to a URI.
+    pub fn subscribed_elsewhere(&self, uri: &str, sink: &Arc<Sink>) -> bool {
+        let sinks = self.lock().sinks();
+        sinks.iter().any(|other| !Arc::ptr_eq(other, sink) && lock(&other.subscriptions).contains(uri))
+    }
+
+    /// How many requests are open, listeners apart.
+    pub fn open_calls(&self) -> usize {
+        self.lock().waiting()
+    }
+
+    pub fn last_message(&self) -> Instant {
+        self.lock().last_message
+    }
+
+    /// Takes no new requests from now on, and ends the listeners, so that their clients come back to the new version.
+    pub fn drain(&self) {
+        let mut state = self.lock();
+        state.draining = true;
+        let listeners: Vec<u64> = state.open.iter().filter(|(_, call)| call.listens).map(|(id, _)| *id).collect();
+        let ended: Vec<OpenCall> = listeners.iter().filter_map(|id| state.open.remove(id)).collect();
+        drop(state);
+        for call in ended {
+            let key = crate::protocol::meta::SUBSCRIPTION_ID;
+            let id = &call.id;
+            let end = format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"complete","_meta":{{"{key}":{id}}}}}}}"#
+            );
+            call.mailbox.answer(end.into(), None);
+        }
+        self.signal_idle();
+    }
+
+    /// Waits until a draining link has no open request.
+    pub async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            tokio::pin!(idle);
+            idle.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.closed.is_some() || state.waiting() == 0 {
+                    return;
+                }
+            }
+            idle.await;
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed.is_some()
+    }
+
+    /// Closes the server's stdin, which asks it to end.
+    pub fn close_stdin(&self) {
+        self.writer.close();
+    }
+
+    /// Ends the link: every open request is answered with an error that says why.
+    pub fn close(&self, reason: &str) {
+        let (open, sinks) = {
+            let mut state = self.lock();
+            if state.closed.is_some() {
+                return;
+            }
+            state.closed = Some(reason.into());
+            (std::mem::take(&mut state.open), state.sinks())
+        };
+        self.writer.close();
+        for call in open.into_values() {
+            let text = format!("the server ended before it answered: {reason}");
+            let code = crate::protocol::codes::SERVER_GONE;
+            let answer = crate::protocol::error_response(&call.id, code, &text, None);
+            call.mailbox.answer(answer.into(), Some(code));
+        }
+        sinks.iter().for_each(|sink| sink.mailbox.close());
+        self.idle.notify_waiters();
+    }
+
+    fn forward(&self, message: &Message<'_>) -> Result<(), Refused> {
+        let mut line = Vec::new();
+        one_line(message.raw, &[], &mut line);
+        self.write(line)
+    }
+
+    fn write(&self, mut line: Vec<u8>) -> Result<(), Refused> {
+        line.push(b'\n');
+        self.writer.write(&line).map_err(|not_taken| match not_taken {
+            NotTaken::Full => Refused::Overloaded,
+            NotTaken::Closed => {
+                Refused::Closed(self.lock().closed.clone().unwrap_or_else(|| "it is being stopped".into()))
+            }
+        })
+    }
+
+    fn signal_idle(&self) {
+        let state = self.lock();
+        if state.draining && state.waiting() == 0 {
+            drop(state);
+            self.idle.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl State {
+    fn check_open(&self) -> Result<(), Refused> {
+        match &self.closed {
+            Some(reason) => Err(Refused::Closed(reason.clone())),
+            None if self.draining => Err(Refused::Draining),
+            None => Ok(()),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.open.values().filter(|call| !call.listens).count()
+    }
+
+    fn sinks(&self) -> Vec<Arc<Sink>> {
+        self.sinks.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes of a message with some parts replaced.
+fn edited(message: &Message<'_>, edits: &[Edit<'_>]) -> Bytes {
+    let mut out = Vec::new();
+    one_line(message.raw, edits, &mut out);
+    out.into()
+}

@@ -1,0 +1,190 @@
+//! The reading half of a link: what a server says, and whom it is for.
+
+use super::{Link, MAX_MESSAGE, OpenCall, Sharing, Sink, State, edited, lock};
+use crate::protocol::{Edit, Kind, Message, Params, RawId, codes, error_response, text_member};
+use bytes::{Bytes, BytesMut};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+use tokio::{io::AsyncReadExt, net::unix::pipe};
+
+/// A server that has this many requests to its client open gets errors for more.
+const MAX_ASKED: usize = 1024;
+
+impl Link {
+    /// Reads lines until there are no more; says why.
+    pub(super) async fn receive(&self, mut stdout: pipe::Receiver) -> String {
+        let mut buffer = BytesMut::with_capacity(16 << 10);
+        let mut searched = 0;
+        loop {
+            match stdout.read_buf(&mut buffer).await {
+                Ok(0) => return "its standard output is closed".into(),
+                Ok(_) => {}
+                Err(e) => return format!("its standard output cannot be read: {e}"),
+            }
+            while let Some(end) = memchr::memchr(b'\n', buffer.get(searched..).unwrap_or_default()) {
+                let line = buffer.split_to(searched + end + 1);
+                searched = 0;
+                self.take(&line);
+            }
+            searched = buffer.len();
+            if searched > MAX_MESSAGE {
+                return format!("it sent a line of more than {} MiB", MAX_MESSAGE >> 20);
+            }
+        }
+    }
+
+    fn take(&self, line: &[u8]) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        let message = match Message::parse(line) {
+            Ok(message) => message,
+            Err(error) => return self.garbage(line, &error.to_string()),
+        };
+        match message.kind {
+            Kind::Response => self.take_response(&message),
+            Kind::Notification => self.take_notification(&message),
+            Kind::Request => self.take_request(&message),
+        }
+    }
+
+    fn take_response(&self, message: &Message<'_>) {
+        let Some(RawId(raw)) = message.id else { return };
+        let call = message.id.and_then(|id| id.as_mapped()).and_then(|id| {
+            let mut state = self.lock();
+            state.last_message = std::time::Instant::now();
+            state.open.remove(&id)
+        });
+        let Some(call) = call else {
+            // Answered twice, or after a cancellation: nobody waits for it.
+            tracing::debug!(app = &*self.app, instance = &*self.instance, id = raw, "answer to no open request");
+            return;
+        };
+        let mut edits = vec![Edit { at: message.span(raw), with: &call.id }];
+        if let Some(subscription) = message.result.filter(|_| call.listens).map(Params::parse) {
+            edits.extend(subscription.meta_subscription_id.map(|raw| Edit { at: message.span(raw), with: &call.id }));
+            edits.sort_by_key(|edit| edit.at.start);
+        }
+        call.mailbox.answer(edited(message, &edits), message.error_code());
+        self.signal_idle();
+    }
+
+    fn take_notification(&self, message: &Message<'_>) {
+        let params = message.params();
+        let mapped = |raw: Option<&str>| raw.and_then(|raw| RawId(raw).as_mapped());
+        let state = self.lock();
+        if message.method == "notifications/progress" {
+            let call = mapped(params.progress_token).and_then(|id| state.open.get(&id));
+            // Progress without a request that asked for it is for nobody.
+            let Some((raw, call)) = params.progress_token.zip(call) else { return };
+            let Some(token) = &call.progress_token else { return };
+            call.mailbox.push(edited(message, &[Edit { at: message.span(raw), with: token }]));
+        } else if let Some(raw) = params.meta_subscription_id {
+            let call = mapped(Some(raw)).and_then(|id| state.open.get(&id)).filter(|call| call.listens);
+            let Some(call) = call else { return };
+            call.mailbox.push(edited(message, &[Edit { at: message.span(raw), with: &call.id }]));
+        } else {
+            let recipients = recipients(self.sharing, &state, &message.method, &params);
+            drop(state);
+            let bytes = edited(message, &[]);
+            for recipient in recipients {
+                recipient.push(bytes.clone());
+            }
+        }
+    }
+
+    fn take_request(&self, message: &Message<'_>) {
+        let Some(RawId(raw)) = message.id else { return };
+        let mut state = self.lock();
+        let refusal = match self.sharing {
+            Sharing::Shared if message.method == "ping" => {
+                drop(state);
+                let pong = format!(r#"{{"jsonrpc":"2.0","id":{raw},"result":{{}}}}"#);
+                let _ = self.write(pong.into());
+                return;
+            }
+            Sharing::Shared => "this server is shared by many clients; none of them can be asked",
+            Sharing::Exclusive if state.asked.len() >= MAX_ASKED => "too many requests are open",
+            Sharing::Exclusive => {
+                let recipients = recipients(self.sharing, &state, &message.method, &message.params());
+                let bytes = edited(message, &[]);
+                state.asked.insert(raw.into());
+                if recipients.iter().any(|recipient| recipient.push(bytes.clone())) {
+                    return;
+                }
+                state.asked.remove(raw);
+                "the client cannot be reached"
+            }
+        };
+        drop(state);
+        // The server learns that nobody will answer; if it cannot even read that, it is about to end anyway.
+        let _ = self.write(error_response(raw, codes::METHOD_NOT_FOUND, refusal, None));
+    }
+
+    fn garbage(&self, line: &[u8], error: &str) {
+        let count = {
+            let mut state = self.lock();
+            state.garbage += 1;
+            state.garbage
+        };
+        // A server that prints to stdout by mistake does so often: say it once, loudly.
+        let start: String = String::from_utf8_lossy(line.get(..line.len().min(200)).unwrap_or_default()).into();
+        let (app, instance) = (&*self.app, &*self.instance);
+        if count == 1 {
+            tracing::warn!(app, instance, error, line = ?start, "the server wrote something to stdout that is no message");
+        } else {
+            tracing::debug!(app, instance, error, line = ?start, "no message");
+        }
+    }
+}
+
+/// Who gets a message.
+enum Recipient {
+    Call(Arc<super::Mailbox>),
+    Stream(Arc<Sink>),
+}
+
+impl Recipient {
+    fn push(&self, bytes: Bytes) -> bool {
+        match self {
+            Recipient::Call(mailbox) => mailbox.push(bytes),
+            Recipient::Stream(sink) => sink.mailbox.push(bytes),
+        }
+    }
+}
+
+/// Decides who gets a message that names no request.
+///
+/// With one client behind the link it is for that client: what a call most likely caused (logs, requests) goes to the
+/// newest open one, what stands for itself to the client's stream. With many, only what is the same for all of them
+/// (lists have changed) or what was asked for by name (a resource was updated) may go out; a log line goes to the one
+/// client that can have caused it, if there is just one.
+fn recipients(sharing: Sharing, state: &State, method: &str, params: &Params<'_>) -> Vec<Recipient> {
+    let call = |call: &OpenCall| Recipient::Call(call.mailbox.clone());
+    let announces = method.ends_with("/list_changed") || method == "notifications/resources/updated";
+    match sharing {
+        Sharing::Exclusive => {
+            let newest = state.open.values().next_back().map(call);
+            let stream = state.sinks().pop();
+            let read = stream.as_ref().is_some_and(|sink| sink.attached.load(Relaxed));
+            let stream = stream.map(Recipient::Stream);
+            let first = if announces && read { stream.or(newest) } else { newest.or(stream) };
+            first.into_iter().collect()
+        }
+        Sharing::Shared if announces => {
+            let uri = params.uri.and_then(text_member);
+            let wanted = |sink: &Arc<Sink>| match &uri {
+                Some(uri) => lock(&sink.subscriptions).contains(uri.as_ref()),
+                None => true,
+            };
+            state.sinks().into_iter().filter(wanted).map(Recipient::Stream).collect()
+        }
+        Sharing::Shared if method == "notifications/message" => {
+            let mut open = state.open.values().filter(|call| !call.listens && (call.wants_logs || call.owner != 0));
+            match (open.next(), open.next()) {
+                (Some(only), None) => vec![call(only)],
+                _ => Vec::new(),
+            }
+        }
+        Sharing::Shared => Vec::new(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Where messages wait for the client that they are for.
+
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+/// The most that waits in one mailbox. A client that reads more slowly than its server writes loses notifications
+/// beyond this, never its answers, and holds up nobody.
+const MAX_BYTES: usize = 8 << 20;
+const MAX_MESSAGES: usize = 4096;
+
+/// What reaches a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// A notification, or a request of the server's: one JSON text without a line break.
+    Message(Bytes),
+    /// The answer to a request.
+    Answer { message: Bytes, error_code: Option<i64> },
+}
+
+/// A bounded queue with one reader that waits.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: VecDeque<Delivery>,
+    bytes: usize,
+    dropped: u64,
+    /// Answers that are still to come; when the last one has been taken, the mailbox ends by itself.
+    expected: Option<usize>,
+    closed: bool,
+    reader: Option<Waker>,
+}
+
+impl Mailbox {
+    /// A mailbox that ends after `answers` answers.
+    pub fn for_answers(answers: usize) -> Self {
+        Mailbox { inner: Mutex::new(Inner { expected: Some(answers), ..Inner::default() }) }
+    }
+
+    /// A mailbox that goes on until it is closed.
+    pub fn endless() -> Self {
+        Mailbox::default()
+    }
+
+    /// Adds a message; `false` means that there was no room and it is lost.
+    pub fn push(&self, message: Bytes) -> bool {
+        let mut inner = self.lock();
+        if inner.closed || inner.bytes + message.len() > MAX_BYTES || inner.queue.len() >= MAX_MESSAGES {
+            inner.dropped += 1;
+            return false;
+        }
+        inner.put(Delivery::Message(message));
+        true
+    }
+
+    /// Adds an answer. There is always room for it: its number is bounded by that of the open requests.
+    pub fn answer(&self, message: Bytes, error_code: Option<i64>) {
+        self.lock().put(Delivery::Answer { message, error_code });
+    }
+
+    /// No more will come. What has been put in before can still be taken out.
+    pub fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        inner.wake();
+    }
+
+    /// How many messages were lost for want of room.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// Takes the next delivery; `None` when no more will come. Cancel safe.
+    pub async fn next(&self) -> Option<Delivery> {
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            if let Some(delivery) = inner.take() {
+                return Poll::Ready(Some(delivery));
+            }
+            if inner.closed || inner.expected == Some(0) {
+                return Poll::Ready(None);
+            }
+            match &mut inner.reader {
+                Some(waker) => waker.clone_from(context.waker()),
+                reader => *reader = Some(context.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes the next delivery if there is one already.
+    pub fn try_next(&self) -> Option<Delivery> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn put(&mut self, delivery: Delivery) {
+        self.bytes += delivery.len();
+        self.queue.push_back(delivery);
+        self.wake();
+    }
+
+    fn take(&mut self) -> Option<Delivery> {
+        let delivery = self.queue.pop_front()?;
+        self.bytes -= delivery.len();
+        if let (Delivery::Answer { .. }, Some(expected)) = (&delivery, &mut self.expected) {
+            *expected = expected.saturating_sub(1);
+        }
+        Some(delivery)
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.reader.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Delivery {
+    fn len(&self) -> usize {
+        match self {
+            Delivery::Message(message) | Delivery::Answer { message, .. } => message.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(s: &'static str) -> Bytes {
+        Bytes::from_static(s.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn ends_after_the_expected_answers() {
+        let mailbox = Mailbox::for_answers(2);
+        mailbox.answer(text("1"), None);
+        assert!(mailbox.push(text("note")));
+        mailbox.answer(text("2"), Some(-1));
+        assert_eq!(mailbox.next().await, Some(Delivery::Answer { message: text("1"), error_code: None }));
+        assert_eq!(mailbox.next().await, Some(Delivery::Message(text("note"))));
+        assert_eq!(mailbox.next().await, Some(Delivery::Answer { message: text("2"), error_code: Some(-1) }));
+        assert_eq!(mailbox.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_full_mailbox_loses_messages_but_no_answer() {
+        let mailbox = Mailbox::for_answers(1);
+        let kept = (0..MAX_MESSAGES + 10).filter(|_| mailbox.push(text("m"))).count();
+        assert_eq!((kept, mailbox.dropped()), (MAX_MESSAGES, 10));
+        mailbox.answer(text("answer"), None);
+        let mut seen = 0;
+        while let Some(delivery) = mailbox.next().await {
+            seen += 1;
+            if let Delivery::Answer { message, .. } = delivery {
+                assert_eq!(message, text("answer"));
+            }
+        }
+        assert_eq!(seen, MAX_MESSAGES + 1);
+    }
+
+    #[tokio::test]
+    async fn a_closed_mailbox_is_read_to_its_end() {
+        let mailbox = Mailbox::endless();
+        assert!(mailbox.push(text("last")));
+        mailbox.close();
+        assert!(!mailbox.push(text("late")));
+        assert_eq!(mailbox.next().await, Some(Delivery::Message(text("last"))));
+        assert_eq!(mailbox.next().await, None);
+    }
+}

@@ -1,0 +1,167 @@
+//! The first conversation with a server: does it answer, and which era does it speak?
+
+use super::{
+    link::{Link, Refused},
+    mailbox::{Delivery, Mailbox},
+};
+use crate::protocol::{Era, LEGACY_VERSIONS, MODERN_VERSION, Message, codes, meta, notification};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// After so long without an answer to `server/discover` the handshake of the legacy era is tried as well: some servers
+/// drop what they do not know. One that is merely slow to start reads both and answers both.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What a server said of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    pub era: Era,
+    /// The result of `server/discover` or of `initialize`.
+    pub introduction: Value,
+    /// The server was asked in both ways, so that its process may be of two minds: it should serve nobody.
+    pub mixed: bool,
+}
+
+impl Profile {
+    /// Name and version that the server gives, for people.
+    pub fn server(&self) -> Option<String> {
+        let info = match self.era {
+            Era::Legacy => self.introduction.get("serverInfo"),
+            Era::Modern => self.introduction.get("_meta").and_then(|m| m.get(meta::SERVER_INFO)),
+        }?;
+        let name = info.get("name")?.as_str()?;
+        Some(match info.get("version").and_then(Value::as_str) {
+            Some(version) => format!("{name} {version}"),
+            None => name.to_owned(),
+        })
+    }
+}
+
+/// Why a server is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    #[error("it has not answered within {}", crate::resource::quantity::format_duration(*.0))]
+    Silent(Duration),
+    /// It ended at the very question that only modern servers know.
+    #[error("it ended when it was asked `server/discover`")]
+    EndedAtDiscover,
+    #[error("{0}")]
+    Ended(Arc<str>),
+    #[error("it refused `initialize`: {0}")]
+    Refused(String),
+}
+
+impl From<Refused> for ProbeError {
+    fn from(refused: Refused) -> Self {
+        ProbeError::Ended(refused.to_string().into())
+    }
+}
+
+/// Introduces the gateway to a server. `era` is what is known of this spec from an earlier process.
+pub async fn probe(link: &Link, era: Option<Era>, timeout: Duration) -> Result<Profile, ProbeError> {
+    let conversation = async {
+        match era {
+            Some(Era::Legacy) => initialize(link).await,
+            Some(Era::Modern) | None => detect(link).await,
+        }
+    };
+    tokio::time::timeout(timeout, conversation).await.unwrap_or(Err(ProbeError::Silent(timeout)))
+}
+
+async fn detect(link: &Link) -> Result<Profile, ProbeError> {
+    let params = json!({ "_meta": {
+        meta::PROTOCOL_VERSION: MODERN_VERSION,
+        meta::CLIENT_CAPABILITIES: {},
+        meta::CLIENT_INFO: client_info(),
+    }});
+    let (_, discovered) = link.ask("server/discover", &params)?;
+    let answer = answer(&discovered);
+    tokio::pin!(answer);
+    tokio::select! {
+        answer = &mut answer => match judge_discovery(answer) {
+            Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: false }),
+            Discovery::Legacy => initialize(link).await,
+            Discovery::Ended => Err(ProbeError::EndedAtDiscover),
+        },
+        () = tokio::time::sleep(SILENCE) => {
+            let handshake = initialize(link);
+            tokio::pin!(handshake);
+            tokio::select! {
+                answer = &mut answer => match judge_discovery(answer) {
+                    Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: true }),
+                    Discovery::Legacy | Discovery::Ended => handshake.await,
+                },
+                profile = &mut handshake => profile,
+            }
+        }
+    }
+}
+
+enum Discovery {
+    Modern(Value),
+    Legacy,
+    Ended,
+}
+
+/// A result, or an error that only the modern era knows, means modern; anything else means legacy.
+fn judge_discovery(answer: Result<Value, (i64, String)>) -> Discovery {
+    match answer {
+        Ok(introduction) if introduction.get("supportedVersions").is_some() => Discovery::Modern(introduction),
+        Ok(_) => Discovery::Legacy,
+        Err((codes::SERVER_GONE, _)) => Discovery::Ended,
+        Err((codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION, message)) => {
+            Discovery::Modern(json!({ "error": message }))
+        }
+        Err(_) => Discovery::Legacy,
+    }
+}
+
+async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
+    let params = json!({
+        "protocolVersion": LEGACY_VERSIONS.first(),
+        "capabilities": {},
+        "clientInfo": client_info(),
+    });
+    let (_, initialized) = link.ask("initialize", &params)?;
+    match answer(&initialized).await {
+        Ok(introduction) => {
+            let bytes = notification("notifications/initialized", &json!({}));
+            if let Ok(message) = Message::parse(&bytes) {
+                link.notify(&message)?;
+            }
+            Ok(Profile { era: Era::Legacy, introduction, mixed: false })
+        }
+        Err((codes::SERVER_GONE, message)) => Err(ProbeError::Ended(message.into())),
+        Err((_, message)) => Err(ProbeError::Refused(message)),
+    }
+}
+
+fn client_info() -> Value {
+    json!({ "name": "mcpfleet", "version": env!("CARGO_PKG_VERSION") })
+}
+
+/// Waits for the answer to a request of the gateway's own.
+pub async fn answer(mailbox: &Mailbox) -> Result<Value, (i64, String)> {
+    while let Some(delivery) = mailbox.next().await {
+        if let Delivery::Answer { message, .. } = delivery {
+            return read_answer(&message);
+        }
+    }
+    Err((codes::SERVER_GONE, "the link has ended".into()))
+}
+
+fn read_answer(bytes: &Bytes) -> Result<Value, (i64, String)> {
+    let fault = |text: String| (codes::INTERNAL_ERROR, text);
+    let message = Message::parse(bytes).map_err(|e| fault(e.to_string()))?;
+    match (message.result, message.error) {
+        (Some(result), _) => serde_json::from_str(result).map_err(|e| fault(e.to_string())),
+        (None, Some(error)) => {
+            let error: Value = serde_json::from_str(error).map_err(|e| fault(e.to_string()))?;
+            let code = error.get("code").and_then(Value::as_i64).unwrap_or(codes::INTERNAL_ERROR);
+            let text = error.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+            Err((code, text.chars().take(500).collect()))
+        }
+        (None, None) => Err(fault("the answer has neither result nor error".into())),
+    }
+}

@@ -1,0 +1,234 @@
+//! One running process and the task that owns it.
+
+use super::{
+    launch::{Control, Exit, LaunchError, LaunchSpec, Launcher, Process},
+    link::{Link, Sharing},
+    logs::{self, LogRing},
+};
+use crate::resource::{Stop, StopSignal};
+use jiff::Timestamp;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::unix::pipe,
+    sync::watch,
+    time::{sleep_until, timeout},
+};
+
+/// How long a server has to end by itself once its stdin is closed, before it gets the stop signal.
+const STDIN_GRACE: Duration = Duration::from_millis(500);
+
+/// After the end of a process: how long the rest of what it wrote is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What is wanted of a process. Only ever escalates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Run,
+    /// Takes no new requests from `refuse` on; ends when none is open, at the latest at `until`.
+    Drain {
+        refuse: Instant,
+        until: Instant,
+    },
+    /// Closes stdin, then sends the stop signal, then kills.
+    Stop,
+    /// Kills at once.
+    Kill,
+}
+
+impl Wanted {
+    fn urgency(&self) -> u8 {
+        match self {
+            Wanted::Run => 0,
+            Wanted::Drain { .. } => 1,
+            Wanted::Stop => 2,
+            Wanted::Kill => 3,
+        }
+    }
+}
+
+/// A process as everybody but its owner sees it.
+#[derive(Debug)]
+pub struct Running {
+    pub instance: Arc<str>,
+    pub pid: u32,
+    pub since: Timestamp,
+    pub link: Arc<Link>,
+    wanted: watch::Sender<Wanted>,
+}
+
+impl Running {
+    /// Orders something; an earlier order that goes further stands. Of two drains the one that ends sooner stands.
+    pub fn order(&self, order: Wanted) {
+        self.wanted.send_if_modified(|now| {
+            let further = match (*now, order) {
+                (Wanted::Drain { until, .. }, Wanted::Drain { until: new, .. }) => new < until,
+                (now, order) => order.urgency() > now.urgency(),
+            };
+            if further {
+                *now = order;
+            }
+            further
+        });
+    }
+
+    /// Whether it has been told to end, now or later.
+    pub fn is_leaving(&self) -> bool {
+        *self.wanted.borrow() != Wanted::Run
+    }
+}
+
+/// A process with all that its owner needs; see [`Owned::run`].
+#[derive(Debug)]
+pub struct Owned {
+    running: Arc<Running>,
+    wanted: watch::Receiver<Wanted>,
+    control: Control,
+    stdout: pipe::Receiver,
+    stderr: pipe::Receiver,
+    stop: Stop,
+    logs: LogRing,
+}
+
+/// Starts a process. Nothing has been said to it when this returns.
+pub async fn start(
+    launcher: &Launcher,
+    spec: LaunchSpec,
+    sharing: Sharing,
+    stop: Stop,
+    logs: LogRing,
+) -> Result<(Arc<Running>, Owned), LaunchError> {
+    let (app, instance) = (spec.app.clone(), spec.instance.clone());
+    let Process { pid, stdin, stdout, stderr, control } = launcher.launch(spec).await?;
+    tracing::info!(app, instance, pid, "server started");
+    let link = Link::new(&app, &instance, sharing, stdin);
+    let (sender, wanted) = watch::channel(Wanted::Run);
+    let running = Arc::new(Running { instance: instance.into(), pid, since: Timestamp::now(), link, wanted: sender });
+    Ok((running.clone(), Owned { running, wanted, control, stdout, stderr, stop, logs }))
+}
+
+/// How far the end of a process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// Serves until the moment from which it refuses.
+    Leaving {
+        refuse: Instant,
+        until: Instant,
+    },
+    Draining {
+        until: Instant,
+    },
+    /// Stdin is closed.
+    Closing {
+        until: Instant,
+    },
+    Signalled,
+    Killed,
+}
+
+impl Stage {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Stage::Leaving { refuse: until, .. } | Stage::Draining { until } | Stage::Closing { until } => Some(until),
+            Stage::Serving | Stage::Signalled | Stage::Killed => None,
+        }
+    }
+}
+
+impl Owned {
+    pub fn instance(&self) -> Arc<str> {
+        self.running.instance.clone()
+    }
+
+    /// Carries its messages and its stderr, and follows orders, until the process and all that it started are gone.
+    pub async fn run(self) -> Exit {
+        let Owned { running, mut wanted, mut control, stdout, stderr, stop, logs } = self;
+        let link = running.link.clone();
+        let carry = link.run(stdout);
+        let pump = logs::pump(stderr, logs, running.instance.to_string());
+        tokio::pin!(carry, pump);
+        let (mut carrying, mut pumping) = (true, true);
+        let mut stage = Stage::Serving;
+        let exit = loop {
+            let deadline = stage.deadline();
+            let draining = matches!(stage, Stage::Draining { .. });
+            let next = tokio::select! {
+                exit = control.wait() => break exit,
+                reason = &mut carry, if carrying => {
+                    carrying = false;
+                    // A server that cannot answer any more is of no use, even if it lives.
+                    tracing::debug!(instance = &*running.instance, %reason, "link ended");
+                    Wanted::Stop
+                }
+                () = &mut pump, if pumping => {
+                    pumping = false;
+                    continue;
+                }
+                changed = wanted.changed() => match changed {
+                    Ok(()) => *wanted.borrow_and_update(),
+                    // Cannot be: `running` holds the sender.
+                    Err(_) => Wanted::Stop,
+                },
+                () = link.idle(), if draining => Wanted::Stop,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => {
+                    stage = after_deadline(stage, &link, &mut control, &stop);
+                    continue;
+                }
+            };
+            stage = enter(stage, next, &link, &mut control, &stop);
+        };
+        let _ = timeout(LAST_WORDS, async {
+            if carrying {
+                carry.await;
+            }
+            if pumping {
+                pump.await;
+            }
+        })
+        .await;
+        link.close(&exit.to_string());
+        exit
+    }
+}
+
+/// Follows an order.
+fn enter(stage: Stage, wanted: Wanted, link: &Link, control: &mut Control, stop: &Stop) -> Stage {
+    let now = Instant::now();
+    match (stage, wanted) {
+        (Stage::Killed, _) | (Stage::Closing { .. } | Stage::Signalled, Wanted::Drain { .. } | Wanted::Stop) => stage,
+        (stage, Wanted::Run) => stage,
+        (_, Wanted::Drain { refuse, until }) if refuse > now => Stage::Leaving { refuse, until },
+        (_, Wanted::Drain { until, .. }) => {
+            link.drain();
+            Stage::Draining { until }
+        }
+        (_, Wanted::Stop) => {
+            link.drain();
+            link.close_stdin();
+            let grace = if stop.signal == StopSignal::Kill { Duration::ZERO } else { STDIN_GRACE };
+            Stage::Closing { until: now + grace }
+        }
+        (_, Wanted::Kill) => {
+            control.stop(StopSignal::Kill, Duration::ZERO);
+            Stage::Killed
+        }
+    }
+}
+
+fn after_deadline(stage: Stage, link: &Link, control: &mut Control, stop: &Stop) -> Stage {
+    match stage {
+        Stage::Leaving { until, .. } => {
+            link.drain();
+            Stage::Draining { until }
+        }
+        Stage::Draining { .. } => enter(stage, Wanted::Stop, link, control, stop),
+        Stage::Closing { .. } => {
+            control.stop(stop.signal, stop.grace_period);
+            Stage::Signalled
+        }
+        Stage::Serving | Stage::Signalled | Stage::Killed => stage,
+    }
+}

@@ -1,0 +1,175 @@
+//! What a supervisor does about what its tasks report, and about clients that want a process.
+
+use super::{
+    super::{
+        backoff,
+        launch::Exit,
+        machine::{self, Phase, Run, step},
+        pool::{Reply, Unavailable},
+        probe::{self, ProbeError, Profile},
+        running::{Owned, Running, Wanted},
+        version::VersionId,
+    },
+    Event, Permit, Supervisor, stop,
+};
+use crate::protocol::Era;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+impl Supervisor {
+    pub(super) fn take(&mut self, event: Event) {
+        match event {
+            Event::PrimaryLaunched { version, run, result, permit } => {
+                self.primary_launched(version, run, result, permit);
+            }
+            Event::PoolLaunched { version, result } => self.pool_launched(version, result),
+            Event::Probed { version, run, result } => self.probed(version, run, result),
+            Event::Ended { version, instance, exit } => self.ended(version, &instance, exit),
+        }
+    }
+
+    fn primary_launched(
+        &mut self,
+        id: VersionId,
+        run: Run,
+        result: Result<(Arc<Running>, Owned), String>,
+        permit: Permit,
+    ) {
+        let Some(version) = self.version_mut(id) else { return };
+        let (running, owned) = match result {
+            Ok(started) => started,
+            Err(reason) => {
+                version.failure = Some(reason);
+                return self.gone(id, run, false);
+            }
+        };
+        version.primary = Some(running.clone());
+        if version.machine.phase != (Phase::Starting { run }) {
+            running.order(Wanted::Stop);
+        }
+        let era = version.era;
+        let timeout = version.stdio().map_or(Duration::ZERO, |stdio| stdio.startup_timeout);
+        self.own(id, owned);
+        self.tasks.spawn(async move {
+            let result = probe::probe(&running.link, era, timeout).await;
+            drop(permit);
+            Event::Probed { version: id, run, result }
+        });
+    }
+
+    fn pool_launched(&mut self, id: VersionId, result: Result<(Arc<Running>, Owned), String>) {
+        let Some(version) = self.version_mut(id) else { return };
+        match result {
+            Ok((running, owned)) => {
+                if version.retired {
+                    running.order(Wanted::Stop);
+                }
+                version.pool.add(running);
+                self.own(id, owned);
+            }
+            Err(reason) => version.pool.launch_failed(&reason, Instant::now()),
+        }
+        self.fill_pool(id);
+    }
+
+    fn own(&mut self, version: VersionId, owned: Owned) {
+        self.tasks.spawn(async move {
+            let instance = owned.instance();
+            Event::Ended { version, exit: owned.run().await, instance }
+        });
+    }
+
+    fn probed(&mut self, id: VersionId, run: Run, result: Result<Profile, ProbeError>) {
+        let Some(version) = self.version_mut(id) else { return };
+        if version.machine.live_run() != Some(run) {
+            return;
+        }
+        match result {
+            Ok(profile) if profile.mixed => {
+                // It is known now how to greet the server: the next process hears one greeting only.
+                version.era = Some(profile.era);
+                version.again = true;
+            }
+            Ok(profile) => {
+                version.era = Some(profile.era);
+                version.failure = None;
+                let legacy = profile.era == Era::Legacy;
+                version.profile = Some(Arc::new(profile));
+                step(&mut version.machine, machine::Event::Answered { run }, Instant::now());
+                version.warm_up(legacy);
+                return self.promote(id);
+            }
+            Err(ProbeError::EndedAtDiscover) if version.era.is_none() => {
+                version.era = Some(Era::Legacy);
+                version.again = true;
+            }
+            Err(error) => version.failure = Some(error.to_string()),
+        }
+        if let Some(primary) = &version.primary {
+            primary.order(Wanted::Stop);
+        }
+    }
+
+    /// A version is ready: if it is the candidate, it takes over.
+    fn promote(&mut self, id: VersionId) {
+        if self.candidate.as_ref().is_some_and(|candidate| candidate.id == id) {
+            let replaced = std::mem::replace(&mut self.serving, self.candidate.take());
+            if let Some(mut old) = replaced {
+                let timeout = old.stdio().and_then(|stdio| stdio.stop.drain_timeout);
+                let timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
+                let now = Instant::now();
+                // Shared requests go to the new version from now on; sessions stay until they end or the time is up,
+                // and what they have open then gets as long again.
+                let primary = Wanted::Drain { refuse: now, until: now + timeout };
+                let sessions = Wanted::Drain { refuse: now + timeout, until: now + timeout + timeout };
+                stop(&mut old, primary, sessions);
+                self.draining.push(old);
+            }
+        }
+        self.fill_pool(id);
+    }
+
+    fn ended(&mut self, id: VersionId, instance: &Arc<str>, exit: Exit) {
+        tracing::info!(app = &*self.name, instance = &**instance, %exit, "server ended");
+        let Some(version) = self.version_mut(id) else { return };
+        if version.primary.as_ref().is_none_or(|primary| primary.instance != *instance) {
+            version.pool.ended(instance, Instant::now());
+            return self.fill_pool(id);
+        }
+        version.primary = None;
+        let Some(run) = version.machine.live_run() else { return };
+        if version.machine.is_ready() {
+            version.failure = Some(exit.to_string());
+        } else {
+            version.failure.get_or_insert_with(|| format!("ended before it answered: {exit}"));
+        }
+        self.last_exit = Some(exit.to_string());
+        self.gone(id, run, exit == Exit::Code(0));
+    }
+
+    /// There is no process of this run any more.
+    fn gone(&mut self, id: VersionId, run: Run, clean: bool) {
+        let Some(version) = self.version_mut(id) else { return };
+        let event = if std::mem::take(&mut version.again) {
+            machine::Event::Again { run }
+        } else {
+            machine::Event::Gone { run, clean, jitter: backoff::jitter() }
+        };
+        let effect = step(&mut version.machine, event, Instant::now());
+        self.act(id, effect);
+    }
+
+    pub(super) fn checkout(&mut self, reply: Reply) {
+        let Some(version) = self.serving.as_mut().filter(|version| version.machine.is_ready()) else {
+            let _ = reply.send(Err(Unavailable::NotReady("it is not ready".into())));
+            return;
+        };
+        let id = version.id;
+        version.pool.checkout(reply);
+        // Whoever wants a process of their own speaks legacy, and more of them may come.
+        version.warm_up(true);
+        self.fill_pool(id);
+    }
+}

@@ -1,0 +1,264 @@
+//! The actor of one app: works towards the newest wish, and lets neither a broken update nor a crash take more down
+//! than it must.
+//!
+//! There is at most one version that *serves* and one *candidate* to replace it. A candidate takes over when its server
+//! has answered; until then, and if it never does, the serving version goes on. Replaced versions *drain*.
+
+mod events;
+mod publish;
+
+use super::{
+    host::{Host, unsupported},
+    launch::Exit,
+    link::Sharing,
+    logs::LogRing,
+    machine::{self, Effect, Run, step},
+    pool::Reply,
+    probe::{ProbeError, Profile},
+    running::{self, Owned, Running, Wanted},
+    version::{Version, VersionId},
+    view::{Route, Service, View},
+};
+use crate::{resource::App, status::model::AppState};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc, watch},
+    task::JoinSet,
+    time::sleep_until,
+};
+
+/// What is wanted of an app.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    Run(Arc<App>),
+    /// Ends; open requests have this long, or if that is less the app's own grace period.
+    Stop(Duration),
+    /// Ends at once.
+    Kill,
+}
+
+/// What a supervisor is given and what it publishes.
+pub struct Wires {
+    pub wish: watch::Receiver<Wish>,
+    pub view: watch::Sender<View>,
+    pub route: watch::Sender<Arc<Route>>,
+    pub checkouts: (mpsc::Sender<Reply>, mpsc::Receiver<Reply>),
+}
+
+/// What the tasks of a supervisor come to.
+enum Event {
+    PrimaryLaunched { version: VersionId, run: Run, result: Result<(Arc<Running>, Owned), String>, permit: Permit },
+    PoolLaunched { version: VersionId, result: Result<(Arc<Running>, Owned), String> },
+    Probed { version: VersionId, run: Run, result: Result<Profile, ProbeError> },
+    Ended { version: VersionId, instance: Arc<str>, exit: Exit },
+}
+
+/// Held while a server starts, so that not all of them do at once.
+type Permit = Option<OwnedSemaphorePermit>;
+
+pub struct Supervisor {
+    name: Arc<str>,
+    host: Arc<Host>,
+    logs: LogRing,
+    wires: Wires,
+    tasks: JoinSet<Event>,
+    serving: Option<Version>,
+    candidate: Option<Version>,
+    draining: Vec<Version>,
+    next_version: VersionId,
+    /// The wish is that nothing runs.
+    leaving: bool,
+    /// Why the newest definition cannot be run at all.
+    refused: Option<String>,
+    last_exit: Option<String>,
+    /// What the published route leads to, kept so that it changes only when there is another.
+    service: Option<Arc<Service>>,
+}
+
+/// Ends a version: its sessions according to `sessions`, everything else according to `primary`.
+fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) {
+    step(&mut version.machine, machine::Event::Stop, Instant::now());
+    version.retire(primary, sessions);
+}
+
+impl Supervisor {
+    pub fn new(name: Arc<str>, host: Arc<Host>, logs: LogRing, wires: Wires) -> Self {
+        Supervisor {
+            name,
+            host,
+            logs,
+            wires,
+            tasks: JoinSet::new(),
+            serving: None,
+            candidate: None,
+            draining: Vec::new(),
+            next_version: 1,
+            leaving: false,
+            refused: None,
+            last_exit: None,
+            service: None,
+        }
+    }
+
+    /// Works until the wish is that nothing runs and nothing does.
+    pub async fn run(mut self) {
+        self.wires.wish.mark_changed();
+        loop {
+            self.draining.retain(|version| !version.is_gone());
+            self.publish();
+            if self.leaving && self.serving.is_none() && self.candidate.is_none() && self.draining.is_empty() {
+                return;
+            }
+            let wake = self.versions().filter_map(Version::wake_at).min();
+            tokio::select! {
+                changed = self.wires.wish.changed() => {
+                    let wish = match changed {
+                        Ok(()) => self.wires.wish.borrow_and_update().clone(),
+                        // Whoever wanted something of this app is gone.
+                        Err(_) => Wish::Kill,
+                    };
+                    self.take_wish(wish);
+                }
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => match done {
+                    Ok(event) => self.take(event),
+                    Err(error) => {
+                        tracing::error!(app = &*self.name, %error, "a task of the supervisor failed");
+                        return self.give_up(&error.to_string());
+                    }
+                },
+                Some(reply) = self.wires.checkouts.1.recv() => self.checkout(reply),
+                () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => self.wake(),
+            }
+        }
+    }
+
+    fn take_wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Run(app) => self.want(app),
+            Wish::Stop(limit) => {
+                let now = Instant::now();
+                self.leave(|grace| Wanted::Drain { refuse: now, until: now + grace.min(limit) });
+            }
+            Wish::Kill => self.leave(|_| Wanted::Kill),
+        }
+    }
+
+    fn want(&mut self, app: Arc<App>) {
+        self.leaving = false;
+        let spec = app.spec.digest();
+        self.refused = None;
+        if let Some(version) = self.serving.as_mut().filter(|version| version.spec == spec) {
+            version.app = app;
+            return self.drop_candidate();
+        }
+        if let Some(version) = self.candidate.as_mut().filter(|version| version.spec == spec) {
+            version.app = app;
+            return;
+        }
+        self.drop_candidate();
+        let id = self.next_version;
+        self.next_version += 1;
+        let lacking = unsupported(&app);
+        self.refused = (!lacking.is_empty()).then(|| format!("not yet supported: {}", lacking.join(", ")));
+        let Some(stdio) = app.stdio().filter(|_| self.refused.is_none()) else { return };
+        let version = self.candidate.insert(Version::new(id, app.clone(), stdio));
+        let effect = step(&mut version.machine, machine::Event::Start, Instant::now());
+        self.act(id, effect);
+    }
+
+    /// Lets everything go. `order` makes of an app's grace period what its processes are told.
+    fn leave(&mut self, order: impl Fn(Duration) -> Wanted) {
+        self.leaving = true;
+        let leaving = [self.serving.take(), self.candidate.take()].into_iter().flatten();
+        self.draining.extend(leaving);
+        for version in &mut self.draining {
+            let grace = version.stdio().map_or(Duration::ZERO, |stdio| stdio.stop.grace_period);
+            stop(version, order(grace), order(grace));
+        }
+    }
+
+    fn drop_candidate(&mut self) {
+        if let Some(mut version) = self.candidate.take() {
+            stop(&mut version, Wanted::Stop, Wanted::Stop);
+            self.draining.push(version);
+        }
+    }
+
+    /// Carries out what a machine decided.
+    fn act(&mut self, id: VersionId, effect: Option<Effect>) {
+        let Some(Effect::Launch { run }) = effect else {
+            // Times to wake at are read off the versions; terminations are orders to the process, given on the spot.
+            return;
+        };
+        let Some(version) = self.version(id) else { return };
+        let Some(launch) = self.launch(version, Sharing::Shared) else { return };
+        let starts = self.host.starts.clone();
+        self.tasks.spawn(async move {
+            let permit = starts.acquire_owned().await.ok();
+            Event::PrimaryLaunched { version: id, run, result: launch.await, permit }
+        });
+    }
+
+    /// The start of a process, to be awaited.
+    fn launch(
+        &self,
+        version: &Version,
+        sharing: Sharing,
+    ) -> Option<impl Future<Output = Result<(Arc<Running>, Owned), String>> + Send + 'static> {
+        let (host, app, logs) = (self.host.clone(), version.app.clone(), self.logs.clone());
+        let stop = version.stdio()?.stop.clone();
+        Some(async move {
+            let spec = host.prepare(&app).await.map_err(|e| e.to_string())?;
+            running::start(&host.launcher, spec, sharing, stop, logs).await.map_err(|e| e.to_string())
+        })
+    }
+
+    fn fill_pool(&mut self, id: VersionId) {
+        let launches = self.version_mut(id).map_or(0, |version| version.pool.launches(Instant::now()));
+        for _ in 0..launches {
+            let launch = self.version(id).and_then(|version| self.launch(version, Sharing::Exclusive));
+            let Some(launch) = launch else { return };
+            self.tasks.spawn(async move { Event::PoolLaunched { version: id, result: launch.await } });
+        }
+    }
+
+    fn wake(&mut self) {
+        let ids: Vec<VersionId> = self.versions().map(|version| version.id).collect();
+        for id in ids {
+            let effect = self
+                .version_mut(id)
+                .and_then(|version| step(&mut version.machine, machine::Event::Wake, Instant::now()));
+            self.act(id, effect);
+            self.fill_pool(id);
+        }
+    }
+
+    /// Something here is broken: nothing must go on that nobody watches.
+    fn give_up(&mut self, reason: &str) {
+        self.tasks.abort_all();
+        (self.serving, self.candidate) = (None, None);
+        self.draining.clear();
+        let mut view = View::pending();
+        (view.state, view.reason) = (AppState::Failed, Some(format!("internal error: {reason}")));
+        self.wires.view.send_replace(view);
+        let reason = Some("internal error".into());
+        let route = Route::Unready { state: AppState::Failed, reason, retry_after: Duration::from_secs(60) };
+        self.wires.route.send_replace(Arc::new(route));
+    }
+
+    fn versions(&self) -> impl Iterator<Item = &Version> {
+        self.serving.iter().chain(&self.candidate).chain(&self.draining)
+    }
+
+    fn version(&self, id: VersionId) -> Option<&Version> {
+        self.versions().find(|version| version.id == id)
+    }
+
+    fn version_mut(&mut self, id: VersionId) -> Option<&mut Version> {
+        let versions = self.serving.iter_mut().chain(&mut self.candidate).chain(&mut self.draining);
+        versions.into_iter().find(|version| version.id == id)
+    }
+}

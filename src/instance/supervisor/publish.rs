@@ -1,0 +1,131 @@
+//! What a supervisor shows of itself.
+
+use super::{
+    super::{
+        machine::Phase,
+        version::Version,
+        view::{Route, Service, View},
+    },
+    Supervisor,
+};
+use crate::status::model::AppState;
+use jiff::Timestamp;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+impl Supervisor {
+    /// Publishes view and route, if they have changed.
+    pub(super) fn publish(&mut self) {
+        let (state, reason) = self.state();
+        self.publish_route(state, reason.as_deref());
+        let current = self.serving.as_ref().or(self.candidate.as_ref());
+        let waiting = self.candidate.as_ref().or(self.serving.as_ref());
+        let backoff = waiting.and_then(|version| match version.machine.phase {
+            Phase::Backoff { until } => Some(until),
+            _ => None,
+        });
+        let next_attempt = backoff.and_then(|until| {
+            let rest = until.saturating_duration_since(Instant::now());
+            // To the second: a time that is computed anew each time must not look like a change each time.
+            Timestamp::now().checked_add(rest).ok()?.round(jiff::Unit::Second).ok()
+        });
+        let view = View {
+            state,
+            reason,
+            since: Timestamp::now(),
+            profile: current.and_then(|version| version.profile.clone()),
+            restarts: self.versions().map(|version| version.machine.restarts).max().unwrap_or_default(),
+            next_attempt,
+            last_exit: self.last_exit.clone(),
+            instances: self.versions().flat_map(Version::instances).collect(),
+        };
+        self.wires.view.send_if_modified(|old| {
+            let since = if old.state == view.state { old.since } else { view.since };
+            let view = View { since, ..view };
+            let changed = *old != view;
+            *old = view;
+            changed
+        });
+    }
+
+    /// The app's state in one word, and why.
+    fn state(&self) -> (AppState, Option<String>) {
+        if self.leaving {
+            let open: usize = self.versions().map(|version| version.pool.sessions().count()).sum();
+            let reason = (open > 0).then(|| format!("{open} sessions are being ended"));
+            return (AppState::Draining, reason);
+        }
+        let candidate = self.candidate.as_ref();
+        if let Some(refused) = &self.refused {
+            return match &self.serving {
+                Some(serving) if serving.machine.is_ready() => {
+                    (AppState::Degraded, Some(format!("the new version cannot run: {refused}")))
+                }
+                _ => (AppState::Failed, Some(refused.clone())),
+            };
+        }
+        match self.serving.as_ref() {
+            Some(serving) if serving.machine.is_ready() => match candidate.map(|version| version.failure.as_ref()) {
+                Some(Some(failure)) => (AppState::Degraded, Some(format!("the new version does not start: {failure}"))),
+                Some(None) => (AppState::Ready, Some("a new version is starting".into())),
+                None => (AppState::Ready, None),
+            },
+            Some(serving) => of_version(serving),
+            None => candidate.map_or((AppState::Pending, None), of_version),
+        }
+    }
+
+    fn publish_route(&mut self, state: AppState, reason: Option<&str>) {
+        let ready = self.serving.as_ref().filter(|version| version.machine.is_ready() && !self.leaving);
+        let service = ready.and_then(|version| {
+            let (primary, profile) = (version.primary.as_ref()?, version.profile.as_ref()?);
+            let known = self.service.as_ref().filter(|service| Arc::ptr_eq(&service.primary, primary));
+            let stdio = version.stdio()?;
+            Some(known.cloned().unwrap_or_else(|| {
+                Arc::new(Service {
+                    profile: profile.clone(),
+                    sessions: stdio.sessions,
+                    idle_timeout: stdio.idle_timeout,
+                    primary: primary.clone(),
+                    checkouts: self.wires.checkouts.0.clone(),
+                })
+            }))
+        });
+        let same = match (&service, &*self.wires.route.borrow()) {
+            (Some(new), old) => matches!(&**old, Route::Ready(old) if Arc::ptr_eq(old, new)),
+            (None, old) => {
+                matches!(&**old, Route::Unready { state: s, reason: r, .. } if *s == state && r.as_deref() == reason)
+            }
+        };
+        self.service = service.clone();
+        if !same {
+            let route = match service {
+                Some(service) => Route::Ready(service),
+                None => Route::Unready { state, reason: reason.map(Into::into), retry_after: self.retry_after() },
+            };
+            self.wires.route.send_replace(Arc::new(route));
+        }
+    }
+
+    /// After which time it is worth asking again.
+    fn retry_after(&self) -> Duration {
+        let wake = self.versions().filter_map(Version::wake_at).min();
+        let rest = wake.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+        rest.max(Duration::from_secs(1))
+    }
+}
+
+fn of_version(version: &Version) -> (AppState, Option<String>) {
+    let failure = version.failure.clone();
+    match version.machine.phase {
+        Phase::Idle => (AppState::Pending, failure),
+        Phase::Starting { .. } => (AppState::Starting, failure.map(|failure| format!("again after: {failure}"))),
+        Phase::Ready { .. } => (AppState::Ready, None),
+        Phase::Backoff { .. } => (AppState::Backoff, failure),
+        Phase::Stopping { .. } => (AppState::Draining, None),
+        Phase::Finished { failed: true } => (AppState::Failed, failure),
+        Phase::Finished { failed: false } => (AppState::Stopped, failure),
+    }
+}

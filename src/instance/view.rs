@@ -1,0 +1,79 @@
+//! What a supervisor publishes: for people a view, for clients a route.
+
+use super::{
+    pool::{Lease, Reply, Unavailable},
+    probe::Profile,
+    running::Running,
+};
+use crate::{
+    resource::Sessions,
+    status::model::{AppState, InstanceRole, InstanceStatus},
+};
+use jiff::Timestamp;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// How an app's server is, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    pub state: AppState,
+    pub reason: Option<String>,
+    pub since: Timestamp,
+    pub profile: Option<Arc<Profile>>,
+    pub restarts: u32,
+    pub next_attempt: Option<Timestamp>,
+    pub last_exit: Option<String>,
+    pub instances: Vec<InstanceStatus>,
+}
+
+impl View {
+    pub fn pending() -> Self {
+        View {
+            state: AppState::Pending,
+            reason: None,
+            since: Timestamp::now(),
+            profile: None,
+            restarts: 0,
+            next_attempt: None,
+            last_exit: None,
+            instances: Vec::new(),
+        }
+    }
+
+    pub fn sessions(&self) -> usize {
+        self.instances.iter().filter(|instance| instance.role == InstanceRole::Session).count()
+    }
+}
+
+/// Where new requests and sessions go.
+#[derive(Debug)]
+pub enum Route {
+    Ready(Arc<Service>),
+    /// Nobody can be served; says in which state the app is.
+    Unready {
+        state: AppState,
+        reason: Option<String>,
+        retry_after: Duration,
+    },
+}
+
+/// The version of an app that serves.
+#[derive(Debug)]
+pub struct Service {
+    pub profile: Arc<Profile>,
+    pub sessions: Sessions,
+    pub idle_timeout: Duration,
+    /// The instance that all clients share, where the server is shared.
+    pub primary: Arc<Running>,
+    pub(super) checkouts: mpsc::Sender<Reply>,
+}
+
+impl Service {
+    /// Takes a process for a new session.
+    pub async fn checkout(&self) -> Result<Lease, Unavailable> {
+        let (reply, lease) = oneshot::channel();
+        let gone = || Unavailable::NotReady("it is being stopped".into());
+        self.checkouts.send(reply).await.map_err(|_| gone())?;
+        lease.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
