@@ -3,19 +3,23 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
     Warning,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// The stable name of a kind of mistake, written in kebab-case. Names are never reused for another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
-    /// The file is not well-formed YAML.
-    Syntax,
     // What keeps a source from reading a file or folder at all:
     /// The file or folder cannot be read: permissions, a broken disk, a file that never holds still.
     Unreadable,
@@ -33,6 +37,112 @@ pub enum Code {
     SymlinkDangling,
     /// The symlink leads back to where it came from.
     SymlinkLoop,
+
+    // The text of a file:
+    /// The file is not UTF-8.
+    Encoding,
+    /// A character that cannot be seen, or that changes how the text around it is shown.
+    ControlCharacter,
+    /// The file is not well-formed YAML.
+    Syntax,
+    /// The text has more than one reading, and two YAML parsers do not agree on it.
+    Ambiguous,
+    /// Collections are nested too deeply.
+    Nesting,
+    /// The file has too many documents.
+    TooManyDocuments,
+    /// The file has more mistakes than are listed.
+    TooManyErrors,
+    /// An anchor (`&name`): what is written once would run in several places.
+    Anchor,
+    /// An alias (`*name`).
+    Alias,
+    /// A merge key (`<<`).
+    MergeKey,
+    /// A tag (`!name`).
+    Tag,
+    /// The same key twice in a mapping.
+    DuplicateKey,
+    /// A key that is no string.
+    KeyType,
+
+    // The shape of a document:
+    /// There is no such kind of resource.
+    UnknownKind,
+    /// There is no such version of this kind.
+    UnknownVersion,
+    /// There is no such field.
+    UnknownField,
+    /// A field of the reference system's resource that has no meaning for an MCP server.
+    UnsupportedField,
+    /// The field has no meaning in this resource, or together with the others of it.
+    MisplacedField,
+    /// A setting that this version of the program does not have yet.
+    NotYetSupported,
+    /// A required field is not there.
+    MissingField,
+    /// A field is there without a value.
+    EmptyValue,
+    /// Another type of value is expected.
+    WrongType,
+    /// A string is expected, and what is written is a number, boolean or null unless it is quoted.
+    Unquoted,
+    /// Not one of the values that the field may have.
+    UnknownValue,
+    /// A number, length or duration outside of its bounds.
+    OutOfRange,
+    /// The same value twice in a list whose entries differ.
+    DuplicateValue,
+
+    // Values:
+    /// Not a name of a resource.
+    InvalidName,
+    /// Not a label's key.
+    InvalidLabelKey,
+    /// A label key that belongs to the agent.
+    ReservedLabel,
+    /// Not a duration.
+    InvalidDuration,
+    /// Not a size.
+    InvalidSize,
+    /// Not an RFC 3339 timestamp.
+    InvalidTimestamp,
+    /// Not a URI that leads to an MCP server.
+    InvalidUri,
+    /// Not a path that can be used here.
+    InvalidPath,
+    /// Not the name of an environment variable, secret, host user or the like.
+    InvalidIdentifier,
+    /// Not an HTTP header.
+    InvalidHeader,
+    /// Not a label selector.
+    InvalidSelector,
+    /// Not a pattern of tool names.
+    InvalidToolPattern,
+    /// Not a predicate.
+    InvalidPredicate,
+    /// Not a glob.
+    InvalidGlob,
+    /// Not an email address.
+    InvalidEmail,
+    /// Neither an OpenSSH public key nor an OpenPGP fingerprint or key.
+    InvalidKey,
+    /// Not a SHA-256 digest.
+    InvalidDigest,
+    /// The value contains a NUL character.
+    NulCharacter,
+
+    // Several resources together:
+    /// Two resources of the same kind have the same name, or names that differ only in case.
+    DuplicateResource,
+    /// Two users claim the same email, key, token, subject or host user.
+    DuplicateIdentity,
+    /// The role does not exist.
+    UnknownRole,
+
+    // Warnings:
+    /// Certificates of a remote server are not checked.
+    InsecureTls,
 }
 
 impl fmt::Display for Code {
@@ -42,10 +152,16 @@ impl fmt::Display for Code {
 }
 
 /// A place in a file: line and column from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     pub line: u32,
     pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +186,28 @@ pub struct Diagnostic {
     /// The other places that belong to it: the twin of a duplicate, say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Related>,
+}
+
+impl Diagnostic {
+    /// An error about a file as a whole.
+    pub fn about_file(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Diagnostic {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            help: None,
+            path: path.into(),
+            position: None,
+            line_text: None,
+            length: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// The order in which diagnostics are shown: by file, then by place.
+    pub fn sort_key(&self) -> (&str, Option<Position>, Severity, Code) {
+        (&self.path, self.position, self.severity, self.code)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

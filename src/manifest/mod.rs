@@ -1,8 +1,11 @@
 //! From bytes to checked resources, or to diagnostics that say what is wrong, where, and what to do. Pure.
 
+pub mod decode;
 pub mod diagnostic;
 pub mod load;
 pub mod snapshot;
+pub mod text;
+pub mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
 pub use load::{Located, ParsedFile, parse_file};

@@ -1,0 +1,246 @@
+//! The values, by `serde_yaml`, put at the places that the outline knows.
+
+use super::{
+    Amount, Content, Document, Entry, Node, Number, Reading, Value,
+    outline::{Item, Outline, Shape},
+};
+use crate::manifest::{
+    Code,
+    text::{Finding, Mark, quoted},
+};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use std::{borrow::Cow, fmt};
+
+/// Reads the values of all documents that the outline has not refused.
+pub fn fill<'a>(text: &'a str, outline: Outline<'a>) -> Reading<'a> {
+    let Outline { nodes, documents, mut findings } = outline;
+    let mut reading = Vec::with_capacity(documents.len());
+    let mut sources = serde_yaml::Deserializer::from_str(text);
+    // Documents are read one after the other, and what is refused is never looked into: an alias is not expanded.
+    for sheet in &documents {
+        let source = sources.next();
+        let items = nodes.get(sheet.nodes.clone()).unwrap_or_default();
+        let blank = items.iter().all(|i| i.shape == Shape::Plain && i.text.is_empty());
+        if blank && !sheet.refused {
+            continue;
+        }
+        let filled = if sheet.refused { Err(Vec::new()) } else { value(source, items) };
+        let content = match filled {
+            Ok(node) => Content::Valid(node),
+            Err(mistakes) => {
+                findings.extend(mistakes);
+                let text = |index: Option<usize>| index.and_then(|i| nodes.get(i)).map(|i| i.text.to_string());
+                Content::Refused { kind: text(sheet.kind), name: text(sheet.name) }
+            }
+        };
+        let mark = items.first().map(|i| i.mark).unwrap_or_default();
+        reading.push(Document { mark, content });
+    }
+    Reading { documents: reading, findings }
+}
+
+/// The value of a document, or what is wrong with it.
+fn value<'a>(source: Option<serde_yaml::Deserializer<'a>>, items: &[Item<'a>]) -> Result<Node<'a>, Vec<Finding>> {
+    let first = items.first().map(|i| i.mark).unwrap_or_default();
+    let Some(source) = source else { return Err(vec![ambiguous(first)]) };
+    let mut cursor = Cursor { rest: items.iter(), disagreement: None, findings: Vec::new() };
+    let result = Seed(&mut cursor).deserialize(source);
+    let Cursor { mut rest, disagreement, findings } = cursor;
+    match result {
+        Ok(node) => match rest.next() {
+            Some(unread) => Err(vec![ambiguous(unread.mark)]),
+            None if findings.is_empty() => Ok(node),
+            None => Err(findings),
+        },
+        Err(_) if disagreement.is_some() => Err(vec![ambiguous(disagreement.unwrap_or(first))]),
+        Err(error) => {
+            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let place = error.location().map(|at| Mark { line: count(at.line()), column: count(at.column()), length: 1 });
+            Err(vec![Finding::error(Code::Syntax, place.unwrap_or(first), error.to_string())])
+        }
+    }
+}
+
+fn ambiguous(mark: Mark) -> Finding {
+    Finding::error(Code::Ambiguous, mark, "YAML parsers do not agree on what this says")
+        .help("write it more simply, for example as a quoted string on one line")
+}
+
+/// Where in the outline the values have come to.
+struct Cursor<'o, 'a> {
+    rest: std::slice::Iter<'o, Item<'a>>,
+    /// The first place where outline and values differ; ends the reading of the document.
+    disagreement: Option<Mark>,
+    findings: Vec<Finding>,
+}
+
+impl<'o, 'a> Cursor<'o, 'a> {
+    fn disagree<T, E: Error>(&mut self, mark: Mark) -> Result<T, E> {
+        self.disagreement.get_or_insert(mark);
+        Err(E::custom("the two readings differ"))
+    }
+}
+
+/// Reads one node: the next of the outline.
+struct Seed<'c, 'o, 'a>(&'c mut Cursor<'o, 'a>);
+
+impl<'a> DeserializeSeed<'a> for Seed<'_, '_, 'a> {
+    type Value = Node<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, source: D) -> Result<Node<'a>, D::Error> {
+        let Some(item) = self.0.rest.next() else { return self.0.disagree(Mark::default()) };
+        let value = source.deserialize_any(ValueVisitor { cursor: self.0, item })?;
+        Ok(Node { value, mark: item.mark })
+    }
+}
+
+struct ValueVisitor<'c, 'o, 'a> {
+    cursor: &'c mut Cursor<'o, 'a>,
+    item: &'o Item<'a>,
+}
+
+impl<'a> ValueVisitor<'_, '_, 'a> {
+    /// The value, if the outline has a scalar that says the same.
+    fn check<E: Error>(self, agrees: bool, value: Value<'a>) -> Result<Value<'a>, E> {
+        if agrees { Ok(value) } else { self.cursor.disagree(self.item.mark) }
+    }
+
+    fn plain<E: Error>(self, agrees: impl Fn(&str) -> bool, value: Value<'a>) -> Result<Value<'a>, E> {
+        let same = self.item.shape == Shape::Plain && agrees(&self.item.text);
+        self.check(same, value)
+    }
+
+    fn number<E: Error>(self, agrees: impl Fn(&str) -> bool, amount: Amount) -> Result<Value<'a>, E> {
+        let text = self.item.text.clone();
+        self.plain(agrees, Value::Number(Number { text, amount }))
+    }
+}
+
+impl<'a> Visitor<'a> for ValueVisitor<'_, '_, 'a> {
+    type Value = Value<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a value without tag")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value<'a>, E> {
+        self.plain(|text| matches!(text, "" | "~" | "null" | "Null" | "NULL"), Value::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Value<'a>, E> {
+        self.visit_unit()
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value<'a>, E> {
+        self.plain(|text| text.eq_ignore_ascii_case(if value { "true" } else { "false" }), Value::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value<'a>, E> {
+        self.visit_i128(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value<'a>, E> {
+        self.visit_i128(value.into())
+    }
+
+    fn visit_u128<E: Error>(self, value: u128) -> Result<Value<'a>, E> {
+        match i128::try_from(value) {
+            Ok(value) => self.visit_i128(value),
+            Err(_) => self.visit_f64(value as f64),
+        }
+    }
+
+    fn visit_i128<E: Error>(self, value: i128) -> Result<Value<'a>, E> {
+        self.number(|text| integer(text) == Some(value), Amount::Integer(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value<'a>, E> {
+        let same = |text: &str| match text.to_ascii_lowercase().trim_start_matches('+') {
+            ".inf" => value == f64::INFINITY,
+            "-.inf" => value == f64::NEG_INFINITY,
+            ".nan" => value.is_nan(),
+            text => text.parse() == Ok(value),
+        };
+        self.number(same, Amount::Float(value))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'a str) -> Result<Value<'a>, E> {
+        if self.item.shape == Shape::Plain && is_unclear(value) {
+            return self.number(|text| text == value, Amount::Unclear);
+        }
+        let same = self.item.shape.is_scalar() && self.item.text == value;
+        self.check(same, Value::String(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value<'a>, E> {
+        if self.item.shape == Shape::Plain && is_unclear(value) {
+            return self.number(|text| text == value, Amount::Unclear);
+        }
+        let same = self.item.shape.is_scalar() && self.item.text == value;
+        self.check(same, Value::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut source: A) -> Result<Value<'a>, A::Error> {
+        if self.item.shape != Shape::List {
+            return self.cursor.disagree(self.item.mark);
+        }
+        let mut list = Vec::new();
+        while let Some(node) = source.next_element_seed(Seed(self.cursor))? {
+            list.push(node);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut source: A) -> Result<Value<'a>, A::Error> {
+        if self.item.shape != Shape::Map {
+            return self.cursor.disagree(self.item.mark);
+        }
+        let mut entries = Vec::new();
+        while let Some(key) = source.next_key_seed(Seed(self.cursor))? {
+            let value = source.next_value_seed(Seed(self.cursor))?;
+            let mark = key.mark;
+            let text = match key.value {
+                Value::String(text) => text,
+                other => {
+                    self.cursor.findings.push(key_type(&other, mark));
+                    continue;
+                }
+            };
+            entries.push(Entry { key: text, mark, value });
+        }
+        Ok(Value::Map(entries))
+    }
+}
+
+fn key_type(key: &Value, mark: Mark) -> Finding {
+    let finding = Finding::error(Code::KeyType, mark, format!("a key must be a string, not {}", key.describe()));
+    match key {
+        Value::Number(number) => finding.help(format!("quote it: {}", quoted(&format!("\"{}\"", number.text)))),
+        Value::Bool(value) => finding.help(format!("quote it: `\"{value}\"`")),
+        _ => finding,
+    }
+}
+
+/// The integer that a plain scalar is, as `serde_yaml` reads it.
+fn integer(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, text.get(1..)?),
+        b'+' => (false, text.get(1..)?),
+        _ => (false, text),
+    };
+    let (digits, radix) = [("0x", 16), ("0o", 8), ("0b", 2)]
+        .into_iter()
+        .find_map(|(prefix, radix)| digits.strip_prefix(prefix).map(|digits| (digits, radix)))
+        .unwrap_or((digits, 10));
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let amount = i128::from_str_radix(digits, radix).ok()?;
+    Some(if negative { -amount } else { amount })
+}
+
+/// Digits that start with a zero: a string in YAML 1.2, octal in 1.1, and a decimal number to who reads it.
+fn is_unclear(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+}
