@@ -23,9 +23,7 @@ pub fn list<T>(each: impl Fn(&Node, &Context) -> Option<T>) -> impl Fn(&Node, &C
 }
 
 /// A mapping with free keys, as `each` reads its entries.
-pub fn map<T>(
-    each: impl Fn(&Entry, &Context) -> Option<T>,
-) -> impl Fn(&Node, &Context) -> Option<BTreeMap<String, T>> {
+pub fn map<T>(each: impl Fn(&Entry, &Context) -> Option<T>) -> impl Fn(&Node, &Context) -> Option<BTreeMap<String, T>> {
     move |node, context| {
         let mut failed = false;
         let mut values = BTreeMap::new();

@@ -31,10 +31,12 @@
 mod collection;
 mod fields;
 mod scalar;
+mod value;
 
 pub use collection::{entries, list, map};
 pub use fields::{Fields, fields};
 pub use scalar::{boolean, integer, nearest, number, one_of, string, text};
+pub use value::{absolute_path, cpu, duration, duration_within, label_key, selector, selectors, size};
 
 use super::{
     Code, Diagnostic, Severity,

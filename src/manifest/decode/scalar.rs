@@ -28,15 +28,16 @@ pub fn text<'n>(node: &'n Node, context: &Context) -> Option<&'n str> {
         Value::Bool(value) => (value.to_string(), "a boolean"),
         Value::Number(number) => (number.text.to_string(), "a number"),
         other => {
-            return context.error(
-                Code::WrongType,
-                node.mark,
-                format!("expected a string, found {}", other.describe()),
-            );
+            return context.error(Code::WrongType, node.mark, format!("expected a string, found {}", other.describe()));
         }
     };
     let message = format!("{} is {kind} where a string is expected", quoted(&shown));
-    context.error_with_help(Code::Unquoted, node.mark, message, format!("quote it: {}", quoted(&format!("\"{shown}\""))))
+    context.error_with_help(
+        Code::Unquoted,
+        node.mark,
+        message,
+        format!("quote it: {}", quoted(&format!("\"{shown}\""))),
+    )
 }
 
 /// `true` or `false`.
@@ -60,12 +61,10 @@ where
             return wrong_number("a whole number", node, context);
         };
         match number.amount {
-            Amount::Integer(amount) => {
-                N::try_from(amount).ok().filter(|n| bounds.contains(n)).or_else(|| {
-                    let message = format!("{} is not within {} to {}", number.text, bounds.start(), bounds.end());
-                    context.error(Code::OutOfRange, node.mark, message)
-                })
-            }
+            Amount::Integer(amount) => N::try_from(amount).ok().filter(|n| bounds.contains(n)).or_else(|| {
+                let message = format!("{} is not within {} to {}", number.text, bounds.start(), bounds.end());
+                context.error(Code::OutOfRange, node.mark, message)
+            }),
             Amount::Float(_) | Amount::Unclear => wrong_number("a whole number", node, context),
         }
     }

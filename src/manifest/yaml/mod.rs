@@ -104,7 +104,10 @@ pub struct Document<'a> {
 pub enum Content<'a> {
     Valid(Node<'a>),
     /// The findings say why. What it evidently is about, as far as that can be told.
-    Refused { kind: Option<String>, name: Option<String> },
+    Refused {
+        kind: Option<String>,
+        name: Option<String>,
+    },
 }
 
 /// Reads all documents of a text. Time and memory are linear in its size, and nothing is expanded.
@@ -120,3 +123,6 @@ pub fn read<'a>(text: &Text<'a>) -> Reading<'a> {
 pub fn to_string<T: serde::Serialize>(value: &T) -> Result<String, impl std::error::Error + Send + Sync + 'static> {
     serde_yaml::to_string(value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use crate::manifest::{
     Code,
     text::{Finding, Mark, quoted},
 };
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 use std::{borrow::Cow, cmp::Ordering, ops::Range};
 
 /// How deep collections may be nested.
@@ -56,7 +56,7 @@ pub fn outline(text: &str) -> Outline<'_> {
         let result = match event {
             Ok((Event::StreamEnd, _)) => break,
             Ok((event, span)) => walk.step(event, span),
-            Err(error) => Err(Finding::error(Code::Syntax, mark(*error.marker(), 1), error.info())),
+            Err(error) => Err(syntax(&error)),
         };
         if let Err(finding) = result {
             walk.give_up(finding);
@@ -64,6 +64,17 @@ pub fn outline(text: &str) -> Outline<'_> {
         }
     }
     walk.outline
+}
+
+fn syntax(error: &ScanError) -> Finding {
+    // The parser looks ahead in brackets: it may meet its own limit before the collections get here one by one.
+    let too_deep = error.info().contains("recursion limit");
+    let place = mark(*error.marker(), 1);
+    if too_deep { nesting(place) } else { Finding::error(Code::Syntax, place, error.info()) }
+}
+
+fn nesting(place: Mark) -> Finding {
+    Finding::error(Code::Nesting, place, format!("collections are nested more than {MAX_DEPTH} deep"))
 }
 
 /// An open collection.
@@ -221,8 +232,7 @@ impl<'a> Walk<'a> {
 
     fn open(&mut self, shape: Shape, span: Span) -> Result<(), Finding> {
         if self.frames.len() == MAX_DEPTH {
-            let message = format!("collections are nested more than {MAX_DEPTH} deep");
-            return Err(Finding::error(Code::Nesting, mark(span.start, 1), message));
+            return Err(nesting(mark(span.start, 1)));
         }
         self.node(shape, span, Cow::Borrowed(""));
         let map = (shape == Shape::Map).then_some(Keys { next_is_key: true, start: self.keys.len() });

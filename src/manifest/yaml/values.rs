@@ -55,7 +55,8 @@ fn value<'a>(source: Option<serde_yaml::Deserializer<'a>>, items: &[Item<'a>]) -
         Err(_) if disagreement.is_some() => Err(vec![ambiguous(disagreement.unwrap_or(first))]),
         Err(error) => {
             let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let place = error.location().map(|at| Mark { line: count(at.line()), column: count(at.column()), length: 1 });
+            let place =
+                error.location().map(|at| Mark { line: count(at.line()), column: count(at.column()), length: 1 });
             Err(vec![Finding::error(Code::Syntax, place.unwrap_or(first), error.to_string())])
         }
     }
