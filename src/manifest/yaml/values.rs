@@ -16,15 +16,22 @@ pub fn fill<'a>(text: &'a str, outline: Outline<'a>) -> Reading<'a> {
     let Outline { nodes, documents, mut findings } = outline;
     let mut reading = Vec::with_capacity(documents.len());
     let mut sources = serde_yaml::Deserializer::from_str(text);
-    // Documents are read one after the other, and what is refused is never looked into: an alias is not expanded.
+    // How many documents the values are behind the outline: what is refused is passed over only if another document
+    // follows, and never looked into, so that no alias is expanded.
+    let mut behind = 0;
     for sheet in &documents {
-        let source = sources.next();
         let items = nodes.get(sheet.nodes.clone()).unwrap_or_default();
         let blank = items.iter().all(|i| i.shape == Shape::Plain && i.text.is_empty());
-        if blank && !sheet.refused {
-            continue;
-        }
-        let filled = if sheet.refused { Err(Vec::new()) } else { value(source, items) };
+        let filled = if sheet.refused || blank {
+            behind += 1;
+            if !sheet.refused {
+                continue;
+            }
+            Err(Vec::new())
+        } else {
+            let source = sources.nth(std::mem::take(&mut behind));
+            value(source, items)
+        };
         let content = match filled {
             Ok(node) => Content::Valid(node),
             Err(mistakes) => {
