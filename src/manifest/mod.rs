@@ -9,4 +9,4 @@ pub mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
 pub use load::{Located, ParsedFile, parse_file};
-pub use snapshot::{FileState, Revision, Snapshot, Tree};
+pub use snapshot::{Entry, FileState, Revision, Snapshot, Tree};
