@@ -3,10 +3,7 @@
 use nix::{
     errno::Errno,
     libc,
-    sys::{
-        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-        socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
-    },
+    sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
     unistd::ForkResult,
 };
 use std::{
@@ -53,10 +50,10 @@ pub fn close_inherited_descriptors() {
 /// Makes this process react to signals as a new program expects it: nothing is ignored. (What is ignored stays so
 /// across exec, and the Rust runtime ignores SIGPIPE.)
 pub fn reset_signal_dispositions() {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    for signal in Signal::iterator() {
-        // SAFETY: installs no handler. Refused for SIGKILL and SIGSTOP, which cannot be ignored anyway.
-        let _ = unsafe { sigaction(signal, &default) };
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: installs no handler. Refused for SIGKILL and SIGSTOP, which cannot be ignored, and for two that belong
+        // to the C library.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 

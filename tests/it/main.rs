@@ -1,6 +1,8 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
 mod demo;
+mod host_user;
+mod leftovers;
 mod process;
 mod source;
 mod support;

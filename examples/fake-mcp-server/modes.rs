@@ -1,0 +1,144 @@
+//! The ways to misbehave.
+
+use nix::{
+    sys::signal::{SigSet, Signal},
+    unistd,
+};
+use std::{
+    fs::File,
+    io::{self, Write},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eras {
+    #[default]
+    Both,
+    Legacy,
+    Modern,
+}
+
+/// Each field is a flag: `ignore_eof` is `--ignore-eof`.
+#[derive(Debug, Default)]
+pub struct Modes {
+    /// `both`, `legacy` or `modern`.
+    pub era: Eras,
+    /// Milliseconds before anything else happens.
+    start_delay: u64,
+    /// Read everything, answer nothing.
+    pub never_ready: bool,
+    /// End at once with this code.
+    pub exit: Option<u8>,
+    /// End with code 1 instead of answering call number N + 1.
+    pub crash_after: Option<u64>,
+    /// Answer nothing any more, not even pings, after N calls.
+    pub hang_after: Option<u64>,
+    ignore_sigterm: bool,
+    /// Live on when stdin ends.
+    pub ignore_eof: bool,
+    /// Have a child that holds stdin, stdout and stderr open and never ends by itself.
+    fork_grandchild: bool,
+    /// Have a child with a session of its own whose parent has ended.
+    setsid_grandchild: bool,
+    /// Write to stderr as fast as it goes.
+    flood_stderr: bool,
+    /// Write lines that are no JSON between the messages.
+    pub garbage_stdout: bool,
+    /// Do not answer `server/discover`, as some old servers do.
+    pub silent_discover: bool,
+    pub crash_on_discover: bool,
+    /// Write a notification of this many bytes before the first answer.
+    pub big_line: Option<usize>,
+    /// Close stdout after the first answer and live on.
+    pub close_stdout: bool,
+    /// Do nothing for ever: what the grandchildren do.
+    pub park: bool,
+    /// Leave the session, start another one of this program that parks, and end.
+    detach: bool,
+}
+
+impl Modes {
+    pub fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Modes, String> {
+        let mut modes = Modes::default();
+        while let Some(flag) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{flag} needs a value"));
+            match flag.as_str() {
+                "--era" => {
+                    modes.era = match value()?.as_str() {
+                        "both" => Eras::Both,
+                        "legacy" => Eras::Legacy,
+                        "modern" => Eras::Modern,
+                        other => return Err(format!("unknown era {other}")),
+                    }
+                }
+                "--start-delay" => modes.start_delay = number(&value()?)?,
+                "--never-ready" => modes.never_ready = true,
+                "--exit" => modes.exit = Some(number(&value()?)?),
+                "--crash-after" => modes.crash_after = Some(number(&value()?)?),
+                "--hang-after" => modes.hang_after = Some(number(&value()?)?),
+                "--ignore-sigterm" => modes.ignore_sigterm = true,
+                "--ignore-eof" => modes.ignore_eof = true,
+                "--fork-grandchild" => modes.fork_grandchild = true,
+                "--setsid-grandchild" => modes.setsid_grandchild = true,
+                "--flood-stderr" => modes.flood_stderr = true,
+                "--garbage-stdout" => modes.garbage_stdout = true,
+                "--silent-discover" => modes.silent_discover = true,
+                "--crash-on-discover" => modes.crash_on_discover = true,
+                "--big-line" => modes.big_line = Some(number(&value()?)?),
+                "--close-stdout" => modes.close_stdout = true,
+                "--park" => modes.park = true,
+                "--detach" => modes.detach = true,
+                other => return Err(format!("unknown flag {other}")),
+            }
+        }
+        Ok(modes)
+    }
+
+    /// Does what is to be done before the first message.
+    pub fn misbehave(&self) -> io::Result<()> {
+        if self.detach {
+            unistd::setsid()?;
+            quiet_self("--park")?.spawn()?;
+            std::process::exit(0);
+        }
+        // Before there are threads, which inherit this. Blocking is as good as ignoring.
+        if self.ignore_sigterm {
+            SigSet::from(Signal::SIGTERM).thread_block()?;
+        }
+        if self.fork_grandchild {
+            Command::new(std::env::current_exe()?).arg("--park").spawn()?;
+        }
+        if self.setsid_grandchild {
+            quiet_self("--detach")?.spawn()?.wait()?;
+        }
+        if self.flood_stderr {
+            thread::spawn(|| {
+                let mut stderr = io::stderr().lock();
+                for n in 0_u64.. {
+                    if writeln!(stderr, "line {n} of a flood that nobody asked for").is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(self.start_delay));
+        Ok(())
+    }
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("not a number: {text}"))
+}
+
+fn quiet_self(flag: &str) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(flag).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(command)
+}
+
+/// Ends stdout for whoever reads it.
+pub fn close_stdout() -> io::Result<()> {
+    Ok(unistd::dup2_stdout(File::options().write(true).open("/dev/null")?)?)
+}

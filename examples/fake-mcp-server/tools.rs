@@ -1,0 +1,156 @@
+//! The tools: ways to look into the server and to make it do things.
+
+use crate::server::{Answer, Call, Server, refusal};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fs, io::Write, process, time::Duration};
+
+/// Name, description, and the arguments with their JSON types.
+type Tool<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+const TOOLS: &[Tool] = &[
+    ("echo", "Gives `text` back", &[("text", "string")]),
+    (
+        "sleep",
+        "Answers after `ms`, with `steps` notices of progress if asked",
+        &[("ms", "integer"), ("steps", "integer")],
+    ),
+    ("ask", "Asks the client's model about `text`", &[("text", "string")]),
+    ("pid", "The number of the process", &[]),
+    ("env", "The environment, as JSON", &[]),
+    ("process", "Directory, umask, descriptors and /proc status, as JSON", &[]),
+    ("stats", "What has been asked for so far, as JSON", &[]),
+    ("crash", "Ends the process with `code`, or aborts without one", &[("code", "integer")]),
+    ("big", "Gives `bytes` bytes of text", &[("bytes", "integer")]),
+    ("stderr", "Writes `text` to stderr, `lines` times", &[("text", "string"), ("lines", "integer")]),
+    ("log", "Sends `text` as a log notification", &[("text", "string")]),
+    ("change", "Changes the list of tools", &[]),
+    ("fail", "Answers with a tool error", &[]),
+    ("refuse", "Answers with a protocol error", &[]),
+];
+
+/// The `changes`th list of tools: what `change` has added is at the end.
+pub fn list(changes: u64) -> Value {
+    let tool = |(name, description, arguments): Tool| {
+        let properties: BTreeMap<_, _> = arguments.iter().map(|(name, kind)| (*name, json!({"type": kind}))).collect();
+        json!({
+            "name": name,
+            "description": description,
+            "inputSchema": {"type": "object", "properties": properties},
+        })
+    };
+    let extra = (1..=changes).map(|n| tool((&format!("extra-{n}"), "Added by `change`", &[])));
+    TOOLS.iter().copied().map(tool).chain(extra).collect()
+}
+
+/// Whether a call has to run on a thread of its own, from its line.
+pub fn is_slow(line: &str) -> bool {
+    ["\"sleep\"", "\"ask\"", "\"big\""].iter().any(|name| line.contains(name))
+}
+
+pub fn call(server: &Server, call: &Call) -> Answer {
+    let name = call.params.get("name").and_then(Value::as_str).unwrap_or_default();
+    *server.state().seen.entry(format!("call:{name}")).or_default() += 1;
+    let words = |name: &str| call.argument(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| call.argument(name).and_then(Value::as_u64);
+    Ok(match name {
+        "echo" => text(words("text")),
+        "sleep" => sleep(server, call, number("ms").unwrap_or(1000), number("steps").unwrap_or(0)),
+        "ask" => ask(server, call, words("text")),
+        "pid" => text(process::id().to_string()),
+        "env" => {
+            let variables = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+            text(json!(variables.collect::<BTreeMap<_, _>>()).to_string())
+        }
+        "process" => text(look_at_process().map_err(|error| refusal(-32603, error.to_string()))?.to_string()),
+        "stats" => {
+            let state = server.state();
+            text(json!({"calls": state.calls, "seen": state.seen, "cancelled": state.cancelled}).to_string())
+        }
+        "crash" => match number("code").and_then(|code| i32::try_from(code).ok()) {
+            Some(code) => process::exit(code),
+            None => process::abort(),
+        },
+        "big" => text("x".repeat(number("bytes").and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0))),
+        "stderr" => {
+            let mut stderr = std::io::stderr().lock();
+            for _ in 0..number("lines").unwrap_or(1) {
+                let _ = writeln!(stderr, "{}", words("text"));
+            }
+            text("written")
+        }
+        "log" => {
+            server.log(call, "info", words("text"));
+            text("logged")
+        }
+        "change" => {
+            server.change_tools(call.modern);
+            text("changed")
+        }
+        "fail" => json!({"content": [{"type": "text", "text": "It failed, as asked"}], "isError": true}),
+        "refuse" => return Err(refusal(-32603, "Refused, as asked")),
+        other => return Err(refusal(-32602, format!("Unknown tool: {other}"))),
+    })
+}
+
+fn text(text: impl Into<String>) -> Value {
+    json!({"content": [{"type": "text", "text": text.into()}]})
+}
+
+fn lossy(text: std::ffi::OsString) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn sleep(server: &Server, call: &Call, milliseconds: u64, steps: u64) -> Value {
+    let pause = Duration::from_millis(milliseconds / steps.max(1));
+    for step in 1..=steps.max(1) {
+        if server.wait(call, pause) {
+            return text("cancelled");
+        }
+        if let (true, Some(token)) = (steps > 0, call.meta("progressToken")) {
+            let progress = json!({"progressToken": token, "progress": step, "total": steps});
+            server.notify("notifications/progress", progress);
+        }
+    }
+    text(format!("slept {milliseconds} ms"))
+}
+
+/// Legacy: a request to the client while the call is open. Modern: the call ends with a question and comes again with
+/// the answer.
+fn ask(server: &Server, call: &Call, question: &str) -> Value {
+    let params = json!({
+        "messages": [{"role": "user", "content": {"type": "text", "text": question}}],
+        "maxTokens": 100,
+    });
+    let answer = match call.modern {
+        false => server.ask("sampling/createMessage", params).unwrap_or_default(),
+        true => match call.params.get("inputResponses").and_then(|responses| responses.get("question")) {
+            Some(answer) => answer.clone(),
+            None => {
+                let question = json!({"method": "sampling/createMessage", "params": params});
+                return json!({"resultType": "input_required", "inputRequests": {"question": question}});
+            }
+        },
+    };
+    text(answer.pointer("/content/text").and_then(Value::as_str).unwrap_or("no answer"))
+}
+
+fn look_at_process() -> std::io::Result<Value> {
+    let mut descriptors = BTreeMap::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let entry = entry?;
+        // The one that reads this folder is gone when it is looked at through the next one.
+        if let Ok(target) = fs::read_link(entry.path()) {
+            descriptors.insert(lossy(entry.file_name()), lossy(target.into()));
+        }
+    }
+    descriptors.retain(|_, target| !target.starts_with("/proc/"));
+    let status = fs::read_to_string("/proc/self/status")?;
+    let status: BTreeMap<_, _> = status.lines().filter_map(|line| line.split_once(":\t")).collect();
+    Ok(json!({
+        "directory": std::env::current_dir()?,
+        "arguments": std::env::args().collect::<Vec<_>>(),
+        "descriptors": descriptors,
+        "status": status,
+        "limits": fs::read_to_string("/proc/self/limits")?,
+    }))
+}
