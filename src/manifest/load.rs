@@ -1,6 +1,6 @@
 //! One file: bytes in, resources and diagnostics out.
 
-use super::{Diagnostic, Position};
+use super::{Diagnostic, Position, place::Places};
 use crate::resource::{Resource, ResourceId};
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ pub struct Located {
     pub path: Arc<str>,
     /// Where its document starts.
     pub position: Position,
+    /// Where the parts of it are written that other files matter to.
+    pub places: Places,
 }
 
 /// What one file says.

@@ -1,12 +1,16 @@
 //! From bytes to checked resources, or to diagnostics that say what is wrong, where, and what to do. Pure.
 
+pub mod check;
 pub mod decode;
 pub mod diagnostic;
 pub mod load;
+pub mod place;
 pub mod snapshot;
 pub mod text;
 pub mod yaml;
 
+pub use check::cross_check;
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
 pub use load::{Located, ParsedFile, parse_file};
+pub use place::{Place, Places, UserPlaces};
 pub use snapshot::{Entry, FileState, Revision, Snapshot, Tree};
