@@ -205,8 +205,8 @@ impl Diagnostic {
     }
 
     /// The order in which diagnostics are shown: by file, then by place.
-    pub fn sort_key(&self) -> (&str, Option<Position>, Severity, Code) {
-        (&self.path, self.position, self.severity, self.code)
+    pub fn sort_key(&self) -> (&str, Option<Position>, Severity, Code, &str) {
+        (&self.path, self.position, self.severity, self.code, &self.message)
     }
 }
 

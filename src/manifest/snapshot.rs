@@ -3,7 +3,7 @@
 //! The unit is the file: one mistake in it holds all of it. A resource is taken from a valid file; it stays as it was
 //! while a file that is evidently about it is invalid or unreadable; and it is gone only when neither is the case.
 
-use super::{Diagnostic, Located, ParsedFile, Severity};
+use super::{Diagnostic, Located, ParsedFile, Severity, cross_check};
 use crate::resource::{Kind, Resource, ResourceId};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -11,10 +11,6 @@ use std::{
     fmt,
     sync::Arc,
 };
-
-fn cross_check<'a>(_: impl IntoIterator<Item = &'a Located>) -> Vec<Diagnostic> {
-    vec![]
-}
 
 #[cfg(test)]
 mod tests;

@@ -7,16 +7,16 @@ use proptest::{collection::btree_map, prelude::*, sample::subsequence};
 
 const START: Position = Position { line: 1, column: 1 };
 
-/// A user with a role by which versions of it can be told apart.
+/// A user with a description by which versions of it can be told apart.
 fn user(path: &str, name: &str, version: &str) -> Located {
     let user = User {
-        metadata: Metadata::named(name),
-        roles: vec![version.to_owned()],
+        metadata: Metadata { description: Some(version.to_owned()), ..Metadata::named(name) },
+        roles: Vec::new(),
         traits: BTreeMap::new(),
         git: GitIdentity::default(),
         gateway: GatewayIdentity::default(),
     };
-    Located { resource: Resource::User(Arc::new(user)), path: path.into(), position: START }
+    Located { resource: Resource::User(Arc::new(user)), path: path.into(), position: START, places: Default::default() }
 }
 
 fn id(name: &str) -> ResourceId {
@@ -83,7 +83,7 @@ fn shown(snapshot: &Snapshot) -> Vec<String> {
     let shown = |(id, entry): (&ResourceId, &Entry)| {
         let Resource::User(user) = &entry.located.resource else { panic!("only users here") };
         let stale = if entry.is_stale() { "!" } else { "" };
-        format!("{}={}@{}{stale}", id.name, user.roles.concat(), entry.since)
+        format!("{}={}@{}{stale}", id.name, user.metadata.description.clone().unwrap_or_default(), entry.since)
     };
     snapshot.resources.iter().map(shown).collect()
 }
@@ -151,7 +151,8 @@ fn narrowing_leaves_out_apps_only() {
         });
         let spec = crate::resource::AppSpec { server, dynamic_labels: BTreeMap::new() };
         let app = Arc::new(crate::resource::App { metadata: Metadata::named(name.clone()), spec });
-        let located = Located { resource: Resource::App(app), path: path.into(), position: START };
+        let located =
+            Located { resource: Resource::App(app), path: path.into(), position: START, places: Default::default() };
         let entry = Entry { located, since: Revision("1".into()), held_by: vec![] };
         snapshot.resources.insert(ResourceId { kind: Kind::App, name }, entry);
     }
@@ -231,7 +232,7 @@ proptest! {
                 let entry = &snapshot.resources[&id(name)];
                 prop_assert!(!entry.is_stale());
                 let Resource::User(user) = &entry.located.resource else { panic!("only users here") };
-                prop_assert_eq!(user.roles.concat(), version);
+                prop_assert_eq!(user.metadata.description.clone().unwrap_or_default(), version);
             }
         }
     }
