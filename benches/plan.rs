@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use mcpfleet::{
-    manifest::{Located, Position, Revision, Snapshot, snapshot::Entry},
+    manifest::{Entry, Located, Places, Position, Revision, Snapshot},
     reconcile::{PruneGuard, Running, Selection, SourceInput, Verb, desired, plan},
     resource::{App, AppSpec, Metadata, Remote, RemoteTransport, Resource, Selector, Server},
 };
@@ -30,15 +30,19 @@ fn app(index: usize, version: usize) -> Arc<App> {
     })
 }
 
+fn revision() -> Revision {
+    Revision("0123456789abcdef".to_owned())
+}
+
 fn source(apps: &[Arc<App>]) -> SourceInput {
     let entry = |app: &Arc<App>| {
         let resource = Resource::App(app.clone());
         let path = format!("apps/{}.yaml", app.metadata.name).into();
-        let located = Located { resource, path, position: Position { line: 1, column: 1 } };
-        (located.resource.id(), Entry { located, stale: false })
+        let located = Located { resource, path, position: Position { line: 1, column: 1 }, places: Places::default() };
+        (located.resource.id(), Entry { located, since: revision(), held_by: Vec::new() })
     };
     let snapshot = Snapshot {
-        revision: Revision("0123456789abcdef".to_owned()),
+        revision: revision(),
         resources: apps.iter().map(entry).collect(),
         diagnostics: Vec::new(),
         files: apps.len(),

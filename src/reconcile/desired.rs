@@ -57,10 +57,10 @@ pub struct Origin {
     pub source: Arc<str>,
     /// From the source's root.
     pub path: Arc<str>,
-    /// Of the snapshot that was looked at.
-    pub revision: Revision,
-    /// Its file is invalid now, and this is the last good content.
-    pub stale: bool,
+    /// At which this content was first seen.
+    pub since: Revision,
+    /// The faulty files on whose account this last good content is still in force; empty when all is well.
+    pub held_by: Vec<Arc<str>>,
 }
 
 /// A definition that does not run.
@@ -130,8 +130,8 @@ pub fn desired(sources: &[SourceInput], selection: &Selection, now: Timestamp) -
             let origin = Origin {
                 source: name.clone(),
                 path: entry.located.path.clone(),
-                revision: snapshot.revision.clone(),
-                stale: entry.stale,
+                since: entry.since.clone(),
+                held_by: entry.held_by.clone(),
             };
             out.put(app, Some(origin), verdict);
         }

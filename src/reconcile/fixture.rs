@@ -2,7 +2,7 @@
 
 use super::SourceInput;
 use crate::{
-    manifest::{Located, Position, Revision, Snapshot, snapshot::Entry},
+    manifest::{Entry, Located, Places, Position, Revision, Snapshot},
     resource::{App, AppSpec, Metadata, Remote, RemoteTransport, Resource, Selector, Server},
 };
 use jiff::Timestamp;
@@ -25,18 +25,23 @@ pub(super) fn app(name: &str, value: &str, labels: &[(&str, &str)]) -> Arc<App> 
     })
 }
 
+fn revision() -> Revision {
+    Revision("0123456789abcdef".to_owned())
+}
+
 pub(super) fn source(name: &str, apps: impl IntoIterator<Item = Arc<App>>) -> SourceInput {
     let entry = |app: Arc<App>| {
         let resource = Resource::App(app);
         let located = Located {
             path: format!("{}.yaml", resource.metadata().name).into(),
             position: Position { line: 1, column: 1 },
+            places: Places::default(),
             resource,
         };
-        (located.resource.id(), Entry { located, stale: false })
+        (located.resource.id(), Entry { located, since: revision(), held_by: Vec::new() })
     };
     let snapshot = Snapshot {
-        revision: Revision("r1".to_owned()),
+        revision: revision(),
         resources: apps.into_iter().map(entry).collect(),
         diagnostics: Vec::new(),
         files: 0,
