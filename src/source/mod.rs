@@ -1,13 +1,24 @@
 //! Sources: where resources come from, and how a change of them is noticed.
+//!
+//! A source is an actor with a published [`SourceView`] and a [`Trigger`]. Whatever happens in the world only says that
+//! a look is due; a look reads everything there is, and what is published follows from that and from the last good
+//! state alone.
 
+mod confirm;
+mod directory;
 mod error;
+mod guard;
 mod ignore;
 mod open;
 mod problem;
 mod read;
+mod view;
 mod walk;
+mod watch;
 
+pub use directory::{DirectorySettings, spawn};
 pub use error::ReadError;
 pub use ignore::{Ignore, IgnoreError};
 pub use open::MAX_FILE_BYTES;
 pub use read::{Cache, TreeRead, read_file, read_tree};
+pub use view::{Problem, SourceView, Trigger, WatchMode, WatchSetting};

@@ -9,7 +9,7 @@ use super::{
     Ignore, ReadError,
     open::{NotRead, Root},
     problem,
-    walk::{Bounds, Folder, Found, Listing, Since},
+    walk::{Bounds, Folder, Found, Listing, Since, Stamp},
 };
 use crate::{
     manifest::{Diagnostic, FileState, ParsedFile, Revision, Tree, parse_file},
@@ -19,6 +19,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     path::Path,
     sync::{
         Arc,
@@ -87,6 +88,23 @@ pub(super) fn read_bounded(
     Err(ReadError::Restless { path: root.into() })
 }
 
+/// A hash over the metadata of everything that [`read_tree`] would read, which costs much less and, as far as the clock
+/// of the file system can tell, changes with it. `None` when the tree cannot be listed.
+pub(super) fn survey(root: &Path, ignore: &Ignore, bounds: Bounds) -> Option<u64> {
+    let listing = Listing::new(root, ignore, bounds).ok()?;
+    let stamp = |found: &Found| Stamp::of(&listing.root.join(found.place())).ok();
+    let stamps: Vec<_> = listing.files.par_iter().map(stamp).collect();
+    let mut hasher = DefaultHasher::new();
+    listing.folders.hash(&mut hasher);
+    for (found, stamp) in listing.files.iter().zip(stamps) {
+        (&found.path, stamp).hash(&mut hasher);
+    }
+    for diagnostic in &listing.unreadable {
+        (&diagnostic.path, &diagnostic.message).hash(&mut hasher);
+    }
+    Some(hasher.finish())
+}
+
 /// Reads the one file at `path`, which may be reached through symlinks; `shown` is its path in diagnostics. An error
 /// means that there is no such file; whatever else is wrong with it is a diagnostic.
 pub fn read_file(path: &Path, shown: &str) -> Result<FileState, ReadError> {
@@ -118,7 +136,7 @@ fn read_listed(
     let folder = Root::open(&listing.root).map_err(|e| ReadError::root(root, e))?;
     let total = AtomicU64::new(0);
     let read = |buffer: &mut Vec<u8>, found: &Found| -> Result<(Read, bool), ReadError> {
-        let outcome = folder.read(found.target.as_deref().unwrap_or(Path::new(&*found.path)), buffer);
+        let outcome = folder.read(found.place(), buffer);
         let complete = !matches!(outcome, Err(NotRead::Restless | NotRead::Changed));
         let content = match outcome {
             Ok(()) => {

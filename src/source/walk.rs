@@ -39,11 +39,18 @@ pub(super) struct Found {
     /// From the source's root, by the names that are visible there.
     pub path: Arc<str>,
     /// Where it really is, from the root, if a symlink led to it.
-    pub target: Option<PathBuf>,
+    target: Option<PathBuf>,
+}
+
+impl Found {
+    /// Where the file really is, from the root without symlinks.
+    pub fn place(&self) -> &Path {
+        self.target.as_deref().unwrap_or(Path::new(&*self.path))
+    }
 }
 
 /// A folder whose entries were listed, or that a link to a file led into.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Folder {
     /// Absolute, without symlinks.
     pub path: PathBuf,

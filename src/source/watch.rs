@@ -1,0 +1,251 @@
+//! Noticing that a directory changed: kernel notifications, or polling where those cannot be had.
+//!
+//! Each folder of the tree is watched by itself, and is armed before its files are read, so that no change falls
+//! between a look and its watch. An event says no more than that a look is due: which file it names, and even whether
+//! it names one that matters, differs between file systems and ways to save a file. The only exceptions are events
+//! that a reader causes, which would make every look the cause of the next one, and names next to the root, in folders
+//! that are not the source's.
+
+use super::{
+    guard::{Guard, guards},
+    view::{Trigger, WatchMode, WatchSetting},
+    walk::{Folder, Stamp},
+};
+use nix::{errno::Errno, sys::statfs::statfs};
+use notify::{
+    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Names that matter in folders of which only some names do.
+type Names = HashMap<PathBuf, HashSet<OsString>>;
+
+/// Keeps the watches in step with the folders there are. Blocking.
+pub(super) struct Watcher {
+    setting: WatchSetting,
+    trigger: Trigger,
+    backend: Option<RecommendedWatcher>,
+    /// By device and inode, because that is what the kernel watches: whatever name it is given, one folder is one
+    /// watch.
+    armed: HashMap<(u64, u64), Folder>,
+    /// The folders around the root.
+    guards: Vec<Guard>,
+    names: Arc<Mutex<Names>>,
+    /// The file system is one that does not tell of all changes.
+    silent: bool,
+    problem: Option<String>,
+}
+
+impl Watcher {
+    /// `trigger` is fired whenever a look is due.
+    pub fn new(setting: WatchSetting, trigger: Trigger) -> Self {
+        let mut watcher = Watcher {
+            setting,
+            trigger,
+            backend: None,
+            armed: HashMap::new(),
+            guards: vec![],
+            names: Arc::default(),
+            silent: false,
+            problem: None,
+        };
+        watcher.restart();
+        watcher
+    }
+
+    /// Whether the caller has to poll.
+    pub fn mode(&self) -> WatchMode {
+        match self.setting {
+            WatchSetting::Poll => WatchMode::Poll,
+            WatchSetting::Auto if self.backend.is_none() || self.silent => WatchMode::Poll,
+            WatchSetting::Auto | WatchSetting::Native => WatchMode::Native,
+        }
+    }
+
+    /// Why notifications cannot be had.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Begins anew, with no watch set. The way out when notifications failed or were lost.
+    pub fn restart(&mut self) {
+        self.backend = None;
+        self.armed.clear();
+        self.problem = None;
+        if self.setting == WatchSetting::Poll {
+            return;
+        }
+        let (trigger, names) = (self.trigger.clone(), Arc::clone(&self.names));
+        // On notify's own thread: no more than a look at the event and a `try_send`.
+        let on_event = move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| !is_news(&event, &lock(&names))) {
+                return;
+            }
+            trigger.fire();
+        };
+        match RecommendedWatcher::new(on_event, Config::default().with_follow_symlinks(false)) {
+            Ok(backend) => self.backend = Some(backend),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Watches for another root in the place of this one. To be called before the root is looked at.
+    pub fn guard(&mut self, root: &Path) {
+        // A way that changes while it is being armed is walked again; what is still missed then, the slow re-read
+        // finds.
+        for _ in 0..4 {
+            self.guards = guards(root);
+            let folders: Vec<Folder> = self.armed.values().cloned().collect();
+            self.arm(folders);
+            if self.guards == guards(root) {
+                break;
+            }
+        }
+    }
+
+    /// Watches these folders and the guards, and nothing else. To be called between listing and reading them.
+    pub fn folders(&mut self, root: &Path, folders: &[Folder]) {
+        self.silent = is_silent(root);
+        self.arm(folders.to_vec());
+    }
+
+    fn arm(&mut self, folders: Vec<Folder>) {
+        if self.backend.is_none() {
+            return;
+        }
+        let identity = |folder: Folder| ((folder.stamp.device, folder.stamp.inode), folder);
+        let mut wanted: HashMap<_, _> = folders.into_iter().map(identity).collect();
+        let mut names = Names::new();
+        for guard in &self.guards {
+            let Ok(stamp) = Stamp::of(&guard.folder) else { continue };
+            let id = (stamp.device, stamp.inode);
+            // In a folder of the tree every name matters.
+            if wanted.get(&id).is_none_or(|folder| names.contains_key(&folder.path)) {
+                wanted.insert(id, Folder { path: guard.folder.clone(), stamp });
+                names.entry(guard.folder.clone()).or_default().insert(guard.name.clone());
+            }
+        }
+        *lock(&self.names) = names;
+        self.apply(wanted);
+    }
+
+    fn apply(&mut self, wanted: HashMap<(u64, u64), Folder>) {
+        let Some(backend) = &mut self.backend else { return };
+        // A folder with another stamp may be another folder: inode numbers are used again at once. All that goes
+        // before all that comes, because notify knows watches by path, and a path may have changed hands.
+        self.armed.retain(|id, folder| {
+            let keep = wanted.get(id) == Some(folder);
+            if !keep {
+                // An error means that the folder is gone, and its watch with it.
+                let _ = backend.unwatch(&folder.path);
+            }
+            keep
+        });
+        for (id, folder) in wanted {
+            if self.armed.contains_key(&id) {
+                continue;
+            }
+            match backend.watch(&folder.path, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.armed.insert(id, folder);
+                }
+                Err(error) if is_limit(&error) => return self.fail(&error),
+                // Gone again, or not ours to read: the listing says so where it matters.
+                Err(error) => tracing::debug!(path = %folder.path.display(), %error, "folder not watched"),
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &notify::Error) {
+        if self.setting == WatchSetting::Auto {
+            self.backend = None;
+            self.armed.clear();
+        }
+        let then = match self.setting {
+            WatchSetting::Auto => "polling instead",
+            WatchSetting::Native | WatchSetting::Poll => "changes are found by the slow re-read only",
+        };
+        let help = match is_limit(error) {
+            true => "raise fs.inotify.max_user_watches and fs.inotify.max_user_instances",
+            false => "set `watch: poll` if this system has no inotify",
+        };
+        self.problem = Some(format!("cannot watch for changes ({error}), {then}; {help}"));
+    }
+}
+
+fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether an event makes a look due.
+fn is_news(event: &Event, names: &Names) -> bool {
+    // An event without a path counts: an overflow of the kernel's queue has none.
+    let in_view = |path: &PathBuf| match path.parent().and_then(|folder| names.get(folder)) {
+        Some(names) => path.file_name().is_some_and(|name| names.contains(name)),
+        None => true,
+    };
+    match event.kind {
+        _ if event.need_rescan() => true,
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => event.paths.iter().any(in_view),
+        EventKind::Access(_) => false,
+        _ => event.paths.is_empty() || event.paths.iter().any(in_view),
+    }
+}
+
+/// Whether the kernel refuses for want of watches, instances or descriptors. notify has a kind of its own for one of
+/// these only.
+fn is_limit(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => true,
+        notify::ErrorKind::Io(error) => {
+            let errno = error.raw_os_error().map(Errno::from_raw);
+            matches!(errno, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOSPC | Errno::ENOMEM))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the file system is one where others can change a file without this kernel knowing: NFS, SMB, 9p, and FUSE,
+/// which is what Docker Desktop shares folders with.
+fn is_silent(root: &Path) -> bool {
+    // The numbers of statfs(2).
+    const SILENT: [u32; 6] = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546];
+    statfs(root).is_ok_and(|fs| SILENT.iter().any(|magic| i128::from(fs.filesystem_type().0) as u32 == *magic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{CreateKind, DataChange, Flag, MetadataKind, ModifyKind, RenameMode};
+
+    #[test]
+    fn a_reader_is_no_news() {
+        let names = Names::from([("/srv".into(), HashSet::from(["fleet".into()]))]);
+        let event = |kind, path: &str| Event::new(kind).add_path(path.into());
+        let write = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let rename = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+        for (event, expected) in [
+            (event(EventKind::Access(AccessKind::Open(AccessMode::Any)), "/srv/fleet/a.yaml"), false),
+            (event(EventKind::Access(AccessKind::Close(AccessMode::Read)), "/srv/fleet/a.yaml"), false),
+            (event(EventKind::Access(AccessKind::Read), "/srv/fleet/a.yaml"), false),
+            (event(write, "/srv/fleet/a.yaml"), true),
+            (event(EventKind::Modify(ModifyKind::Data(DataChange::Any)), "/srv/fleet/a.yaml"), true),
+            (event(EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)), "/srv/fleet/x"), true),
+            (event(EventKind::Create(CreateKind::Folder), "/srv/fleet/..2026_11_23"), true),
+            (event(EventKind::Create(CreateKind::Folder), "/srv/fleet"), true),
+            (event(rename, "/srv/fleet"), true),
+            (event(rename, "/srv/another"), false),
+            (event(write, "/srv/log"), false),
+            (Event::new(EventKind::Other).set_flag(Flag::Rescan), true),
+            (Event::new(EventKind::Any), true),
+        ] {
+            assert_eq!(is_news(&event, &names), expected, "{event:?}");
+        }
+    }
+}
