@@ -1,7 +1,14 @@
 //! One file: bytes in, resources and diagnostics out.
 
-use super::{Diagnostic, Position, place::Places};
-use crate::resource::{Resource, ResourceId};
+use super::{
+    Diagnostic, Place, Position,
+    decode::{Context, resource, user_places},
+    place::Places,
+    text::Text,
+    yaml::{self, Content, Node},
+};
+use crate::resource::{Kind, Resource, ResourceId, check_name};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
 
 /// A resource and where it was written.
@@ -34,6 +41,61 @@ impl ParsedFile {
 }
 
 /// Reads one file. Bounded in time and memory whatever the bytes are; never panics.
-pub fn parse_file(_path: &str, _bytes: &[u8]) -> ParsedFile {
-    ParsedFile::default()
+pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
+    let text = match Text::new(path, bytes) {
+        Ok(text) => text,
+        Err(diagnostic) => return ParsedFile { diagnostics: vec![*diagnostic], ..ParsedFile::default() },
+    };
+    let reading = yaml::read(&text);
+    let context = Context::new();
+    reading.findings.into_iter().for_each(|f| context.report(f));
+    let shared: Arc<str> = path.into();
+    let mut file = ParsedFile::default();
+    for document in reading.documents {
+        let (kind, name) = match document.content {
+            Content::Valid(node) => {
+                let errors = context.errors();
+                match resource(&node, &context).filter(|_| context.errors() == errors) {
+                    Some(resource) => {
+                        let places = places(&resource, &node, &text);
+                        let position = node.mark.position().unwrap_or(Position { line: 1, column: 1 });
+                        file.resources.push(Located { resource, path: shared.clone(), position, places });
+                        continue;
+                    }
+                    None => identity(&node),
+                }
+            }
+            Content::Refused { kind, name } => (kind, name),
+        };
+        file.claims.extend(claim(kind.as_deref(), name));
+    }
+    file.diagnostics = context.into_diagnostics(&text);
+    file
+}
+
+/// Reads many files, on all cores. The result is in the order of `files`.
+pub fn parse_files<P, B>(files: &[(P, B)]) -> Vec<ParsedFile>
+where
+    P: AsRef<str> + Sync,
+    B: AsRef<[u8]> + Sync,
+{
+    files.par_iter().map(|(path, bytes)| parse_file(path.as_ref(), bytes.as_ref())).collect()
+}
+
+fn places(resource: &Resource, node: &Node, text: &Text) -> Places {
+    let name = node.get("metadata").and_then(|m| m.get("name"));
+    let user = matches!(resource, Resource::User(_)).then(|| Arc::new(user_places(node, text)));
+    Places { name: name.map(|n| Place::new(n.mark, text)).unwrap_or_default(), user }
+}
+
+/// What a document that is not valid says that it is about.
+fn identity(node: &Node) -> (Option<String>, Option<String>) {
+    let string = |node: Option<&Node>| node.and_then(Node::as_str).map(str::to_owned);
+    (string(node.get("kind")), string(node.get("metadata").and_then(|m| m.get("name"))))
+}
+
+fn claim(kind: Option<&str>, name: Option<String>) -> Option<ResourceId> {
+    let kind = Kind::ALL.into_iter().find(|k| Some(k.as_str()) == kind)?;
+    let name = name.filter(|name| check_name(name).is_ok())?;
+    Some(ResourceId { kind, name })
 }

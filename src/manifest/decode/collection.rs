@@ -39,6 +39,14 @@ pub fn map<T>(each: impl Fn(&Entry, &Context) -> Option<T>) -> impl Fn(&Node, &C
     }
 }
 
+/// The nodes of a list; none if it is no list.
+pub fn items<'n, 'a>(node: &'n Node<'a>) -> &'n [Node<'a>] {
+    match &node.value {
+        Value::List(nodes) => nodes,
+        _ => &[],
+    }
+}
+
 /// The entries of a mapping with free keys, in the order of the file.
 pub fn entries<'n, 'a>(node: &'n Node<'a>, context: &Context) -> Option<&'n [Entry<'a>]> {
     match &node.value {

@@ -43,6 +43,11 @@ impl<'n, 'a> Fields<'n, 'a> {
         self.mark
     }
 
+    /// Whether a field is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|e| e.key == name)
+    }
+
     /// A field's key and value as they stand; counts as known from now on.
     pub fn entry(&mut self, name: &'static str) -> Option<&'n Entry<'a>> {
         self.asked.push(name);
@@ -88,6 +93,10 @@ impl<'n, 'a> Fields<'n, 'a> {
 
     /// A field that exists elsewhere and is an error here. Answers whether it is there.
     pub fn refuse(&mut self, name: &'static str, code: Code, message: impl Into<String>, help: Option<&str>) -> bool {
+        // Only what is there counts as known: nobody is to be told to write what is refused.
+        if !self.has(name) {
+            return false;
+        }
         let Some(entry) = self.entry(name) else { return false };
         let mut finding = Finding::error(code, entry.mark, message);
         finding.help = help.map(str::to_owned);

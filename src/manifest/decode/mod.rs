@@ -28,14 +28,24 @@
 //! Ask for every field before the first `?` on a field's value, so that nothing that is there counts as unknown, and
 //! no mistake hides another. A default that stands in for a bad value is harmless: a document with an error has no value.
 
+mod app;
 mod collection;
+mod document;
 mod fields;
+mod identifier;
+mod role;
 mod scalar;
+mod server;
+mod user;
 mod value;
 
-pub use collection::{entries, list, map};
+pub use app::static_app;
+pub use collection::{entries, items, list, map};
+pub use document::{filled, name, resource, unique};
 pub use fields::{Fields, fields};
+pub use identifier::{environment_name, host_user, secret_name};
 pub use scalar::{boolean, integer, nearest, number, one_of, string, text};
+pub use user::places as user_places;
 pub use value::{absolute_path, cpu, duration, duration_within, label_key, selector, selectors, size};
 
 use super::{

@@ -1,0 +1,47 @@
+//! Names of things outside of the resources: environment variables, secrets, users of the host.
+
+use super::{Context, text};
+use crate::manifest::{
+    Code,
+    text::{Mark, quoted},
+    yaml::Node,
+};
+
+/// The name of an environment variable: letters, digits and `_`, not starting with a digit.
+pub fn environment_name(name: &str, mark: Mark, context: &Context) -> Option<String> {
+    let letter = |b: &u8| b.is_ascii_alphabetic() || *b == b'_';
+    let good = name.as_bytes().first().is_some_and(letter) && name.bytes().all(|b| letter(&b) || b.is_ascii_digit());
+    let help = "it has letters, digits and `_`, and does not start with a digit";
+    check(good, "an environment variable", name, mark, help, context)
+}
+
+/// The name of a secret: a file in the agent's folder of secrets, and never a way out of it.
+pub fn secret_name(node: &Node, context: &Context) -> Option<String> {
+    let name = text(node, context)?;
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let good = !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(inner);
+    let help = "it is a file name of letters, digits, `.`, `_` and `-` that does not start with `.`";
+    check(good, "a secret", name, node.mark, help, context)
+}
+
+/// The name of a user of the host.
+pub fn host_user(node: &Node, context: &Context) -> Option<String> {
+    let name = text(node, context)?;
+    let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '/' | ',');
+    let numeric = name.bytes().all(|b| b.is_ascii_digit());
+    let good = !numeric && name.len() <= 256 && !name.starts_with('-') && !name.contains(bad);
+    let help = if numeric { "write the user's name, not its number" } else { "see `getent passwd` for the names" };
+    check(good, "a host user", name, node.mark, help, context)
+}
+
+fn check(good: bool, what: &str, name: &str, mark: Mark, help: &str, context: &Context) -> Option<String> {
+    if good {
+        return Some(name.to_owned());
+    }
+    context.error_with_help(
+        Code::InvalidIdentifier,
+        mark,
+        format!("{} cannot be the name of {what}", quoted(name)),
+        help,
+    )
+}
