@@ -1,13 +1,16 @@
 //! The other side of the wire: how the command line and the bridge talk to an agent.
 //!
 //! [`find`] decides where the agent may be, [`http`] carries requests there, [`api`] asks about its state, [`mcp`] uses
-//! an app as an MCP client would.
+//! an app as an MCP client would, and [`bridge`] lends a client that only speaks stdio the agent's HTTP endpoint.
+//! [`settings`] knows the configuration files of clients.
 
 pub mod answer;
 pub mod api;
+pub mod bridge;
 pub mod endpoint;
 pub mod find;
 pub mod headers;
 pub mod http;
 pub mod mcp;
+pub mod settings;
 pub mod sse;

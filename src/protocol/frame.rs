@@ -74,7 +74,7 @@ impl<'a> Message<'a> {
         let id = match id {
             Some(raw) if raw.starts_with('"') || is_number(raw) => Some(RawId(raw)),
             // An error response to something unreadable has a null id.
-            Some("null") if method.is_none() => Some(RawId("null")),
+            Some(raw @ "null") if method.is_none() => Some(RawId(raw)),
             Some(_) => return Err(FrameError::Invalid("`id` must be a string or a number".into())),
             None => None,
         };

@@ -1,6 +1,8 @@
 //! The client's side of the command line.
 
 mod call;
+mod config;
+mod connect;
 mod ls;
 mod tools;
 
@@ -13,6 +15,8 @@ pub enum Command {
     Ls(ls::Args),
     Tools(tools::Args),
     Call(call::Args),
+    Connect(connect::Args),
+    Config(config::Args),
 }
 
 pub fn run(command: Command) -> anyhow::Result<Outcome> {
@@ -20,6 +24,8 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Ls(args) => ls::run(args),
         Command::Tools(args) => tools::run(args),
         Command::Call(args) => call::run(args),
+        Command::Connect(args) => connect::run(args),
+        Command::Config(args) => config::run(args),
     }
 }
 
