@@ -1,1 +1,7 @@
-//! (to come)
+//! The running agent: the loop from what the sources say to what runs, and the life of the process around it.
+
+mod controller;
+mod run;
+mod socket;
+
+pub use run::{AgentError, Settings, run};

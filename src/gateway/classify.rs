@@ -39,7 +39,7 @@ impl Fault {
 
 /// The era of a message.
 pub fn era_of(headers: &HeaderMap, message: &Message<'_>, params: &Params<'_>) -> Era {
-    if message.method == "initialize" {
+    if message.method == "initialize" && params.meta_version.is_none() {
         return Era::Legacy;
     }
     let modern_header = header(headers, &PROTOCOL_VERSION).is_some_and(|version| !is_legacy_version(version));
@@ -60,6 +60,11 @@ pub fn check_modern(headers: &HeaderMap, message: &Message<'_>, params: &Params<
         return Err(Fault::bad(codes::INVALID_PARAMS, "`params._meta` must have the client's capabilities"));
     }
     agree(headers, &METHOD, &message.method)?;
+    if message.method == "initialize" {
+        // It must not reach a server of both eras, whose one process is shared by clients without a handshake.
+        let text = "there is no `initialize` in this protocol version";
+        return Err(Fault::new(StatusCode::NOT_FOUND, codes::METHOD_NOT_FOUND, text));
+    }
     let name = match message.method.as_ref() {
         "tools/call" | "prompts/get" => params.name,
         "resources/read" => params.uri,

@@ -13,7 +13,8 @@ mod serve;
 mod session;
 
 pub use guard::{Access, Guard, Peer};
-pub use http::router;
+pub use http::{problem, router};
+pub use reply::json as reply_json;
 pub use serve::{Listener, serve};
 pub use session::Sessions;
 

@@ -23,6 +23,8 @@ pub struct View {
     pub restarts: u32,
     pub next_attempt: Option<Timestamp>,
     pub last_exit: Option<String>,
+    /// What the server wrote last to its stderr, while it is in trouble.
+    pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
 }
 
@@ -36,6 +38,7 @@ impl View {
             restarts: 0,
             next_attempt: None,
             last_exit: None,
+            last_lines: Vec::new(),
             instances: Vec::new(),
         }
     }

@@ -44,6 +44,9 @@ pub struct SourceStatus {
     pub location: String,
     /// How changes are noticed: `native` or `poll`.
     pub watch: String,
+    /// Why changes are noticed later than they should be, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch_problem: Option<String>,
     pub revision: Option<String>,
     /// When it was last read with success.
     pub last_read: Option<Timestamp>,
@@ -92,6 +95,9 @@ pub struct AppStatus {
     /// When the next start is due, in `Backoff`.
     pub next_attempt: Option<Timestamp>,
     pub last_exit: Option<String>,
+    /// What the server wrote last to its stderr, while it is in trouble.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
 }
 

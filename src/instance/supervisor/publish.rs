@@ -15,6 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How many lines of stderr are shown of a server in trouble.
+const LAST_LINES: usize = 5;
+
 impl Supervisor {
     /// Publishes view and route, if they have changed.
     pub(super) fn publish(&mut self) {
@@ -39,6 +42,7 @@ impl Supervisor {
             restarts: self.versions().map(|version| version.machine.restarts).max().unwrap_or_default(),
             next_attempt,
             last_exit: self.last_exit.clone(),
+            last_lines: self.last_lines(state),
             instances: self.versions().flat_map(Version::instances).collect(),
         };
         self.wires.view.send_if_modified(|old| {
@@ -74,6 +78,16 @@ impl Supervisor {
             },
             Some(serving) => of_version(serving),
             None => candidate.map_or((AppState::Pending, None), of_version),
+        }
+    }
+
+    /// The last words of a server that is in trouble.
+    fn last_lines(&self, state: AppState) -> Vec<String> {
+        match state {
+            AppState::Degraded | AppState::Backoff | AppState::Failed => {
+                self.logs.tail(LAST_LINES).iter().map(|line| line.text.clone()).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -1,0 +1,130 @@
+//! The loop: looks at what the sources say, decides what is to run, and tells the fleet.
+//!
+//! It is level-triggered: whatever wakes it, it looks at everything and does what is missing. So nothing is lost when
+//! two things happen at once, and doing it all again does nothing.
+
+use crate::{
+    instance::fleet::Fleet,
+    reconcile::{
+        Action, DesiredApp, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan,
+    },
+    source::{SourceView, Trigger},
+    status::{Applied, api::Reconcile},
+};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// A source as the controller sees it.
+pub struct Source {
+    pub view: watch::Receiver<SourceView>,
+    pub trigger: Trigger,
+}
+
+pub struct Controller {
+    pub sources: Vec<Source>,
+    pub selection: Selection,
+    pub prune: PruneSettings,
+    pub fleet: Arc<Fleet>,
+    pub commands: mpsc::Receiver<Reconcile>,
+    pub published: watch::Sender<Arc<Applied>>,
+}
+
+/// The longest sleep. Clocks are set, and machines suspended: an expiry must not be missed for long.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+impl Controller {
+    /// Works until `shutdown`.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut guard = PruneGuard::new(self.prune.clone());
+        let mut running: BTreeMap<String, DesiredApp> = BTreeMap::new();
+        let mut release = false;
+        loop {
+            let mut sleep = LONGEST_SLEEP;
+            if let Some(inputs) = self.inputs() {
+                let now = Timestamp::now();
+                let wanted = desired(&inputs, &self.selection, now);
+                let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
+                let plan = plan(&told, &wanted, &guard, release);
+                guard.holds = plan.holds.clone();
+                self.carry_out(&plan, &mut running);
+                refresh(&mut running, &wanted.apps);
+                sleep = wanted.next_expiry.map_or(sleep, |at| until(at, now).min(sleep));
+                let applied = Applied { desired: Arc::new(wanted), running: running.clone(), held: plan.held };
+                self.published.send_replace(Arc::new(applied));
+                self.fleet.set_applied();
+            }
+            release = false;
+            let changed = futures_util::future::select_all(
+                self.sources.iter_mut().map(|source| Box::pin(source.view.changed())),
+            );
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                (changed, index, _) = changed => if changed.is_err() {
+                    // The last state of a source that has ended stays in force.
+                    tracing::error!(index, "a source has ended");
+                    self.sources.remove(index);
+                    if self.sources.is_empty() {
+                        return;
+                    }
+                },
+                Some(command) = self.commands.recv() => {
+                    release = command.prune;
+                    self.sources.iter().for_each(|source| source.trigger.fire());
+                }
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    }
+
+    /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
+    /// must not be taken for all of them.
+    fn inputs(&mut self) -> Option<Vec<SourceInput>> {
+        let mut inputs = Vec::with_capacity(self.sources.len());
+        for source in &mut self.sources {
+            let view = source.view.borrow_and_update();
+            match &view.snapshot {
+                Some(snapshot) => {
+                    inputs.push(SourceInput { name: view.name.as_str().into(), snapshot: snapshot.clone() });
+                }
+                None if view.error.is_some() => {}
+                None => return None,
+            }
+        }
+        Some(inputs)
+    }
+
+    fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
+        for held in &plan.held {
+            tracing::warn!(app = held.app, reason = held.reason, "removal held");
+        }
+        for Action { app, verb, reason, desired } in &plan.actions {
+            tracing::info!(app, action = %verb, reason, "reconcile");
+            match (verb, desired) {
+                (Verb::Stop, _) | (_, None) => {
+                    running.remove(app);
+                    self.fleet.stop(app);
+                }
+                (Verb::Start | Verb::Replace | Verb::Update, Some(desired)) => {
+                    running.insert(app.clone(), desired.clone());
+                    self.fleet.run(desired.app.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Takes over what may change without any action: where a definition stands, and whether it is stale.
+fn refresh(running: &mut BTreeMap<String, DesiredApp>, wanted: &BTreeMap<String, DesiredApp>) {
+    for (name, told) in running {
+        if let Some(wanted) = wanted.get(name) {
+            *told = wanted.clone();
+        }
+    }
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    // A moment more, so that it has surely come.
+    Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_millis(1)
+}

@@ -1,0 +1,219 @@
+//! Starts the parts of an agent, waits for signals, and stops them in order.
+
+use super::{
+    controller::{Controller, Source},
+    socket::{self, SocketError},
+};
+use crate::{
+    gateway::{self, Access, Gateway, Guard, Limits, Listener},
+    instance::{
+        fleet::Fleet,
+        host::{Host, HostSettings},
+        keeper,
+        launch::Launcher,
+        user,
+    },
+    reconcile::{PruneSettings, Selection},
+    source::{self, DirectorySettings},
+    status::{self, Applied, Store},
+};
+use jiff::Timestamp;
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Everything an agent needs to know, resolved from its configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub sources: Vec<DirectorySettings>,
+    pub selection: Selection,
+    pub prune: PruneSettings,
+    pub host: HostSettings,
+    pub listen: SocketAddr,
+    /// Where clients find the gateway, if that is not where it listens.
+    pub public_url: Option<String>,
+    pub access: Access,
+    /// Names by which the gateway may be called, besides loopback's and the public URL's.
+    pub allowed_hosts: Vec<String>,
+    pub limits: Limits,
+    pub control_socket: PathBuf,
+    /// How long open requests have when the agent stops.
+    pub shutdown_timeout: Duration,
+}
+
+/// Why an agent could not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("{what}: {error}")]
+    Io { what: &'static str, error: io::Error },
+    #[error("{0}")]
+    Host(String),
+    #[error("{0} ended unexpectedly")]
+    Part(&'static str),
+}
+
+/// How often sessions that nobody uses are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// How often what has been applied is looked at on behalf of the first report.
+const REPORT_WAIT: Duration = Duration::from_secs(10);
+
+/// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
+pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
+    let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
+    let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;
+    let tcp = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|error| AgentError::Listen { address: settings.listen, error })?;
+    let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
+    keeper::sweep(&settings.host.runtime_dir);
+
+    let agent = user::current().map_err(AgentError::Host)?;
+    let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
+    let fleet = Fleet::new(Host::new(settings.host.clone(), Launcher::default(), agent));
+    let gateway = Gateway::new(fleet.clone(), settings.limits, guard);
+    let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let url = url.trim_end_matches('/').to_owned();
+
+    // Two stops: the loop first, so that nothing is started any more, and the connections last, so that answers arrive.
+    let (stop_loop, stop_connections) = (CancellationToken::new(), CancellationToken::new());
+    let mut parts = JoinSet::new();
+    let mut sources = Vec::new();
+    for directory in settings.sources {
+        let running = source::directory::spawn(directory, stop_loop.clone());
+        sources.push(Source { view: running.view, trigger: running.trigger });
+        parts.spawn(async move {
+            let _ = running.task.await;
+            "a source"
+        });
+    }
+    let triggers: Vec<_> = sources.iter().map(|source| source.trigger.clone()).collect();
+    let views = sources.iter().map(|source| source.view.clone()).collect();
+    let (published, applied) = watch::channel(Arc::new(Applied::default()));
+    let (commands_sender, commands) = mpsc::channel(16);
+    let controller = Controller {
+        sources,
+        selection: settings.selection,
+        prune: settings.prune,
+        fleet: fleet.clone(),
+        commands,
+        published,
+    };
+    let loop_token = stop_loop.clone();
+    parts.spawn(async move {
+        controller.run(loop_token).await;
+        "the controller"
+    });
+    let store = Arc::new(Store { started: Timestamp::now(), url, sources: views, applied, gateway: gateway.clone() });
+    let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
+    for listener in [Listener::Tcp(tcp), Listener::Unix(socket)] {
+        let serving = gateway::serve(listener, router.clone(), stop_connections.clone());
+        parts.spawn(async move {
+            serving.await;
+            "a listener"
+        });
+    }
+    let sweeping = gateway.clone();
+    parts.spawn(async move {
+        let mut interval = tokio::time::interval(SWEEP);
+        loop {
+            interval.tick().await;
+            sweeping.sessions.sweep(&sweeping.fleet);
+        }
+    });
+
+    let mut report = Some(report);
+    let settled = settle(fleet.clone());
+    tokio::pin!(settled);
+    let failure = loop {
+        tokio::select! {
+            () = &mut settled, if report.is_some() => if let Some(report) = report.take() {
+                report(&store.status());
+            },
+            signal = signals.next() => match signal {
+                Told::Look => triggers.iter().for_each(|trigger| trigger.fire()),
+                Told::Stop(name) => {
+                    tracing::info!(signal = name, "stopping; a second signal forces");
+                    break None;
+                }
+            },
+            Some(part) = parts.join_next() => break Some(AgentError::Part(part.unwrap_or("a part of the agent"))),
+        }
+    };
+    stop_loop.cancel();
+    fleet.stop_all(settings.shutdown_timeout);
+    tokio::select! {
+        () = fleet.stopped() => {}
+        () = signals.stop() => {
+            tracing::warn!("forced to stop");
+            fleet.kill_all();
+            fleet.stopped().await;
+        }
+    }
+    stop_connections.cancel();
+    // Whoever still holds a connection open then has nothing to wait for.
+    let _ = tokio::time::timeout(Duration::from_secs(1), async { while parts.join_next().await.is_some() {} }).await;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Waits until the fleet has been started, but not for ever.
+async fn settle(fleet: Arc<Fleet>) {
+    let settled = async {
+        while !fleet.is_settled() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = tokio::time::timeout(REPORT_WAIT, settled).await;
+}
+
+/// The hosts that the configuration names.
+fn hosts(settings: &Settings) -> Vec<String> {
+    let public = settings.public_url.as_deref().and_then(|url| {
+        let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+        let end = authority.rfind(':').filter(|_| !authority.ends_with(']')).unwrap_or(authority.len());
+        authority.get(..end).map(str::to_lowercase)
+    });
+    settings.allowed_hosts.iter().map(|host| host.to_lowercase()).chain(public).collect()
+}
+
+enum Told {
+    Look,
+    Stop(&'static str),
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hangup.recv() => Told::Look,
+            _ = self.terminate.recv() => Told::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Told::Stop("SIGINT"),
+        }
+    }
+
+    async fn stop(&mut self) {
+        while matches!(self.next().await, Told::Look) {}
+    }
+}

@@ -1,0 +1,234 @@
+//! Puts the status together from what the parts of the agent publish. Holds nothing of its own.
+
+use super::model::{
+    AgentState, AgentStatus, AppCondition, AppState, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status,
+};
+use crate::{
+    gateway::{Access, Gateway},
+    instance::{fleet::Entry, view::View},
+    manifest::Severity,
+    reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
+    resource::{App, RemoteTransport, Server},
+    source::SourceView,
+};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::watch;
+
+/// What the agent has undertaken, published by its controller after each look.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    pub desired: Arc<Desired>,
+    /// The apps that were told to run, as they were told.
+    pub running: BTreeMap<String, DesiredApp>,
+    pub held: Vec<Held>,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    pub started: Timestamp,
+    /// Where clients find the gateway, without a trailing slash.
+    pub url: String,
+    pub sources: Vec<watch::Receiver<SourceView>>,
+    pub applied: watch::Receiver<Arc<Applied>>,
+    pub gateway: Arc<Gateway>,
+}
+
+impl Store {
+    /// The state of everything, now.
+    pub fn status(&self) -> Status {
+        let applied = self.applied.borrow().clone();
+        let sources: Vec<SourceStatus> = self.sources.iter().map(|view| source_status(&view.borrow())).collect();
+        let apps = self.apps(&applied);
+        let (state, message) = judge(&sources, &apps, self.gateway.fleet.is_settled());
+        Status {
+            agent: AgentStatus {
+                version: env!("CARGO_PKG_VERSION").into(),
+                pid: std::process::id(),
+                started: self.started,
+                gateway: self.url.clone(),
+                auth: match self.gateway.guard.access {
+                    Access::Open => "open".into(),
+                    Access::Required => "required".into(),
+                },
+                state,
+                message,
+            },
+            sources,
+            apps,
+        }
+    }
+
+    fn apps(&self, applied: &Applied) -> Vec<AppStatus> {
+        let shared = self.gateway.sessions.shared_by_app();
+        let entries: BTreeMap<String, Arc<Entry>> =
+            self.gateway.fleet.all().into_iter().map(|entry| (entry.name.to_string(), entry)).collect();
+        let mut rows = Vec::new();
+        for (name, told) in &applied.running {
+            let mut row = self.row(&told.app, told.origin.as_ref());
+            row.selected_by = told.selected_by.as_ref().map(ToString::to_string);
+            if let Some(held) = applied.held.iter().find(|held| held.app == *name) {
+                row.condition(ConditionKind::Held, held.reason.clone());
+            }
+            if let Some(entry) = entries.get(name) {
+                row.fill(&entry.view.borrow(), shared.get(name).copied().unwrap_or_default());
+            }
+            rows.push(row);
+        }
+        // Wanted no more, but not all of their processes are gone.
+        for (name, entry) in entries.iter().filter(|(name, _)| !applied.running.contains_key(*name)) {
+            let mut row = self.bare(name);
+            row.fill(&entry.view.borrow(), 0);
+            rows.push(row);
+        }
+        for (name, idles) in &applied.desired.others {
+            // A definition whose removal is held is listed already, as what it still runs as.
+            let held = applied.held.iter().any(|held| held.app == *name);
+            rows.extend(idles.iter().filter(|idle| !held || idle.why != Why::NotSelected).map(|idle| self.idle_row(idle)));
+        }
+        rows.sort_by(|a, b| a.name.cmp(&b.name).then(b.state.is_some().cmp(&a.state.is_some())));
+        rows
+    }
+
+    fn bare(&self, name: &str) -> AppStatus {
+        AppStatus {
+            name: name.to_owned(),
+            description: None,
+            transport: "stdio".into(),
+            labels: BTreeMap::new(),
+            command: Vec::new(),
+            state: None,
+            reason: None,
+            since: None,
+            conditions: Vec::new(),
+            source: String::new(),
+            path: String::new(),
+            revision: None,
+            selected_by: None,
+            era: None,
+            server: None,
+            url: format!("{}/mcp/{name}", self.url),
+            sessions: 0,
+            restarts: 0,
+            next_attempt: None,
+            last_exit: None,
+            last_lines: Vec::new(),
+            instances: Vec::new(),
+        }
+    }
+
+    fn row(&self, app: &App, origin: Option<&Origin>) -> AppStatus {
+        let (transport, command) = match &app.spec.server {
+            Server::Stdio(stdio) => {
+                ("stdio", std::iter::once(&stdio.command).chain(&stdio.args).cloned().collect())
+            }
+            Server::Remote(remote) => match remote.transport {
+                RemoteTransport::StreamableHttp => ("streamable-http", Vec::new()),
+                RemoteTransport::Sse => ("sse", Vec::new()),
+            },
+        };
+        let mut row = AppStatus {
+            description: app.metadata.description.clone(),
+            transport: transport.into(),
+            labels: app.metadata.labels.clone(),
+            command,
+            source: origin.map_or("agent configuration", |origin| &origin.source).into(),
+            path: origin.map_or("", |origin| &origin.path).into(),
+            revision: origin.map(|origin| origin.revision.to_string()),
+            ..self.bare(&app.metadata.name)
+        };
+        if let Some(origin) = origin.filter(|origin| origin.stale) {
+            let text = format!("{} is not valid now; the last good content is in force", origin.path);
+            row.condition(ConditionKind::Invalid, text);
+        }
+        row
+    }
+
+    fn idle_row(&self, idle: &Idle) -> AppStatus {
+        let kind = match idle.why {
+            Why::NotSelected | Why::Disabled => ConditionKind::NotSelected,
+            Why::Expired(_) => ConditionKind::Expired,
+            _ => ConditionKind::Shadowed,
+        };
+        let mut row = self.row(&idle.app, idle.origin.as_ref());
+        row.condition(kind, idle.why.to_string());
+        row
+    }
+}
+
+impl AppStatus {
+    fn condition(&mut self, kind: ConditionKind, message: String) {
+        self.conditions.push(AppCondition { kind, message });
+    }
+
+    fn fill(&mut self, view: &View, shared_sessions: usize) {
+        self.state = Some(view.state);
+        self.reason = view.reason.clone();
+        self.since = Some(view.since);
+        self.era = view.profile.as_ref().map(|profile| profile.era.to_string());
+        self.server = view.profile.as_ref().and_then(|profile| profile.server());
+        self.sessions = view.sessions() + shared_sessions;
+        self.restarts = view.restarts;
+        self.next_attempt = view.next_attempt;
+        self.last_exit = view.last_exit.clone();
+        self.last_lines = view.last_lines.clone();
+        self.instances = view.instances.clone();
+    }
+}
+
+fn source_status(view: &SourceView) -> SourceStatus {
+    let snapshot = view.snapshot.as_ref();
+    SourceStatus {
+        name: view.name.clone(),
+        kind: "directory".into(),
+        location: view.location.clone(),
+        watch: view.watch.to_string(),
+        watch_problem: view.watch_problem.clone(),
+        revision: snapshot.map(|snapshot| snapshot.revision.to_string()),
+        last_read: view.last_read,
+        files: snapshot.map_or(0, |snapshot| snapshot.files),
+        resources: snapshot.map_or(0, |snapshot| snapshot.resources.len()),
+        error: view
+            .error
+            .as_ref()
+            .map(|problem| SourceProblem { since: problem.since, message: problem.message.clone() }),
+        diagnostics: snapshot.map(|snapshot| snapshot.diagnostics.clone()).unwrap_or_default(),
+    }
+}
+
+/// One word for the whole agent: what is still moving first, then what somebody has to look at.
+fn judge(sources: &[SourceStatus], apps: &[AppStatus], settled: bool) -> (AgentState, String) {
+    let named = |wanted: &[AppState]| -> Vec<&str> {
+        let there = |app: &&AppStatus| app.state.is_some_and(|state| wanted.contains(&state));
+        apps.iter().filter(there).map(|app| app.name.as_str()).collect()
+    };
+    let moving = named(&[AppState::Pending, AppState::Starting, AppState::Draining, AppState::Backoff]);
+    if !settled && moving.is_empty() {
+        return (AgentState::Reconciling, "the sources are being read".into());
+    }
+    if !moving.is_empty() {
+        return (AgentState::Reconciling, format!("on their way: {}", moving.join(", ")));
+    }
+    let failed = named(&[AppState::Failed, AppState::Degraded]);
+    let held: Vec<&str> = apps
+        .iter()
+        .filter(|app| app.conditions.iter().any(|condition| condition.kind == ConditionKind::Held))
+        .map(|app| app.name.as_str())
+        .collect();
+    let errors = sources.iter().flat_map(|s| &s.diagnostics).filter(|d| d.severity == Severity::Error).count();
+    let unread: Vec<&str> = sources.iter().filter(|s| s.error.is_some()).map(|s| s.name.as_str()).collect();
+    let mut faults = Vec::new();
+    for (what, names) in [("failed", failed), ("removal held", held), ("source cannot be read", unread)] {
+        if !names.is_empty() {
+            faults.push(format!("{what}: {}", names.join(", ")));
+        }
+    }
+    if errors > 0 {
+        faults.push(format!("{errors} errors in resource files"));
+    }
+    if faults.is_empty() {
+        (AgentState::Ready, "what is wanted runs".into())
+    } else {
+        (AgentState::Stalled, faults.join("; "))
+    }
+}
