@@ -75,7 +75,11 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         .await
         .map_err(|error| AgentError::Listen { address: settings.listen, error })?;
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
-    keeper::sweep(&settings.host.runtime_dir);
+    match keeper::sweep(&settings.host.runtime_dir) {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "removed working directories that an earlier agent left behind"),
+        Err(error) => tracing::warn!(%error, "cannot look for what an earlier agent left behind"),
+    }
 
     let agent = user::current().map_err(AgentError::Host)?;
     let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
@@ -89,10 +93,10 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let mut parts = JoinSet::new();
     let mut sources = Vec::new();
     for directory in settings.sources {
-        let running = source::directory::spawn(directory, stop_loop.clone());
-        sources.push(Source { view: running.view, trigger: running.trigger });
+        let (view, trigger, task) = source::spawn(directory, stop_loop.clone());
+        sources.push(Source { view, trigger });
         parts.spawn(async move {
-            let _ = running.task.await;
+            let _ = task.await;
             "a source"
         });
     }

@@ -134,11 +134,11 @@ impl Store {
             command,
             source: origin.map_or("agent configuration", |origin| &origin.source).into(),
             path: origin.map_or("", |origin| &origin.path).into(),
-            revision: origin.map(|origin| origin.revision.to_string()),
+            revision: origin.map(|origin| origin.since.to_string()),
             ..self.bare(&app.metadata.name)
         };
-        if let Some(origin) = origin.filter(|origin| origin.stale) {
-            let text = format!("{} is not valid now; the last good content is in force", origin.path);
+        if let Some(origin) = origin.filter(|origin| !origin.held_by.is_empty()) {
+            let text = format!("the last good content is in force because of {}", origin.held_by.join(", "));
             row.condition(ConditionKind::Invalid, text);
         }
         row
