@@ -48,9 +48,8 @@ fn main() -> Result<()> {
 
 /// The example beside this benchmark's own binary.
 fn echo_server() -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--example", "echo-mcp-server"])
-        .status()?;
+    let status =
+        Command::new(env!("CARGO")).args(["build", "--quiet", "--release", "--example", "echo-mcp-server"]).status()?;
     let target = Path::new(env!("CARGO_BIN_EXE_mcpfleet")).parent().ok_or("no target folder")?;
     if status.success() { Ok(target.join("examples/echo-mcp-server")) } else { Err("the server does not build".into()) }
 }
@@ -158,7 +157,9 @@ impl Client {
         );
         let mut client = Client { stream, era, head, buffer: Vec::with_capacity(4096), calls: 0 };
         match era {
-            Era::Modern => client.head += "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\n",
+            Era::Modern => {
+                client.head += "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\n"
+            }
             Era::Legacy => {
                 let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
                 let (head, _) = client.exchange(initialize).await?;

@@ -56,24 +56,20 @@ impl Controller {
                 self.fleet.set_applied();
             }
             release = false;
-            let changed = futures_util::future::select_all(
-                self.sources.iter_mut().map(|source| Box::pin(source.view.changed())),
-            );
-            tokio::select! {
+            let woken = tokio::select! {
                 () = shutdown.cancelled() => return,
-                (changed, index, _) = changed => if changed.is_err() {
-                    // The last state of a source that has ended stays in force.
-                    tracing::error!(index, "a source has ended");
-                    self.sources.remove(index);
-                    if self.sources.is_empty() {
-                        return;
-                    }
-                },
-                Some(command) = self.commands.recv() => {
+                changed = any_change(&mut self.sources) => Woken::Change(changed),
+                Some(command) = self.commands.recv() => Woken::Command(command),
+                () = tokio::time::sleep(sleep) => Woken::Time,
+            };
+            match woken {
+                Woken::Change(Ok(())) | Woken::Time => {}
+                // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
+                Woken::Change(Err(Ended)) => return,
+                Woken::Command(command) => {
                     release = command.prune;
                     self.sources.iter().for_each(|source| source.trigger.fire());
                 }
-                () = tokio::time::sleep(sleep) => {}
             }
         }
     }
@@ -113,6 +109,26 @@ impl Controller {
             }
         }
     }
+}
+
+/// Why the loop goes round.
+enum Woken {
+    Change(Result<(), Ended>),
+    Command(Reconcile),
+    Time,
+}
+
+/// A source has ended.
+struct Ended;
+
+/// Waits until a source has published something new. An agent without sources waits for ever.
+async fn any_change(sources: &mut [Source]) -> Result<(), Ended> {
+    if sources.is_empty() {
+        return std::future::pending().await;
+    }
+    let changes = sources.iter_mut().map(|source| Box::pin(source.view.changed()));
+    let (changed, ..) = futures_util::future::select_all(changes).await;
+    changed.map_err(|_| Ended)
 }
 
 /// Takes over what may change without any action: where a definition stands, and whether it is stale.

@@ -84,7 +84,9 @@ impl Store {
         for (name, idles) in &applied.desired.others {
             // A definition whose removal is held is listed already, as what it still runs as.
             let held = applied.held.iter().any(|held| held.app == *name);
-            rows.extend(idles.iter().filter(|idle| !held || idle.why != Why::NotSelected).map(|idle| self.idle_row(idle)));
+            rows.extend(
+                idles.iter().filter(|idle| !held || idle.why != Why::NotSelected).map(|idle| self.idle_row(idle)),
+            );
         }
         rows.sort_by(|a, b| a.name.cmp(&b.name).then(b.state.is_some().cmp(&a.state.is_some())));
         rows
@@ -119,9 +121,7 @@ impl Store {
 
     fn row(&self, app: &App, origin: Option<&Origin>) -> AppStatus {
         let (transport, command) = match &app.spec.server {
-            Server::Stdio(stdio) => {
-                ("stdio", std::iter::once(&stdio.command).chain(&stdio.args).cloned().collect())
-            }
+            Server::Stdio(stdio) => ("stdio", std::iter::once(&stdio.command).chain(&stdio.args).cloned().collect()),
             Server::Remote(remote) => match remote.transport {
                 RemoteTransport::StreamableHttp => ("streamable-http", Vec::new()),
                 RemoteTransport::Sse => ("sse", Vec::new()),
