@@ -27,6 +27,9 @@ use std::{
     },
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How often a tree that changes under the reader is begun again.
 const ATTEMPTS: usize = 5;
 

@@ -219,7 +219,7 @@ impl Walk<'_> {
         if entry.file_name().to_str().is_none() && entry.depth() > 0 {
             self.listing.unreadable.push(problem::file_name(shown));
         } else if self.ignore.folder(shown) {
-        } else if shown.bytes().filter(|b| *b == b'/').count() >= self.bounds.depth {
+        } else if shown.split_terminator('/').count() > self.bounds.depth {
             self.listing.unreadable.push(problem::too_deep(shown, self.bounds.depth));
         } else {
             // Before its entries are listed: what changes from now on shows.

@@ -1,8 +1,8 @@
 //! What is read of a folder, and what is refused.
 
-use super::{app, write};
+use super::{app, revision, write};
 use mcpfleet::{
-    manifest::{FileState, Revision},
+    manifest::FileState,
     source::{Cache, Ignore, ReadError, TreeRead, read_tree},
 };
 use std::{
@@ -31,10 +31,6 @@ fn states(read: &TreeRead) -> Vec<String> {
         }
     };
     read.tree.iter().map(state).collect()
-}
-
-fn revision(root: &Path) -> Revision {
-    read(root).revision
 }
 
 /// Permissions do not hold root back, so a test that runs as root reads as somebody else: the identity for access to

@@ -5,6 +5,6 @@ mod home;
 mod mcp;
 pub mod processes;
 
-pub use eventually::eventually;
+pub use eventually::{PATIENCE, eventually};
 pub use home::Home;
 pub use mcp::{Era, RealClient, arguments, text};
