@@ -25,7 +25,7 @@ pub enum ApiError {
     #[error("{message}")]
     Refused {
         status: StatusCode,
-        /// The stable name of the reason, such as `not-found`.
+        /// The stable name of the reason, such as `not-found`. Empty if none was given.
         code: String,
         message: String,
     },
@@ -43,7 +43,7 @@ impl ApiError {
         }
     }
 
-    /// The reason that `body` gives, or the bare status where it gives none.
+    /// The reason that `body`, an error of the agent's or of JSON-RPC, gives, or the bare status where it gives none.
     pub fn refused(status: StatusCode, body: &[u8]) -> ApiError {
         #[derive(Deserialize)]
         struct Envelope {
@@ -51,11 +51,15 @@ impl ApiError {
         }
         #[derive(Deserialize)]
         struct Reason {
-            code: String,
+            /// A name, or a number where the answer is a message of JSON-RPC.
+            code: serde_json::Value,
             message: String,
         }
         match serde_json::from_slice(body) {
-            Ok(Envelope { error: Reason { code, message } }) => ApiError::Refused { status, code, message },
+            Ok(Envelope { error: Reason { code, message } }) => {
+                let code = code.as_str().map_or_else(|| code.to_string(), str::to_owned);
+                ApiError::Refused { status, code, message }
+            }
             Err(_) => {
                 ApiError::Refused { status, code: String::new(), message: format!("the agent answered {status}") }
             }
@@ -180,8 +184,9 @@ mod tests {
         };
         let body = r#"{"error":{"code":"not-found","message":"there is no app x","more":1}}"#;
         assert_eq!(reason(body), ("not-found".into(), "there is no app x".into()));
-        for body in ["", "<html>", r#"{"error":"x"}"#, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"x"}}"#]
-        {
+        let body = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32010,"message":"not ready"}}"#;
+        assert_eq!(reason(body), ("-32010".into(), "not ready".into()));
+        for body in ["", "<html>", r#"{"error":"x"}"#, r#"{"error":{"message":"x"}}"#] {
             assert_eq!(reason(body), (String::new(), "the agent answered 404 Not Found".into()), "{body}");
         }
     }

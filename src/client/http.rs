@@ -7,7 +7,7 @@ use hyper::{
     Method, Request, StatusCode,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -182,6 +182,12 @@ pub struct Response {
 }
 
 impl Response {
+    /// How long the agent wants to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
     /// The media type without its parameters, in lower case.
     pub fn media_type(&self) -> Option<String> {
         let value = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;

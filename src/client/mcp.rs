@@ -5,18 +5,26 @@ use super::{
     api::{AgentClient, ApiError, app_path},
     headers,
     http::HttpError,
+    patience::Patience,
 };
 use crate::protocol::{FrameError, Kind, LEGACY_VERSIONS, MODERN_VERSION, Message, codes, meta};
+use bytes::Bytes;
 use hyper::{
     Method, StatusCode,
     header::{HeaderMap, HeaderValue},
 };
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 /// A server may hand out its tools in this many pages, so that one that never ends is noticed.
 const MAX_PAGES: usize = 1000;
+
+/// How long an app that is not ready is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a request to an app came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +89,7 @@ impl McpClient {
         let mut client = McpClient { agent, path, lifecycle: Lifecycle::Modern, next_id: AtomicU64::new(1) };
         match client.request("server/discover", json!({}), &mut |_| {}).await {
             Ok(discovered) if offers_modern(&discovered)? => return Ok(client),
-            // A server that does not know the modern era refuses in whichever way it can; what the agent itself
-            // refuses, it would refuse again.
+            // A server that does not know the modern era refuses in whichever way it can.
             Ok(_) | Err(McpError::Rpc { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -174,7 +181,7 @@ impl McpClient {
         while let Some(body) = messages.next().await? {
             let message = match Message::parse(&body) {
                 Ok(message) => message,
-                // The agent's own refusals are JSON, but no messages.
+                // What the agent itself refuses may be JSON, but no message.
                 Err(_) if !status.is_success() => return Err(ApiError::refused(status, &body).into()),
                 Err(error) => return Err(error.into()),
             };
@@ -213,7 +220,20 @@ impl McpClient {
                 headers
             }
         };
-        Ok(self.agent.http.send(Method::POST, &self.path, headers, message.into()).await?)
+        let message = Bytes::from(message);
+        let mut patience = Patience::until(Instant::now() + PATIENCE);
+        loop {
+            let sending = self.agent.http.send(Method::POST, &self.path, headers.clone(), message.clone());
+            let response = sending.await?;
+            if response.status != StatusCode::SERVICE_UNAVAILABLE {
+                return Ok(response);
+            }
+            // It is starting, perhaps.
+            match patience.pause(Instant::now(), response.retry_after()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(ApiError::from_response(response).await.into()),
+            }
+        }
     }
 
     fn add_session(&self, headers: &mut HeaderMap) {

@@ -12,5 +12,6 @@ pub mod find;
 pub mod headers;
 pub mod http;
 pub mod mcp;
+mod patience;
 pub mod settings;
 pub mod sse;

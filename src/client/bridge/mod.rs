@@ -7,16 +7,17 @@
 
 mod lines;
 mod outlet;
-mod patience;
 mod request;
 mod session;
 
-use super::api::{AgentClient, app_path};
+use super::{
+    api::{AgentClient, app_path},
+    patience::Patience,
+};
 use crate::protocol::{FrameError, Kind, Message, codes};
 use bytes::Bytes;
 use lines::{Line, Lines};
 use outlet::{Failure, Outlet};
-use patience::Patience;
 use request::{Forward, Requests};
 use session::Session;
 use std::{io, sync::Arc, time::Duration};

@@ -5,6 +5,7 @@ use crate::{
     protocol::{Edit, Kind, Message, codes, error_response, one_line},
 };
 use hyper::StatusCode;
+use serde::Deserialize;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt, BufWriter},
     sync::mpsc,
@@ -26,6 +27,23 @@ pub struct Failure {
 impl Failure {
     pub fn new(code: i64, message: impl Into<String>) -> Failure {
         Failure { code, message: message.into(), may_pass: false }
+    }
+
+    /// The error in an answer to `initialize` that the client will not see.
+    pub fn from_answer(answer: &[u8]) -> Failure {
+        #[derive(Deserialize)]
+        struct Answer {
+            error: Reason,
+        }
+        #[derive(Deserialize)]
+        struct Reason {
+            code: i64,
+            message: String,
+        }
+        match serde_json::from_slice(answer) {
+            Ok(Answer { error: Reason { code, message } }) => Failure::new(code, message),
+            Err(_) => Failure::new(codes::INTERNAL_ERROR, "the session cannot be opened again"),
+        }
     }
 }
 

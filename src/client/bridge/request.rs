@@ -1,9 +1,6 @@
 //! Requests on their way: many at a time, each answered once.
 
-use super::{
-    Failure, Outlet, Patience,
-    session::{Session, retry_after},
-};
+use super::{Failure, Outlet, Patience, session::Session};
 use crate::{
     client::{
         answer::Messages,
@@ -79,7 +76,11 @@ impl Requests {
         let (forward, token, request_id) = (self.forward.clone(), cancelled.clone(), id.clone());
         let handle = self.tasks.spawn(async move {
             tokio::select! {
-                () = forward.run(&request_id, era, headers, line) => {}
+                answered = forward.answer(&request_id, era, headers, line) => match answered {
+                    // A cancelled request needs no answer, and its server gives none.
+                    Err(failure) if !token.is_cancelled() => forward.outlet.failure(&request_id, &failure).await,
+                    _ => {}
+                },
                 // Dropping the answer closes its connection, which is how a modern request is cancelled.
                 () = async {
                     token.cancelled().await;
@@ -136,12 +137,6 @@ pub struct Forward {
 }
 
 impl Forward {
-    async fn run(&self, id: &str, era: Era, headers: HeaderMap, line: Bytes) {
-        if let Err(failure) = self.answer(id, era, headers, line).await {
-            self.outlet.failure(id, &failure).await;
-        }
-    }
-
     async fn answer(&self, id: &str, era: Era, headers: HeaderMap, line: Bytes) -> Result<(), Failure> {
         let mut patience = Patience::until(Instant::now() + self.patience);
         let (mut lost, mut sessions) = (None, 0);
@@ -166,7 +161,7 @@ impl Forward {
                     continue;
                 }
                 (Ok(response), _) if response.status == StatusCode::SERVICE_UNAVAILABLE => {
-                    let asked = retry_after(&response);
+                    let asked = response.retry_after();
                     (Failure::from(ApiError::from_response(response).await), asked)
                 }
                 (Ok(response), _) => return self.pass(response, id).await,

@@ -3,12 +3,10 @@
 mod handshake;
 mod stream;
 
-pub use handshake::retry_after;
-
 use super::{Failure, Outlet, Patience};
 use crate::{
     client::{api::AgentClient, headers, http::HttpError},
-    protocol::{codes, notification},
+    protocol::notification,
 };
 use bytes::Bytes;
 use handshake::list_changes;
@@ -132,7 +130,7 @@ impl Session {
     async fn reopen(&self, state: &mut State, initialize: &Bytes) -> Result<Lease, Failure> {
         let opened = self.handshake(initialize).await?;
         let Some((session, version)) = opened.terms else {
-            return Err(Failure::new(codes::UNAVAILABLE, "the server refused to open the session again"));
+            return Err(Failure::from_answer(&opened.answer));
         };
         let lease = self.adopt(state, session, version);
         if let Some(initialized) = state.initialized.clone() {

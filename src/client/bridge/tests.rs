@@ -151,6 +151,65 @@ async fn a_server_speaks_by_itself_and_is_answered() {
     bridge.close().await;
 }
 
+/// The agent answers a cancelled request with 202 and nothing else.
+#[tokio::test]
+async fn a_cancelled_legacy_request_stays_without_an_answer() {
+    let cancelled = Arc::new(Notify::new());
+    let signal = cancelled.clone();
+    let agent = FakeAgent::start(move |seen| {
+        let signal = signal.clone();
+        async move {
+            if seen.rpc() == "notifications/cancelled" {
+                signal.notify_one();
+            }
+            if let Some(response) = legacy(&seen) {
+                return response;
+            }
+            if seen.rpc() == "tools/call" {
+                signal.notified().await;
+                return status(202, "");
+            }
+            json(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, id(&seen)))
+        }
+    })
+    .await;
+    let mut bridge = Bridged::start(agent.address);
+    bridge.send(INITIALIZE).await;
+    bridge.line().await;
+    bridge.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#).await;
+    agent.wait_for(|seen| seen.rpc() == "tools/call").await;
+    bridge.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).await;
+    bridge.send(r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#).await;
+    assert_eq!(bridge.value().await["id"], 2);
+    assert_eq!(bridge.close().await, [""; 0]);
+}
+
+/// An app is removed: its sessions are gone, and there is nobody to open another.
+#[tokio::test]
+async fn what_is_gone_for_good_is_said_to_be() {
+    let gone = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"there is no app here"}}"#;
+    let removed = Arc::new(AtomicUsize::new(0));
+    let flag = removed.clone();
+    let agent = FakeAgent::start(move |seen| {
+        let removed = flag.load(Ordering::SeqCst) == 1;
+        async move {
+            match legacy(&seen).filter(|_| !removed) {
+                Some(response) => response,
+                None => status(404, gone),
+            }
+        }
+    })
+    .await;
+    let mut bridge = Bridged::start(agent.address);
+    bridge.send(INITIALIZE).await;
+    bridge.line().await;
+    removed.store(1, Ordering::SeqCst);
+    bridge.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
+    let error = value!({"code": -32600, "message": "there is no app here"});
+    assert_eq!(bridge.value().await, value!({"jsonrpc": "2.0", "id": 1, "error": error}));
+    bridge.close().await;
+}
+
 /// The server is updated: its sessions are gone. The client notices nothing but that the lists may have changed.
 #[tokio::test]
 async fn a_lost_session_is_opened_again() {
@@ -239,7 +298,8 @@ async fn an_app_that_is_not_ready_is_waited_for() {
         let attempt = count.fetch_add(1, Ordering::SeqCst);
         async move {
             match attempt {
-                0 | 1 => status(503, r#"{"error":{"code":"not-ready","message":"app is Starting"}}"#),
+                0 => status(503, r#"{"error":{"code":"not-ready","message":"app is Starting"}}"#),
+                1 => status(503, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32010,"message":"app is Starting"}}"#),
                 2 => json(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, id(&seen))),
                 _ => {
                     let mut response = status(503, r#"{"error":{"code":"not-ready","message":"app is Failed"}}"#);

@@ -6,12 +6,9 @@ use crate::{
     protocol::{Kind, Message, Params, codes, text_member},
 };
 use bytes::Bytes;
-use hyper::{
-    Method, StatusCode,
-    header::{HeaderValue, RETRY_AFTER},
-};
+use hyper::{Method, StatusCode, header::HeaderValue};
 use serde::Deserialize;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The server's answer to `initialize`.
 pub struct Opened {
@@ -29,7 +26,7 @@ impl Session {
             // Opening a session that nobody uses does no harm, so it may be tried again whatever happened.
             let (failure, asked) = match sent {
                 Ok(response) if response.status == StatusCode::SERVICE_UNAVAILABLE => {
-                    let asked = retry_after(&response);
+                    let asked = response.retry_after();
                     (Failure::from(ApiError::from_response(response).await), asked)
                 }
                 Ok(response) => match self.opened(response).await {
@@ -66,12 +63,6 @@ impl Session {
             false => Err(ApiError::refused(status, b"").into()),
         }
     }
-}
-
-/// How long the agent wants to be left alone.
-pub fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// The notifications of changed lists that an answer to `initialize` promises.
