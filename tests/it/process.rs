@@ -54,7 +54,7 @@ async fn a_server_ends_when_its_input_does() {
 #[tokio::test]
 async fn stop_signals_and_escalates() {
     let stage = Stage::new();
-    let mut polite = stage.shell("trap 'exit 3' TERM; echo ready; while :; do sleep 60 & wait; done").await;
+    let mut polite = stage.shell("trap 'exit 3' TERM; echo ready; read line").await;
     ready(&mut polite.stdout).await;
     polite.control.stop(StopSignal::Term, LONG);
     assert_eq!(polite.control.wait().await, Exit::Code(3));
@@ -81,8 +81,8 @@ async fn a_stopped_process_is_continued_to_end() {
 #[tokio::test]
 async fn the_grace_period_is_for_the_whole_group() {
     let stage = Stage::new();
-    let server = "(trap 'sleep 0.2; echo saved; exit' TERM; echo ready; while :; do sleep 60 & wait; done)";
-    let mut process = stage.shell(&format!("trap 'exit 5' TERM; {server} & wait")).await;
+    let server = "(trap 'sleep 0.2; echo saved; exit' TERM; echo ready; read line <&3)";
+    let mut process = stage.shell(&format!("exec 3<&0; trap 'exit 5' TERM; {server} & wait")).await;
     ready(&mut process.stdout).await;
     process.control.stop(StopSignal::Term, LONG);
     assert_eq!(output(&mut process).await, "saved\n");
