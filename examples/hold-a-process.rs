@@ -33,7 +33,8 @@ async fn main() -> anyhow::Result<()> {
         process.control.wait().await;
     }
     spec.instance = format!("held-{times}");
-    let process = launcher.launch(spec).await?;
+    let mut process = launcher.launch(spec).await?;
     println!("{}", process.pid);
+    process.control.wait().await;
     std::future::pending().await
 }

@@ -1,38 +1,18 @@
-//! The only place that makes processes.
-//!
-//! Each server gets a [keeper](super::keeper) of its own, and this is the agent's end of the socket to it.
+//! The only place that makes processes, each under a [keeper](super::keeper) of its own.
 
-use super::keeper::{
-    self,
-    wire::{self, Credentials, Directory, Event, Failure, Inbox, Order, Request},
-};
-use crate::resource::StopSignal;
-use nix::{
-    sys::{
-        signal::{Signal, killpg},
-        socket::{ControlMessage, MsgFlags, sendmsg},
-    },
-    unistd::Pid,
-};
+pub use super::control::Control;
+
+use super::keeper::wire::{self, Credentials, Directory, Event, Failure, Order};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     ffi::{CString, OsString},
-    fmt,
-    io::{self, IoSlice},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    fmt, io,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Component, Path, PathBuf},
-    process::Stdio,
-    time::Duration,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, Interest},
-    net::{UnixStream, unix::pipe},
-    process::{Child, Command},
-};
+use tokio::net::unix::pipe;
 
 /// A process to start: everything has been decided and looked up.
 #[derive(Clone)]
@@ -177,32 +157,12 @@ impl Launcher {
         };
         let (stdout, server_stdout) = output()?;
         let (stderr, server_stderr) = output()?;
-        let mut control = self.start_keeper(&spec.app)?;
-        control.send_order(&order, [server_stdin, server_stdout, server_stderr]).await?;
-        match control.event().await? {
-            Event::Started { pid } => {
-                control.server = Some(pid);
-                Ok(Process { pid, stdin, stdout, stderr, control })
-            }
+        let mut control = Control::start_keeper(&self.keeper, &spec.app)?;
+        match control.start_server(&order, [server_stdin, server_stdout, server_stderr]).await? {
+            Event::Started { pid } => Ok(Process { pid, stdin, stdout, stderr, control }),
             Event::Failed(failure) => Err(LaunchError::Refused { program: spec.program.to_string(), failure }),
             Event::Ended { .. } => Err(impossible(&spec, "it was killed on its way")),
         }
-    }
-
-    /// Without anything in arguments or environment that others must not see: they can see those.
-    fn start_keeper(&self, app: &str) -> io::Result<Control> {
-        let (ours, keepers) = std::os::unix::net::UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        let keeper = Command::new(&self.keeper)
-            .arg0("mcpfleet")
-            .args([keeper::ARGUMENT, app])
-            .env_clear()
-            .stdin(OwnedFd::from(keepers))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let socket = UnixStream::from_std(ours)?;
-        Ok(Control { socket, inbox: Inbox::default(), keeper, server: None, exit: None })
     }
 }
 
@@ -228,7 +188,7 @@ fn order(spec: &LaunchSpec) -> Result<Order, LaunchError> {
     let directory = match &spec.working_directory {
         Some(path) => Directory::Given(path.clone()),
         None if is_file_name(&spec.instance) => {
-            Directory::Private { parent: spec.runtime_dir.clone(), name: spec.instance.clone() }
+            Directory::Private { parent: std::path::absolute(&spec.runtime_dir)?, name: spec.instance.clone() }
         }
         None => return Err(impossible(spec, "the instance's name is no file name")),
     };
@@ -244,118 +204,6 @@ fn is_file_name(name: &str) -> bool {
 
 fn impossible(spec: &LaunchSpec, what: &'static str) -> LaunchError {
     LaunchError::Impossible { program: spec.program.to_string(), what }
-}
-
-/// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
-#[derive(Debug)]
-pub struct Control {
-    socket: UnixStream,
-    inbox: Inbox,
-    /// Reaped by tokio after its end.
-    keeper: Child,
-    server: Option<u32>,
-    exit: Option<Exit>,
-}
-
-impl Control {
-    /// Asks the whole group to end, and kills what is left of it, and of everything that it ever started, after
-    /// `grace`. Returns at once; may be called again with a shorter grace.
-    pub fn stop(&mut self, signal: StopSignal, grace: Duration) {
-        let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        let request = Request::Stop { signal: number(signal) as i32, grace };
-        // The socket holds thousands of these. It refuses only when the keeper is gone, which `wait` will find.
-        if let Ok(bytes) = wire::encode(&request) {
-            let _ = self.socket.try_write(&bytes);
-        }
-    }
-
-    /// Waits until the server has ended and nothing that it started is left. Cancel safe; answers the same again.
-    pub async fn wait(&mut self) -> Exit {
-        if let Some(exit) = self.exit {
-            return exit;
-        }
-        let exit = loop {
-            match self.event().await {
-                Ok(Event::Ended { exit, left }) => {
-                    if left > 0 {
-                        tracing::warn!(pid = self.server, left, "processes of a server cannot be killed yet");
-                    }
-                    break exit;
-                }
-                Ok(Event::Started { .. } | Event::Failed(_)) => {}
-                Err(_) => {
-                    self.lose_keeper().await;
-                    break Exit::Unknown;
-                }
-            }
-        };
-        self.exit = Some(exit);
-        exit
-    }
-
-    /// The kernel kills the server with its keeper, but not the rest of its group.
-    async fn lose_keeper(&mut self) {
-        let _ = self.keeper.start_kill();
-        let _ = self.keeper.wait().await;
-        if let Some(server) = self.server {
-            let _ = killpg(Pid::from_raw(server.cast_signed()), Signal::SIGKILL);
-        }
-    }
-
-    /// Cancel safe.
-    async fn event(&mut self) -> io::Result<Event> {
-        loop {
-            if let Some(event) = self.inbox.take()? {
-                return Ok(event);
-            }
-            if self.socket.read_buf(&mut self.inbox.bytes).await? == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended without a word"));
-            }
-        }
-    }
-
-    async fn send_order(&mut self, order: &[u8], stdio: [OwnedFd; 3]) -> io::Result<()> {
-        let descriptors = stdio.each_ref().map(AsRawFd::as_raw_fd);
-        let socket = &self.socket;
-        let sent = socket
-            .async_io(Interest::WRITABLE, || {
-                let rights = [ControlMessage::ScmRights(&descriptors)];
-                let flags = MsgFlags::MSG_NOSIGNAL;
-                Ok(sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(order)], &rights, flags, None)?)
-            })
-            .await?;
-        // Ours are closed here, so that the pipes end when the server's do.
-        drop(stdio);
-        self.socket.write_all(order.get(sent..).unwrap_or_default()).await
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        if self.exit.is_none() {
-            self.stop(StopSignal::Kill, Duration::ZERO);
-        }
-    }
-}
-
-fn number(signal: StopSignal) -> Signal {
-    match signal {
-        StopSignal::Term => Signal::SIGTERM,
-        StopSignal::Int => Signal::SIGINT,
-        StopSignal::Quit => Signal::SIGQUIT,
-        StopSignal::Hup => Signal::SIGHUP,
-        StopSignal::Usr1 => Signal::SIGUSR1,
-        StopSignal::Usr2 => Signal::SIGUSR2,
-        StopSignal::Kill => Signal::SIGKILL,
-    }
-}
-
-/// Starts a process with the running binary as its keeper.
-///
-/// # Errors
-/// See [`Launcher::launch`].
-pub async fn launch(spec: LaunchSpec) -> Result<Process, LaunchError> {
-    Launcher::default().launch(spec).await
 }
 
 #[cfg(test)]

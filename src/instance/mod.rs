@@ -5,6 +5,7 @@
 //! [`link`] carries the messages of one process.
 
 pub mod backoff;
+mod control;
 pub mod environment;
 pub mod fleet;
 pub mod host;

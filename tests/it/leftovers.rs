@@ -131,7 +131,7 @@ async fn it_also_works_for_an_agent_that_is_process_1() {
     let stage = Stage::new();
     let mut unshare = Command::new("unshare");
     unshare.args(namespace).arg(example("hold-a-process"));
-    let (mut outer, server) = hold(unshare, &stage.runtime_dir(), 5, &["--setsid-grandchild"]).await;
+    let (mut outer, server) = hold(unshare, &stage.runtime_dir(), 5, &["--fork-grandchild"]).await;
     assert!(server > 1);
     let mark = "HELD_BY=1";
     let below = |pid: &u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
@@ -142,9 +142,13 @@ async fn it_also_works_for_an_agent_that_is_process_1() {
     eventually("server and grandchild run", async || (inside() == 2).then_some(())).await;
     let zombies = || all_processes().filter(|pid| below(pid) == namespace && is_zombie(*pid)).count();
     eventually("no zombie is left", async || (zombies() == 0).then_some(())).await;
+    // It inherits what a keeper leaves when it is killed.
+    let keeper = all_processes().find(|pid| standing(*pid).is_some_and(|(_, parent, _)| parent == agent)).unwrap();
+    kill(Pid::from_raw(keeper.cast_signed()), Signal::SIGKILL).unwrap();
+    let processes = || all_processes().filter(|pid| below(pid) == namespace).count();
+    eventually("only the agent is left", async || (processes() == 1).then_some(())).await;
     outer.kill().await.unwrap();
-    eventually("the namespace is empty", async || all_processes().all(|pid| below(&pid) != namespace).then_some(()))
-        .await;
+    eventually("the namespace is empty", async || (processes() == 0).then_some(())).await;
 }
 
 #[tokio::test]

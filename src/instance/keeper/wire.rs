@@ -192,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_told_in_words() {
+        use nix::errno::Errno;
+        let cases = [
+            (Step::SwitchUser, Errno::EPERM, "cannot become the host user: operation not permitted"),
+            (Step::MakeDirectory, Errno::ENOSPC, "cannot make its directory /x: no space left on device"),
+            (Step::EnterDirectory, Errno::ENOTDIR, "working directory /x: is not a directory"),
+            (Step::Exec, Errno::E2BIG, "/x: arguments and environment are too long"),
+            (Step::Fork, Errno::EAGAIN, "cannot make a process: try again"),
+        ];
+        for (step, errno, text) in cases {
+            assert_eq!(Failure::new(step, errno).at("/x").to_string(), text);
+        }
+    }
+
+    #[test]
     fn nonsense_is_an_error() {
         let mut inbox = Inbox { bytes: vec![0xff; 8] };
         assert!(inbox.take::<Request>().is_err());

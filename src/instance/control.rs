@@ -1,0 +1,172 @@
+//! The agent's end of the socket to a [keeper](super::keeper).
+
+use super::{
+    keeper::{
+        self,
+        wire::{self, Event, Inbox, Request},
+    },
+    launch::Exit,
+};
+use crate::resource::StopSignal;
+use nix::{
+    sys::{
+        signal::{Signal, killpg},
+        socket::{ControlMessage, MsgFlags, sendmsg},
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::Pid,
+};
+use std::{
+    io::{self, IoSlice},
+    os::fd::{AsRawFd, OwnedFd},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
+    net::UnixStream,
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+/// How long a killed process may take to become a zombie, before it is not waited for any more.
+const REAP_WITHIN: Duration = Duration::from_secs(1);
+
+/// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
+#[derive(Debug)]
+pub struct Control {
+    socket: UnixStream,
+    inbox: Inbox,
+    /// Reaped by tokio after its end.
+    keeper: Child,
+    server: Option<u32>,
+    exit: Option<Exit>,
+}
+
+impl Control {
+    /// Starts a keeper, which waits for its order. Nothing is in its arguments and environment that others must not
+    /// see: they can see those.
+    pub(super) fn start_keeper(binary: &Path, app: &str) -> io::Result<Self> {
+        let (ours, keepers) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let keeper = Command::new(binary)
+            .arg0("mcpfleet")
+            .args([keeper::ARGUMENT, app])
+            .env_clear()
+            .stdin(OwnedFd::from(keepers))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let socket = UnixStream::from_std(ours)?;
+        Ok(Control { socket, inbox: Inbox::default(), keeper, server: None, exit: None })
+    }
+
+    /// Has the keeper start the server, and gives its answer.
+    pub(super) async fn start_server(&mut self, order: &[u8], stdio: [OwnedFd; 3]) -> io::Result<Event> {
+        self.send_order(order, stdio).await?;
+        let answer = self.event().await?;
+        if let Event::Started { pid } = answer {
+            self.server = Some(pid);
+        }
+        Ok(answer)
+    }
+
+    /// Asks the whole group to end, and kills what is left of it, and of everything that it ever started, after
+    /// `grace`. Returns at once; may be called again with a shorter grace.
+    pub fn stop(&mut self, signal: StopSignal, grace: Duration) {
+        let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let request = Request::Stop { signal: number(signal) as i32, grace };
+        // The socket holds thousands of these. It refuses only when the keeper is gone, which `wait` will find.
+        if let Ok(bytes) = wire::encode(&request) {
+            let _ = self.socket.try_write(&bytes);
+        }
+    }
+
+    /// Waits until the server has ended and nothing that it started is left. Cancel safe; answers the same again.
+    pub async fn wait(&mut self) -> Exit {
+        if let Some(exit) = self.exit {
+            return exit;
+        }
+        let exit = loop {
+            match self.event().await {
+                Ok(Event::Ended { exit, left }) => {
+                    if left > 0 {
+                        tracing::warn!(pid = self.server, left, "processes of a server cannot be killed yet");
+                    }
+                    break exit;
+                }
+                Ok(Event::Started { .. } | Event::Failed(_)) => {}
+                Err(_) => {
+                    self.lose_keeper().await;
+                    break Exit::Unknown;
+                }
+            }
+        };
+        self.exit = Some(exit);
+        exit
+    }
+
+    /// The kernel kills the server with its keeper, but not the rest of its group.
+    async fn lose_keeper(&mut self) {
+        let _ = self.keeper.start_kill();
+        let _ = self.keeper.wait().await;
+        let Some(server) = self.server else { return };
+        let group = Pid::from_raw(server.cast_signed());
+        let _ = killpg(group, Signal::SIGKILL);
+        // An agent that is process 1, as in a container, has inherited them and must reap them. To any other they are
+        // no children.
+        let any_of_group = Pid::from_raw(-group.as_raw());
+        let deadline = Instant::now() + REAP_WITHIN;
+        while waitpid(any_of_group, Some(WaitPidFlag::WNOHANG)).is_ok() && Instant::now() < deadline {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Cancel safe.
+    async fn event(&mut self) -> io::Result<Event> {
+        loop {
+            if let Some(event) = self.inbox.take()? {
+                return Ok(event);
+            }
+            if self.socket.read_buf(&mut self.inbox.bytes).await? == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended without a word"));
+            }
+        }
+    }
+
+    async fn send_order(&mut self, order: &[u8], stdio: [OwnedFd; 3]) -> io::Result<()> {
+        let descriptors = stdio.each_ref().map(AsRawFd::as_raw_fd);
+        let socket = &self.socket;
+        let sent = socket
+            .async_io(Interest::WRITABLE, || {
+                let rights = [ControlMessage::ScmRights(&descriptors)];
+                let flags = MsgFlags::MSG_NOSIGNAL;
+                Ok(sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(order)], &rights, flags, None)?)
+            })
+            .await?;
+        // Ours are closed here, so that the pipes end when the server's do.
+        drop(stdio);
+        self.socket.write_all(order.get(sent..).unwrap_or_default()).await
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            self.stop(StopSignal::Kill, Duration::ZERO);
+        }
+    }
+}
+
+fn number(signal: StopSignal) -> Signal {
+    match signal {
+        StopSignal::Term => Signal::SIGTERM,
+        StopSignal::Int => Signal::SIGINT,
+        StopSignal::Quit => Signal::SIGQUIT,
+        StopSignal::Hup => Signal::SIGHUP,
+        StopSignal::Usr1 => Signal::SIGUSR1,
+        StopSignal::Usr2 => Signal::SIGUSR2,
+        StopSignal::Kill => Signal::SIGKILL,
+    }
+}
