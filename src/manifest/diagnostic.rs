@@ -123,6 +123,8 @@ pub enum Code {
     InvalidPredicate,
     /// Not a glob.
     InvalidGlob,
+    /// Not an address to listen on, or not the name of a host.
+    InvalidAddress,
     /// Not an email address.
     InvalidEmail,
     /// Neither an OpenSSH public key nor an OpenPGP fingerprint or key.
@@ -131,6 +133,10 @@ pub enum Code {
     InvalidDigest,
     /// The value contains a NUL character.
     NulCharacter,
+
+    // The agent's configuration:
+    /// A gateway that is open to everybody, and that others than this machine could reach.
+    OpenGateway,
 
     // Several resources together:
     /// Two resources of the same kind have the same name, or names that differ only in case.

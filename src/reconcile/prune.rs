@@ -1,9 +1,10 @@
 //! The prune guard: a mistake that empties a source must not empty the fleet.
 
+use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// `prune` of the agent's configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PruneSettings {
     /// Below this many running apps of a source the guard does not look.
     pub min_apps: usize,

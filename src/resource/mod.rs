@@ -13,6 +13,7 @@ mod re2;
 mod role;
 pub mod selector;
 mod user;
+mod written;
 
 pub use app::*;
 pub use digest::Digest;
@@ -20,6 +21,7 @@ pub use meta::{Metadata, NameError, check_label_key, check_name};
 pub use role::*;
 pub use selector::Selector;
 pub use user::*;
+pub use written::Written;
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};

@@ -1,0 +1,69 @@
+//! `app_service`.
+
+use super::set;
+use crate::{
+    config::{AppService, Enforcement, ResourceMatcher},
+    manifest::{
+        Code,
+        decode::{
+            Context, boolean, duration_within, environment_name, fields, host_user, integer, list, map, one_of,
+            selector, static_app, text, unique,
+        },
+        text::Finding,
+        yaml::{Entry, Node},
+    },
+    resource::Selector,
+};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+
+const ENFORCEMENT: &[(&str, Enforcement)] =
+    &[("strict", Enforcement::Strict), ("best_effort", Enforcement::BestEffort)];
+
+const DRAIN: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(30 * 24 * 3600);
+const SHUTDOWN: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 3600);
+
+pub(super) fn app_service(node: &Node, context: &Context) -> Option<AppService> {
+    let mut f = fields(node, "app_service", context)?;
+    let mut service = AppService::default();
+    set(&mut service.enabled, f.optional("enabled", boolean));
+    set(&mut service.resources, f.optional("resources", list(matcher)));
+    let apps = unique(list(static_app), |app| app.metadata.name.to_ascii_lowercase());
+    set(&mut service.apps, f.optional("apps", apps).map(|apps| apps.into_iter().map(Arc::new).collect()));
+    service.secrets_dir.decode("app_service.", "secrets_dir", &mut f, context);
+    service.secrets.decode("app_service.", "secrets", &mut f, context);
+    service.host_users = f.nullable("host_users", map(grant));
+    service.default_host_user = f.nullable("default_host_user", host_user);
+    service.remote_hosts.decode("app_service.", "remote_hosts", &mut f, context);
+    let names = unique(list(variable), String::clone);
+    set(&mut service.allow_from_agent, f.optional("allow_from_agent", names));
+    set(&mut service.allow_root, f.optional("allow_root", boolean));
+    set(&mut service.enforcement, f.optional("enforcement", one_of(ENFORCEMENT)));
+    set(&mut service.parallel_starts, f.optional("parallel_starts", integer(1..=1024)));
+    set(&mut service.drain_timeout, f.optional("drain_timeout", duration_within(DRAIN)));
+    set(&mut service.shutdown_timeout, f.optional("shutdown_timeout", duration_within(SHUTDOWN)));
+    if service.default_host_user.as_deref() == Some("root") && !service.allow_root {
+        let mark = f.entry("default_host_user").map_or(f.mark(), |entry| entry.mark);
+        let finding = Finding::error(Code::MisplacedField, mark, "`root` as the default needs `allow_root: true`");
+        context.report(finding.help("name a user without privileges, such as `nobody`"));
+    }
+    f.finish();
+    Some(service)
+}
+
+fn matcher(node: &Node, context: &Context) -> Option<ResourceMatcher> {
+    let mut f = fields(node, "resources[]", context)?;
+    let labels = f.required("labels", selector);
+    f.finish();
+    Some(ResourceMatcher { labels: labels? })
+}
+
+/// An entry of `host_users`: a user's name, and the apps that may run as that user.
+fn grant(entry: &Entry, context: &Context) -> Option<Selector> {
+    let name = Node { value: crate::manifest::yaml::Value::String(entry.key.clone()), mark: entry.mark };
+    let name = host_user(&name, context);
+    selector(&entry.value, context).filter(|_| name.is_some())
+}
+
+fn variable(node: &Node, context: &Context) -> Option<String> {
+    environment_name(text(node, context)?, node.mark, context)
+}

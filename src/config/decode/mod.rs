@@ -1,0 +1,92 @@
+//! From the nodes of the file to the configuration.
+
+mod app_service;
+mod gateway;
+mod source;
+
+use super::{Config, Environment, LogFormat, Telemetry};
+use crate::{
+    manifest::{
+        Code,
+        decode::{Context, boolean, fields, integer, number, one_of, text},
+        text::quoted,
+        yaml::Node,
+    },
+    reconcile::PruneSettings,
+};
+use std::path::PathBuf;
+
+/// Reads the whole file.
+pub(super) fn config(node: &Node, environment: &Environment, context: &Context) -> Option<Config> {
+    let mut f = fields(node, "", context)?;
+    let path = |node: &Node, context: &Context| path(node, environment, context);
+    f.optional("version", version);
+    let state_dir = f.nullable("state_dir", path);
+    let state_dir = match state_dir.map_or_else(|| environment.state_dir(), Ok) {
+        Ok(state_dir) => state_dir,
+        Err(error) => {
+            // The rest of the file is still worth reading.
+            context.error::<()>(Code::MissingField, f.mark(), error.to_string());
+            PathBuf::new()
+        }
+    };
+    let mut config = Config::with_paths(state_dir, environment);
+    set(&mut config.control_socket, f.nullable("control_socket", path));
+    set(&mut config.sources, f.optional("sources", |n, c| source::sources(n, environment, c)));
+    set(&mut config.app_service, f.optional("app_service", app_service::app_service));
+    config.policy_source.decode("", "policy_source", &mut f, context);
+    set(&mut config.prune, f.optional("prune", prune));
+    set(&mut config.gateway, f.optional("gateway", gateway::gateway));
+    config.admin_listen.decode("", "admin_listen", &mut f, context);
+    config.webhook_listen.decode("", "webhook_listen", &mut f, context);
+    config.webhooks.decode("", "webhooks", &mut f, context);
+    config.notifications.decode("", "notifications", &mut f, context);
+    config.audit.decode("", "audit", &mut f, context);
+    set(&mut config.telemetry, f.optional("telemetry", telemetry));
+    f.finish();
+    Some(config)
+}
+
+/// Puts a value that was given in the place of the default.
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+fn version(node: &Node, context: &Context) -> Option<()> {
+    match text(node, context)? {
+        "v1" => Some(()),
+        other => {
+            let message = format!("there is no version {} of the configuration", quoted(other));
+            context.error_with_help(Code::UnknownVersion, node.mark, message, "write `v1`")
+        }
+    }
+}
+
+/// A path, which starts from the folder of the file unless it is absolute.
+fn path(node: &Node, environment: &Environment, context: &Context) -> Option<PathBuf> {
+    match text(node, context)? {
+        "" => context.error(Code::InvalidPath, node.mark, "the path is empty"),
+        path => Some(environment.base.join(path)),
+    }
+}
+
+fn prune(node: &Node, context: &Context) -> Option<PruneSettings> {
+    let mut f = fields(node, "prune", context)?;
+    let mut prune = PruneSettings::default();
+    set(&mut prune.min_apps, f.optional("min_apps", integer(0..=1_000_000)));
+    set(&mut prune.max_fraction, f.optional("max_fraction", number(0.0..=1.0)));
+    set(&mut prune.allow_empty, f.optional("allow_empty", boolean));
+    f.finish();
+    Some(prune)
+}
+
+fn telemetry(node: &Node, context: &Context) -> Option<Telemetry> {
+    let mut f = fields(node, "telemetry", context)?;
+    let mut telemetry = Telemetry::default();
+    set(&mut telemetry.log, f.optional("log", one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)])));
+    telemetry.otlp.decode("telemetry.", "otlp", &mut f, context);
+    f.finish();
+    Some(telemetry)
+}

@@ -1,0 +1,144 @@
+//! What the settings are when nobody sets them.
+
+use super::{
+    AppService, Auth, Config, DirectoryConfig, Enforcement, Gateway, GatewayLimits, Later, LogFormat, SourceConfig,
+    Telemetry,
+};
+use crate::{reconcile::PruneSettings, source::WatchSetting};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What the defaults depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Whether the agent runs as root.
+    pub root: bool,
+    /// An absolute folder, from which relative paths of the file start: the one that the file is in.
+    pub base: PathBuf,
+    /// `HOME`, `XDG_STATE_HOME` and `XDG_RUNTIME_DIR`; what is not an absolute path counts as not set, as the XDG Base
+    /// Directory Specification wants it.
+    pub home: Option<PathBuf>,
+    pub xdg_state_home: Option<PathBuf>,
+    pub xdg_runtime_dir: Option<PathBuf>,
+}
+
+/// There is no folder that the agent's state could be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`state_dir` is not set, and neither is HOME, where it would be by default")]
+pub struct NoHome;
+
+impl Environment {
+    /// The default of `state_dir`.
+    pub(super) fn state_dir(&self) -> Result<PathBuf, NoHome> {
+        if self.root {
+            return Ok("/var/lib/mcpfleet".into());
+        }
+        match (absolute(&self.xdg_state_home), absolute(&self.home)) {
+            (Some(state), _) => Ok(state.join("mcpfleet")),
+            (None, Some(home)) => Ok(home.join(".local/state/mcpfleet")),
+            (None, None) => Err(NoHome),
+        }
+    }
+
+    /// The default of `control_socket`, given the state folder.
+    fn control_socket(&self, state_dir: &Path) -> PathBuf {
+        match absolute(&self.xdg_runtime_dir) {
+            _ if self.root => "/run/mcpfleet/control.sock".into(),
+            Some(runtime) => runtime.join("mcpfleet/control.sock"),
+            None => state_dir.join("control.sock"),
+        }
+    }
+}
+
+fn absolute(path: &Option<PathBuf>) -> Option<&Path> {
+    path.as_deref().filter(|path| path.is_absolute())
+}
+
+impl Config {
+    /// All defaults.
+    pub(super) fn with_paths(state_dir: PathBuf, environment: &Environment) -> Config {
+        Config {
+            version: "v1",
+            control_socket: environment.control_socket(&state_dir),
+            state_dir,
+            sources: Vec::new(),
+            app_service: AppService::default(),
+            policy_source: Later::Null,
+            prune: PruneSettings::default(),
+            gateway: Gateway::default(),
+            admin_listen: Later::Null,
+            webhook_listen: Later::Null,
+            webhooks: Later::List,
+            notifications: Later::List,
+            audit: Later::Map(&[
+                ("file", Later::Null),
+                ("arguments", Later::Bool(false)),
+                ("rotate", Later::Map(&[("size", Later::Text("100MiB")), ("keep", Later::Integer(10))])),
+            ]),
+            telemetry: Telemetry::default(),
+        }
+    }
+}
+
+impl SourceConfig {
+    /// A directory source with nothing but its name and path set.
+    pub(super) fn directory(name: String, path: PathBuf) -> SourceConfig {
+        let directory = DirectoryConfig {
+            path,
+            watch: WatchSetting::Auto,
+            window: Duration::from_millis(100),
+            resync: Duration::from_secs(60),
+        };
+        SourceConfig { name, directory, path: None, ignore: Vec::new(), authorization: Later::Map(&[]) }
+    }
+}
+
+impl Default for AppService {
+    fn default() -> Self {
+        AppService {
+            enabled: true,
+            resources: Vec::new(),
+            apps: Vec::new(),
+            secrets_dir: Later::Text("/run/secrets/mcpfleet"),
+            secrets: Later::Map(&[]),
+            host_users: None,
+            default_host_user: None,
+            remote_hosts: Later::List,
+            allow_from_agent: Vec::new(),
+            allow_root: false,
+            enforcement: Enforcement::Strict,
+            parallel_starts: 4,
+            drain_timeout: Duration::from_secs(3600),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Gateway {
+            auth: Auth::Required,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7420)),
+            public_url: None,
+            tls: Later::Null,
+            allowed_hosts: Vec::new(),
+            oidc: Later::List,
+            limits: GatewayLimits::default(),
+        }
+    }
+}
+
+impl Default for GatewayLimits {
+    fn default() -> Self {
+        GatewayLimits { body: 4 << 20, sessions: 10_000, requests_per_second: Later::Null }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry { log: LogFormat::Text, otlp: Later::Null }
+    }
+}

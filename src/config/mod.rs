@@ -1,0 +1,203 @@
+//! The agent's configuration: one YAML file, read as strictly as resources, with every default filled in.
+//!
+//! Pure: the bytes of the file, the `--set` options and what has to be known of the [`Environment`] are arguments.
+//! Settings that the design has and this version has not are [`Later`]: written with their default they change
+//! nothing, and anything else is refused as not yet supported, never ignored.
+
+mod decode;
+mod defaults;
+mod later;
+mod overrides;
+
+pub use defaults::{Environment, NoHome};
+pub use later::Later;
+
+use crate::{
+    manifest::decode::Decoded,
+    reconcile::PruneSettings,
+    resource::{App, Selector, Written, quantity},
+    source::WatchSetting,
+};
+use serde::{Serialize, Serializer};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+/// The whole configuration. Fields are in the order in which the file is documented, and so printed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Config {
+    /// Always `v1`.
+    pub version: &'static str,
+    pub state_dir: PathBuf,
+    pub control_socket: PathBuf,
+    /// On a name clash the earlier one wins. Only `run` needs any.
+    pub sources: Vec<SourceConfig>,
+    pub app_service: AppService,
+    pub policy_source: Later,
+    pub prune: PruneSettings,
+    pub gateway: Gateway,
+    pub admin_listen: Later,
+    pub webhook_listen: Later,
+    pub webhooks: Later,
+    pub notifications: Later,
+    pub audit: Later,
+    pub telemetry: Telemetry,
+}
+
+/// One of `sources`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SourceConfig {
+    /// Unique when case is ignored.
+    pub name: String,
+    pub directory: DirectoryConfig,
+    /// Only apps below this folder are this agent's: relative, with `/`.
+    pub path: Option<String>,
+    /// Globs of files that are not read, from the source's root.
+    pub ignore: Vec<String>,
+    pub authorization: Later,
+}
+
+/// `sources[].directory`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DirectoryConfig {
+    pub path: PathBuf,
+    pub watch: WatchSetting,
+    #[serde(serialize_with = "duration")]
+    pub window: Duration,
+    #[serde(serialize_with = "duration")]
+    pub resync: Duration,
+}
+
+/// `app_service`: which apps run here, and how.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AppService {
+    pub enabled: bool,
+    /// An app of a source runs when any of these matches; without one, none does.
+    pub resources: Vec<ResourceMatcher>,
+    /// Static apps: not subject to selectors.
+    #[serde(serialize_with = "apps")]
+    pub apps: Vec<Arc<App>>,
+    pub secrets_dir: Later,
+    pub secrets: Later,
+    /// Which apps may run as which user of the host. `None`: any as any, because there are no git sources yet, and
+    /// whoever can write a directory source is trusted.
+    pub host_users: Option<BTreeMap<String, Selector>>,
+    /// For apps that name no host user, under an agent that is root.
+    pub default_host_user: Option<String>,
+    pub remote_hosts: Later,
+    /// Names of the agent's own environment variables that apps may take over.
+    pub allow_from_agent: Vec<String>,
+    pub allow_root: bool,
+    pub enforcement: Enforcement,
+    /// How many servers may be starting at a time.
+    pub parallel_starts: u32,
+    /// How long sessions may stay on an old version, for apps that do not say.
+    #[serde(serialize_with = "duration")]
+    pub drain_timeout: Duration,
+    #[serde(serialize_with = "duration")]
+    pub shutdown_timeout: Duration,
+}
+
+/// One of `app_service.resources`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResourceMatcher {
+    pub labels: Selector,
+}
+
+/// What to do where limits or a sandbox cannot be enforced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    #[default]
+    Strict,
+    BestEffort,
+}
+
+/// `gateway`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gateway {
+    pub auth: Auth,
+    pub listen: SocketAddr,
+    /// Where clients find the gateway, without a trailing `/`. `None`: where it listens.
+    pub public_url: Option<String>,
+    pub tls: Later,
+    /// Names by which the gateway may be called, besides loopback's and that of `public_url`.
+    pub allowed_hosts: Vec<String>,
+    pub oidc: Later,
+    pub limits: GatewayLimits,
+}
+
+/// Who may use the gateway's TCP port. The control socket is another way in, for its owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Users with a token. As long as no users can be known, nobody.
+    #[default]
+    Required,
+    /// Anybody who can reach it, which is why it must listen on loopback.
+    Open,
+}
+
+/// `gateway.limits`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GatewayLimits {
+    /// Bytes of a request.
+    #[serde(serialize_with = "size")]
+    pub body: u64,
+    pub sessions: u32,
+    pub requests_per_second: Later,
+}
+
+/// `telemetry`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Telemetry {
+    pub log: LogFormat,
+    pub otlp: Later,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// `path` is the file's name for diagnostics; relative paths in it start from `environment.base`. `set` are the
+    /// values of `--set`, each `path.to.setting=value`, which take the place of what the file says before anything
+    /// is checked; diagnostics about them have the path `--set` and the number of the option as their line.
+    pub fn read(path: &str, bytes: &[u8], set: &[String], environment: &Environment) -> Decoded<Config> {
+        overrides::read(path, bytes, set, |node, context| decode::config(node, environment, context))
+    }
+
+    /// The configuration of an agent that has no file, and one directory to follow: every app runs, and the gateway
+    /// is open on loopback. An agent that is root runs apps as `nobody` unless they name another user.
+    ///
+    /// # Errors
+    /// When the environment does not tell where the agent's state belongs.
+    pub fn for_directory(path: PathBuf, environment: &Environment) -> Result<Config, NoHome> {
+        let mut config = Config::with_paths(environment.state_dir()?, environment);
+        config.sources = vec![SourceConfig::directory("directory".to_owned(), path)];
+        config.app_service.resources = vec![ResourceMatcher { labels: Selector::everything() }];
+        config.app_service.default_host_user = environment.root.then(|| "nobody".to_owned());
+        config.gateway.auth = Auth::Open;
+        Ok(config)
+    }
+}
+
+fn duration<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&quantity::format_duration(*value))
+}
+
+fn size<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&quantity::format_size(*value))
+}
+
+/// In the form in which the file has them.
+fn apps<S: Serializer>(apps: &[Arc<App>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(apps.iter().map(|app| Written::of(app)))
+}
+
+#[cfg(test)]
+mod tests;

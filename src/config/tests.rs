@@ -1,0 +1,329 @@
+use super::*;
+use crate::manifest::{Diagnostic, yaml};
+
+const DOCUMENTED: &str = include_str!("../../docs/agent.yaml");
+
+fn root() -> Environment {
+    Environment { root: true, base: "/etc/mcpfleet".into(), ..Environment::default() }
+}
+
+fn read_with(text: &str, set: &[&str]) -> Decoded<Config> {
+    let set: Vec<String> = set.iter().map(|option| option.to_string()).collect();
+    Config::read("agent.yaml", text.as_bytes(), &set, &root())
+}
+
+fn good(text: &str) -> Config {
+    good_with(text, &[])
+}
+
+fn good_with(text: &str, set: &[&str]) -> Config {
+    let read = read_with(text, set);
+    read.value.unwrap_or_else(|| panic!("{text}: {:#?}", read.diagnostics))
+}
+
+/// The errors as `path:line:column code message`.
+fn errors(text: &str, set: &[&str]) -> Vec<String> {
+    let show = |d: &Diagnostic| {
+        let position = d.position.map_or("-".to_owned(), |p| p.to_string());
+        format!("{}:{position} {} {}", d.path, d.code, d.message)
+    };
+    let read = read_with(text, set);
+    assert!(read.value.is_none(), "{text} {set:?} was accepted");
+    read.diagnostics.iter().map(show).collect()
+}
+
+#[test]
+fn the_documented_file_has_the_defaults() {
+    let documented = good(DOCUMENTED);
+    assert_eq!(documented, good(""));
+    // The examples in its comments are good too.
+    let mut lines = String::new();
+    let mut example = false;
+    for line in DOCUMENTED.lines() {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        let commented = text.strip_prefix("# ").unwrap_or_default();
+        example = match commented {
+            "sources:" | "resources:" => true,
+            "" => false,
+            _ => example,
+        };
+        if example {
+            lines.push_str(&format!("{}{commented}\n", " ".repeat(indent)));
+        } else if !matches!(text, "sources: []" | "resources: []") {
+            lines.push_str(&format!("{line}\n"));
+        }
+    }
+    let examples = good(&lines);
+    assert_eq!((examples.sources.len(), examples.app_service.resources.len()), (1, 3), "{lines}");
+}
+
+#[test]
+fn what_is_shown_is_read_back() {
+    let full = "
+sources:
+- name: local
+  directory: {path: resources, watch: poll, window: 1s, resync: 1m30s}
+  path: fleet/prod/
+  ignore: ['drafts/**']
+app_service:
+  resources: [{labels: {env: [test, '^stag.*$'], '*': '*'}}]
+  apps:
+  - metadata: {name: everything, description: d, labels: {env: dev}, expires: 2030-01-01T00:00:00Z}
+    spec:
+      mcp:
+        command: docker
+        args: [run]
+        run_as_host_user: docker
+        env: {A: b, S: {secret: s}, F: {from_agent: F}}
+        working_directory: /srv
+        health: {interval: 30s, timeout: 5s, failures: 3}
+        stop: {signal: SIGINT, drain_timeout: 5m}
+        limits: {memory: 1Gi, cpu: 0.5, processes: 10, open_files: 20}
+        sandbox: {read: [/usr], write: [], network: false}
+      dynamic_labels: {v: {command: [cat, /etc/hostname], period: 1m}}
+  - metadata: {name: remote}
+    spec:
+      uri: mcp+sse+https://example.com/sse
+      rewrite: {headers: [{name: A, value: {secret: s}}, 'B: c']}
+      insecure_skip_verify: true
+  host_users: {docker: {team: platform}}
+  default_host_user: nobody
+  allow_from_agent: [LANG]
+  enforcement: best_effort
+gateway: {listen: '0.0.0.0:80', public_url: 'https://example.com/', allowed_hosts: [Example.org, '[::1]']}
+telemetry: {log: json}
+";
+    for text in ["", full] {
+        let config = good(text);
+        let shown = yaml::to_string(&config).unwrap_or_default();
+        assert_eq!(good(&shown), config, "{shown}");
+        let json = serde_json::to_string(&config).unwrap_or_default();
+        assert_eq!(good(&json), config, "{json}");
+    }
+    let config = good(full);
+    assert_eq!(config.sources.first().map(|s| s.directory.path.as_path()), Some("/etc/mcpfleet/resources".as_ref()));
+    assert_eq!(config.sources.first().and_then(|s| s.path.as_deref()), Some("fleet/prod"));
+    assert_eq!(config.gateway.public_url.as_deref(), Some("https://example.com"));
+    assert_eq!(config.gateway.allowed_hosts, ["example.org", "[::1]"]);
+}
+
+#[test]
+fn sections_are_shown_in_the_documented_order() {
+    let shown = yaml::to_string(&good("")).unwrap_or_default();
+    let keys: Vec<_> =
+        shown.lines().filter(|l| !l.starts_with([' ', '-'])).filter_map(|l| l.split(':').next()).collect();
+    assert_eq!(
+        keys,
+        [
+            "version",
+            "state_dir",
+            "control_socket",
+            "sources",
+            "app_service",
+            "policy_source",
+            "prune",
+            "gateway",
+            "admin_listen",
+            "webhook_listen",
+            "webhooks",
+            "notifications",
+            "audit",
+            "telemetry"
+        ]
+    );
+}
+
+#[test]
+fn paths_follow_the_user_and_the_environment() {
+    let user = |home: Option<&str>, state: Option<&str>, runtime: Option<&str>| Environment {
+        home: home.map(Into::into),
+        xdg_state_home: state.map(Into::into),
+        xdg_runtime_dir: runtime.map(Into::into),
+        ..Environment::default()
+    };
+    let paths = |environment: &Environment, text: &str| {
+        let read = Config::read("agent.yaml", text.as_bytes(), &[], environment);
+        read.value.map(|c| format!("{} {}", c.state_dir.display(), c.control_socket.display()))
+    };
+    for (environment, expected) in [
+        (root(), "/var/lib/mcpfleet /run/mcpfleet/control.sock"),
+        (user(Some("/h"), None, None), "/h/.local/state/mcpfleet /h/.local/state/mcpfleet/control.sock"),
+        (user(Some("/h"), Some("/s"), Some("/r")), "/s/mcpfleet /r/mcpfleet/control.sock"),
+        (
+            user(Some("/h"), Some("relative"), Some("")),
+            "/h/.local/state/mcpfleet /h/.local/state/mcpfleet/control.sock",
+        ),
+    ] {
+        assert_eq!(paths(&environment, "").as_deref(), Some(expected));
+    }
+    let nowhere = user(None, None, None);
+    assert_eq!(paths(&nowhere, ""), None);
+    assert_eq!(paths(&nowhere, "state_dir: /s").as_deref(), Some("/s /s/control.sock"));
+    assert_eq!(Config::for_directory("/d".into(), &nowhere), Err(NoHome));
+}
+
+#[test]
+fn an_agent_without_a_file() {
+    let config = Config::for_directory("/d".into(), &root()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.app_service.default_host_user.as_deref(), Some("nobody"));
+    let expected = good(
+        "sources: [{name: directory, directory: {path: /d}}]
+app_service: {resources: [{labels: {'*': '*'}}], default_host_user: nobody}
+gateway: {auth: open}",
+    );
+    assert_eq!(config, expected);
+    let user = Environment { home: Some("/h".into()), ..Environment::default() };
+    let config = Config::for_directory("/d".into(), &user).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.app_service.default_host_user, None);
+}
+
+#[test]
+fn mistakes() {
+    for (text, expected) in [
+        ("version: v2", "1:10 unknown-version there is no version `v2` of the configuration"),
+        ("gatway: {}", "1:1 unknown-field unknown field `gatway`"),
+        ("sources: [{name: a}]", "1:11 missing-field a source needs a `directory`"),
+        ("sources: [{name: a, directory: null}]", "1:11 missing-field a source needs a `directory`"),
+        ("sources: [{name: a, git: {url: x}}]", "1:21 not-yet-supported `sources[].git` is not yet supported"),
+        (
+            "sources: [{name: a, git: {url: x}, directory: {path: d}}]",
+            "1:21 misplaced-field a source has either `git` or `directory`",
+        ),
+        (
+            "sources: [{name: a, directory: {path: d}}, {name: A, directory: {path: e}}]",
+            "1:44 duplicate-value this entry is in the list already",
+        ),
+        ("sources: [{name: a, directory: {path: ''}}]", "1:39 invalid-path the path is empty"),
+        (
+            "sources: [{name: a, directory: {path: d, window: 100}}]",
+            "1:50 invalid-duration a duration needs a unit, found `100`",
+        ),
+        (
+            "sources: [{name: a, directory: {path: d}, path: ../x}]",
+            "1:49 invalid-path `../x` is not a folder of the source",
+        ),
+        ("app_service: {resources: [{labels: {env: '^('}}]}", ""),
+        (
+            "app_service: {resources: [{labels: {env: '^($'}}]}",
+            "1:42 invalid-selector `^($`: unclosed group (at character 2)",
+        ),
+        (
+            "app_service: {default_host_user: root}",
+            "1:15 misplaced-field `root` as the default needs `allow_root: true`",
+        ),
+        ("app_service: {secrets: {a: {}}}", "1:25 not-yet-supported `app_service.secrets` is not yet supported"),
+        ("app_service: {parallel_starts: 0}", "1:32 out-of-range 0 is not within 1 to 1024"),
+        ("prune: {max_fraction: 1.5}", "1:23 out-of-range 1.5 is not within 0 to 1"),
+        (
+            "gateway: {auth: open, listen: '0.0.0.0:7420'}",
+            "1:31 open-gateway an open gateway must not listen on 0.0.0.0:7420, where others can reach it",
+        ),
+        ("gateway: {listen: localhost}", "1:19 invalid-address `localhost` is not an address to listen on"),
+        ("gateway: {tls: {cert_file: c}}", "1:11 not-yet-supported `gateway.tls` is not yet supported"),
+        (
+            "gateway: {limits: {requests_per_second: 5}}",
+            "1:20 not-yet-supported `gateway.limits.requests_per_second` is not yet supported",
+        ),
+        ("audit: {rotate: {keep: 11}}", "1:18 not-yet-supported `audit` is not yet supported"),
+        (
+            "gateway: {public_url: 'ftp://x'}",
+            "1:23 invalid-uri `ftp://x` is not a URL where clients could find the gateway",
+        ),
+        ("gateway: {allowed_hosts: ['a:80']}", "1:27 invalid-address `a:80` is not the name of a host"),
+        ("a: 1\n---\nb: 1", "1:1 unknown-field unknown field `a`"),
+    ] {
+        if expected.is_empty() {
+            good(text);
+            continue;
+        }
+        let errors = errors(text, &[]);
+        assert!(errors.iter().any(|e| *e == format!("agent.yaml:{expected}")), "{text}: {errors:#?}");
+    }
+}
+
+#[test]
+fn settings_to_come_are_fine_with_their_defaults() {
+    let text = "policy_source: null
+admin_listen:
+webhooks: []
+notifications: null
+audit: {file: null, arguments: false, rotate: {size: 100MiB, keep: 10}}
+telemetry: {otlp: null}
+gateway: {tls: null, oidc: [], limits: {requests_per_second: null}}
+app_service: {secrets_dir: /run/secrets/mcpfleet, secrets: {}, remote_hosts: []}
+";
+    assert_eq!(good(text), good(""));
+}
+
+#[test]
+fn options_take_the_place_of_settings() {
+    let text = "sources: [{name: a, directory: {path: /d}}]\ngateway: {auth: open}";
+    let config = good_with(
+        text,
+        &[
+            "gateway.listen=127.0.0.1:0",
+            "gateway.limits.body=1Mi",
+            "sources[0].name=b",
+            "sources.1.name=c",
+            "sources[1].directory.path=d=e",
+            "sources[1].ignore[0]=drafts/**",
+            "app_service.resources[0].labels[\"a.b\"]=^x=.*$",
+            "app_service.resources[0].labels.n=\"1\"",
+            "app_service.allow_root=true",
+            "app_service.default_host_user=root",
+            "prune.max_fraction=0.25",
+            "gateway.public_url=null",
+        ],
+    );
+    assert_eq!(config.gateway.listen.port(), 0);
+    assert_eq!(config.gateway.limits.body, 1 << 20);
+    let names: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), s.directory.path.to_str())).collect();
+    assert_eq!(names, [("b", Some("/d")), ("c", Some("/etc/mcpfleet/d=e"))]);
+    assert_eq!(config.sources.get(1).map(|s| s.ignore.as_slice()), Some(&["drafts/**".to_owned()][..]));
+    assert_eq!(config.app_service.resources.first().map(|r| r.labels.to_string()).as_deref(), Some("a.b=^x=.*$, n=1"));
+    assert_eq!(config.prune.max_fraction, 0.25);
+    // Without any file.
+    assert_eq!(good_with("", &["prune.min_apps=7"]).prune.min_apps, 7);
+}
+
+#[test]
+fn mistakes_in_options_name_the_option() {
+    let text = "prune: {min_apps: 1}\nsources: [{name: a, directory: {path: d}}]";
+    for (option, expected) in [
+        ("gatway.listen=x", "1:7 unknown-field unknown field `gatway`"),
+        ("gateway.listen=x", "1:22 invalid-address `x` is not an address to listen on"),
+        ("gateway.tls.cert_file=x", "1:15 not-yet-supported `gateway.tls` is not yet supported"),
+        ("prune.min_apps=many", "1:22 wrong-type expected a whole number, found the string `many`"),
+        ("prune=null", "1:13 wrong-type this setting is a mapping; only single values can be set"),
+        ("prune.min_apps.x=1", "1:22 wrong-type there is no `x` here: this setting is a number"),
+        ("sources[2].name=a", "1:15 unknown-field `2` is not the place of an entry in this list"),
+        ("sources.a.name=a", "1:15 unknown-field `a` is not the place of an entry in this list"),
+        ("gateway.listen", "1:7 syntax an option has a path, `=` and a value"),
+        ("=x", "1:7 syntax `` is not the path of a setting"),
+        ("a..b=x", "1:8 syntax `a..b` is not the path of a setting"),
+        ("a[=x", "1:8 syntax `a[` is not the path of a setting"),
+        ("a[0]b=x", "1:11 syntax `a[0]b` is not the path of a setting"),
+    ] {
+        let errors = errors(text, &[option]);
+        assert_eq!(errors, [format!("--set:{expected}")], "{option}");
+    }
+    // The second option, and a mistake of the file besides.
+    let errors = errors("gateway: {auth: closed}", &["prune.min_apps=1", "prune.max_fraction=2"]);
+    assert_eq!(
+        errors,
+        ["agent.yaml:1:17 unknown-value unknown value `closed`", "--set:2:26 out-of-range 2 is not within 0 to 1"]
+    );
+    let read = read_with(text, &["prune.min_apps=many"]);
+    let shown = read.diagnostics.first().and_then(|d| d.line_text.clone());
+    assert_eq!(shown.as_deref(), Some("--set prune.min_apps=many"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_option_is_applied_or_refused(option in "[a-c.=\\[\\]\"0-9\\n\\x00é ]{0,24}") {
+        let read = Config::read("agent.yaml", b"prune: {min_apps: 1}", std::slice::from_ref(&option), &root());
+        proptest::prop_assert!(read.value.is_none());
+        proptest::prop_assert!(!read.diagnostics.is_empty());
+    }
+}
