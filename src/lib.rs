@@ -38,3 +38,4 @@ pub mod source;
 pub mod status;
 #[allow(unsafe_code)]
 pub mod sys;
+pub mod telemetry;

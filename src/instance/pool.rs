@@ -2,7 +2,10 @@
 //!
 //! A warm process has been started and nothing has been said to it: it gets the client's own first message.
 
-use super::{backoff, running::Running};
+use super::{
+    backoff,
+    running::{Running, Wanted},
+};
 use crate::resource::Restart;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -34,7 +37,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.order(super::running::Wanted::Stop);
+        self.0.order(Wanted::Stop);
     }
 }
 
@@ -79,7 +82,7 @@ impl Pool {
         self.waiting.retain(|waiting| !waiting.is_closed());
         if let Some(running) = self.warm.pop_front() {
             self.hand_over(running, reply);
-        } else if self.total() + self.waiting.len().saturating_sub(self.launching) >= self.max as usize {
+        } else if self.sessions.len() + self.launching.max(self.waiting.len() + 1) > self.max as usize {
             let _ = reply.send(Err(Unavailable::Full(self.max)));
         } else {
             self.waiting.push_back(reply);
@@ -134,13 +137,13 @@ impl Pool {
         }
     }
 
-    /// Everything that is not in use ends now; sessions get `order`. Nothing is started any more.
-    pub fn retire(&mut self, order: super::running::Wanted) {
+    /// Nothing is started any more. Sessions get their order, and what is not in use its own.
+    pub fn retire(&mut self, sessions: Wanted, unused: Wanted) {
         self.target = 0;
         self.max = 0;
         self.waiting.clear();
-        self.warm.iter().for_each(|running| running.order(super::running::Wanted::Stop));
-        self.sessions.values().for_each(|running| running.order(order));
+        self.warm.iter().for_each(|running| running.order(unused));
+        self.sessions.values().for_each(|running| running.order(sessions));
     }
 
     pub fn warm(&self) -> impl Iterator<Item = &Arc<Running>> {
@@ -168,3 +171,6 @@ impl Pool {
         self.not_before = Some(now + backoff::delay(self.failures, &self.restart, backoff::jitter()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// A process that is none.
+    #[cfg(test)]
+    pub fn for_test(instance: &str, link: Arc<Link>) -> Arc<Self> {
+        let wanted = watch::Sender::new(Wanted::Run);
+        Arc::new(Running { instance: instance.into(), pid: 0, since: Timestamp::now(), link, wanted })
+    }
+
     /// Orders something; an earlier order that goes further stands. Of two drains the one that ends sooner stands.
     pub fn order(&self, order: Wanted) {
         self.wanted.send_if_modified(|now| {

@@ -69,7 +69,8 @@ impl Version {
         if let Some(running) = &self.primary {
             running.order(primary);
         }
-        self.pool.retire(sessions);
+        let unused = if primary == Wanted::Kill { Wanted::Kill } else { Wanted::Stop };
+        self.pool.retire(sessions, unused);
     }
 
     /// Whether no process of it is left, nor about to come.

@@ -37,6 +37,7 @@ impl Supervisor {
         result: Result<(Arc<Running>, Owned), String>,
         permit: Permit,
     ) {
+        let late = self.late;
         let Some(version) = self.version_mut(id) else { return };
         let (running, owned) = match result {
             Ok(started) => started,
@@ -47,7 +48,7 @@ impl Supervisor {
         };
         version.primary = Some(running.clone());
         if version.machine.phase != (Phase::Starting { run }) {
-            running.order(Wanted::Stop);
+            running.order(late);
         }
         let era = version.era;
         let timeout = version.stdio().map_or(Duration::ZERO, |stdio| stdio.startup_timeout);
@@ -60,11 +61,12 @@ impl Supervisor {
     }
 
     fn pool_launched(&mut self, id: VersionId, result: Result<(Arc<Running>, Owned), String>) {
+        let late = self.late;
         let Some(version) = self.version_mut(id) else { return };
         match result {
             Ok((running, owned)) => {
                 if version.retired {
-                    running.order(Wanted::Stop);
+                    running.order(late);
                 }
                 version.pool.add(running);
                 self.own(id, owned);

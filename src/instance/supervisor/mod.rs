@@ -71,6 +71,8 @@ pub struct Supervisor {
     next_version: VersionId,
     /// The wish is that nothing runs.
     leaving: bool,
+    /// What a process is told that was being started when it was not wanted any more.
+    late: Wanted,
     /// Why the newest definition cannot be run at all.
     refused: Option<String>,
     last_exit: Option<String>,
@@ -97,6 +99,7 @@ impl Supervisor {
             draining: Vec::new(),
             next_version: 1,
             leaving: false,
+            late: Wanted::Stop,
             refused: None,
             last_exit: None,
             service: None,
@@ -142,7 +145,10 @@ impl Supervisor {
                 let now = Instant::now();
                 self.leave(|grace| Wanted::Drain { refuse: now, until: now + grace.min(limit) });
             }
-            Wish::Kill => self.leave(|_| Wanted::Kill),
+            Wish::Kill => {
+                self.late = Wanted::Kill;
+                self.leave(|_| Wanted::Kill);
+            }
         }
     }
 
