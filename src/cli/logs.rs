@@ -1,7 +1,7 @@
 use super::{
     Outcome, Output,
     agent_args::{AgentArgs, block_on},
-    terminal::{json, line, lines},
+    terminal::{escape, escape_json, escape_lines},
 };
 use crate::status::model::LogLine;
 use std::io::Write;
@@ -45,8 +45,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn written(line: &LogLine, output: Output) -> anyhow::Result<String> {
     Ok(match output {
-        Output::Text => format!("{:.0} {} {}\n", line.time, self::line(&line.instance), self::line(&line.text)),
-        Output::Json => json(&serde_json::to_string(line)?).into_owned() + "\n",
-        Output::Yaml => format!("---\n{}", lines(&serde_yaml::to_string(line)?)),
+        Output::Text => format!("{:.0} {} {}\n", line.time, escape(&line.instance), escape(&line.text)),
+        Output::Json => escape_json(&serde_json::to_string(line)?).into_owned() + "\n",
+        Output::Yaml => format!("---\n{}", escape_lines(&serde_yaml::to_string(line)?)),
     })
 }

@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            anstream::eprintln!("error: {}", terminal::lines(&format!("{error:#}")));
+            anstream::eprintln!("error: {}", terminal::escape_lines(&format!("{error:#}")));
             exit_code(&error)
         }
     }

@@ -40,17 +40,17 @@ fn escape_where(text: &str, unsafe_here: impl Fn(char) -> bool, json: bool) -> C
 }
 
 /// Text from files, servers and clients, fit to be shown within a line.
-pub fn line(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     escape_where(text, is_unsafe, false)
 }
 
 /// Text from files, servers and clients, fit to be shown as lines of its own: line feeds and tabs stay.
-pub fn lines(text: &str) -> Cow<'_, str> {
+pub fn escape_lines(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t', false)
 }
 
 /// The same JSON without characters that could lead a terminal astray, which JSON allows within strings.
-pub fn json(text: &str) -> Cow<'_, str> {
+pub fn escape_json(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t' && c != '\r', true)
 }
 
@@ -72,7 +72,7 @@ pub fn print_structured(output: Output, value: &impl Serialize) -> anyhow::Resul
         // Through JSON, so that both say the same.
         Output::Yaml => serde_yaml::to_string(&serde_json::to_value(value)?)?,
     };
-    print(&if output == Output::Json { json(&text) } else { lines(&text) })?;
+    print(&if output == Output::Json { escape_json(&text) } else { escape_lines(&text) })?;
     Ok(Some(()))
 }
 
@@ -86,7 +86,7 @@ pub struct Cell {
 impl Cell {
     /// A field with a stranger's text.
     pub fn new(text: &str) -> Cell {
-        Cell { text: line(text).into_owned(), style: Style::new() }
+        Cell { text: escape(text).into_owned(), style: Style::new() }
     }
 
     pub fn styled(text: &str, style: Style) -> Cell {
@@ -204,17 +204,17 @@ mod tests {
             ("abc\u{202e}def\u{2066}", "abc\\u{202e}def\\u{2066}"),
             ("a\u{200b}b", "a\\u{200b}b"),
         ] {
-            assert_eq!(line(text), expected);
+            assert_eq!(escape(text), expected);
         }
-        assert_eq!(lines("a\n\tb\r\u{1b}"), "a\n\tb\\r\\u{1b}");
-        assert_eq!(json("{\n\"a\":\"\u{9b}\u{e0041}\"}"), "{\n\"a\":\"\\u009b\\udb40\\udc41\"}");
+        assert_eq!(escape_lines("a\n\tb\r\u{1b}"), "a\n\tb\\r\\u{1b}");
+        assert_eq!(escape_json("{\n\"a\":\"\u{9b}\u{e0041}\"}"), "{\n\"a\":\"\\u009b\\udb40\\udc41\"}");
     }
 
     proptest! {
         #[test]
         fn json_stays_the_same_json(text in any::<String>()) {
             let written = serde_json::to_string_pretty(&serde_json::json!({ "a": text })).unwrap();
-            let escaped = json(&written);
+            let escaped = escape_json(&written);
             prop_assert!(!escaped.chars().any(|c| is_unsafe(c) && c != '\n'));
             prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), serde_json::json!({ "a": text }));
         }

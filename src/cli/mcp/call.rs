@@ -3,7 +3,7 @@ use crate::{
     cli::{
         Outcome, Output,
         agent_args::{AgentArgs, block_on},
-        terminal::{json, line, lines, print, print_structured},
+        terminal::{escape, escape_json, escape_lines, print, print_structured},
     },
     client::mcp::McpClient,
 };
@@ -52,7 +52,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let value: Value = serde_json::from_str(result.get())?;
     let outcome = if value["isError"] == true { Outcome::Findings } else { Outcome::Fine };
     match (args.output, outcome) {
-        (Output::Json, _) => print(&json(&format!("{}\n", result.get())))?,
+        (Output::Json, _) => print(&escape_json(&format!("{}\n", result.get())))?,
         (Output::Yaml, _) => {
             print_structured(Output::Yaml, &value)?;
         }
@@ -60,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             complain(format_args!("{} asks for further input, which this command cannot give", args.tool));
             return Ok(Outcome::Findings);
         }
-        (Output::Text, Outcome::Fine) => print(&lines(&text(&value)))?,
+        (Output::Text, Outcome::Fine) => print(&escape_lines(&text(&value)))?,
         (Output::Text, _) => complain(format_args!("{} failed: {}", args.tool, text(&value).trim_end())),
     }
     Ok(outcome)
@@ -129,7 +129,7 @@ fn show_progress(notification: &Value) {
     let params = &notification["params"];
     let total = if params["total"].is_null() { String::new() } else { format!("/{}", params["total"]) };
     let message = params["message"].as_str().unwrap_or_default();
-    anstream::eprintln!("{}", line(&format!("[{}{total}] {message}", params["progress"])));
+    anstream::eprintln!("{}", escape(&format!("[{}{total}] {message}", params["progress"])));
 }
 
 #[cfg(test)]

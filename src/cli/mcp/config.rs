@@ -3,7 +3,7 @@ use crate::{
     cli::{
         Outcome,
         agent_args::{AgentArgs, block_on},
-        terminal::{lines, print},
+        terminal::{escape_lines, print},
     },
     client::{
         endpoint::Endpoint,
@@ -109,7 +109,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 
 fn show(client: Client, entries: Vec<(String, Map<String, Value>)>) -> anyhow::Result<Outcome> {
     let servers: Map<String, Value> = entries.into_iter().map(|(name, entry)| (name, Value::Object(entry))).collect();
-    print(&lines(&format!("{:#}\n", serde_json::json!({ client.key(): servers }))))?;
+    print(&escape_lines(&format!("{:#}\n", serde_json::json!({ client.key(): servers }))))?;
     Ok(Outcome::Fine)
 }
 
@@ -145,6 +145,6 @@ fn write(args: &Args, entries: &[(String, Map<String, Value>)]) -> anyhow::Resul
         }
         None => writeln!(text, "in {}", written.path.display())?,
     }
-    print(&lines(&text))?;
+    print(&escape_lines(&text))?;
     Ok(Outcome::Fine)
 }

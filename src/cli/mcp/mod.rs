@@ -31,5 +31,5 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
 
 /// A message on stderr about `what`, with a stranger's text made harmless.
 fn complain(what: fmt::Arguments<'_>) {
-    anstream::eprintln!("error: {}", super::terminal::lines(&what.to_string()));
+    anstream::eprintln!("error: {}", super::terminal::escape_lines(&what.to_string()));
 }

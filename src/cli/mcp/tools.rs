@@ -2,7 +2,7 @@ use crate::{
     cli::{
         Outcome, Output,
         agent_args::{AgentArgs, block_on},
-        terminal::{json, line, lines, print, print_structured},
+        terminal::{escape, escape_json, escape_lines, print, print_structured},
     },
     client::mcp::{McpClient, Tool},
 };
@@ -35,7 +35,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.output {
         Output::Json => {
             let raw: Vec<&str> = tools.iter().map(|tool| tool.get()).collect();
-            print(&json(&format!("[{}]\n", raw.join(",\n"))))?;
+            print(&escape_json(&format!("[{}]\n", raw.join(",\n"))))?;
         }
         Output::Yaml => {
             let values: Result<Vec<Value>, _> = tools.iter().map(|tool| serde_json::from_str(tool.get())).collect();
@@ -48,7 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn text(app: &str, tools: &[Box<RawValue>]) -> anyhow::Result<String> {
     if tools.is_empty() {
-        return Ok(format!("{} offers no tools.\n", line(app)));
+        return Ok(format!("{} offers no tools.\n", escape(app)));
     }
     let mut text = String::new();
     for raw in tools {
@@ -61,9 +61,9 @@ fn text(app: &str, tools: &[Box<RawValue>]) -> anyhow::Result<String> {
 /// A tool with its arguments, one a line, a star after those that must be given.
 fn describe(tool: &Tool, text: &mut String) -> std::fmt::Result {
     let bold = anstyle::Style::new().bold();
-    writeln!(text, "{bold}{}{bold:#}", line(&tool.name))?;
+    writeln!(text, "{bold}{}{bold:#}", escape(&tool.name))?;
     for described in tool.description.as_deref().unwrap_or_default().trim().lines() {
-        writeln!(text, "    {}", lines(described))?;
+        writeln!(text, "    {}", escape_lines(described))?;
     }
     let required: Vec<&str> =
         tool.input_schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -74,9 +74,9 @@ fn describe(tool: &Tool, text: &mut String) -> std::fmt::Result {
     arguments.sort_by_key(|(name, _)| place(name));
     for (name, schema) in arguments {
         let star = if required.contains(&name.as_str()) { "*" } else { "" };
-        write!(text, "    {}{star} ({})", line(name), line(&kind(schema)))?;
+        write!(text, "    {}{star} ({})", escape(name), escape(&kind(schema)))?;
         if let Some(description) = schema["description"].as_str() {
-            write!(text, ": {}", line(description))?;
+            write!(text, ": {}", escape(description))?;
         }
         text.push('\n');
     }

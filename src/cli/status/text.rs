@@ -1,7 +1,7 @@
 //! The status as text for people. Pure.
 
 use crate::{
-    cli::terminal::{Cell, Table, line, lines},
+    cli::terminal::{Cell, Table, escape, escape_lines},
     manifest::{Diagnostic, Severity},
     status::model::{AgentState, AppState, AppStatus, ConditionKind, InstanceStatus, SourceStatus, Status},
 };
@@ -41,10 +41,10 @@ fn agent(status: &Status, now: Timestamp, text: &mut String) -> std::fmt::Result
         AgentState::Reconciling => ("Reconciling", CHANGING),
         AgentState::Stalled => ("Stalled", BAD),
     };
-    writeln!(text, "{style}{state}{style:#}: {}", line(&agent.message))?;
+    writeln!(text, "{style}{state}{style:#}: {}", escape(&agent.message))?;
     let up = age(agent.started, now);
-    writeln!(text, "mcpfleet {}, process {}, up {up}", line(&agent.version), agent.pid)?;
-    writeln!(text, "gateway {}, authentication {}", line(&agent.gateway), line(&agent.auth))
+    writeln!(text, "mcpfleet {}, process {}, up {up}", escape(&agent.version), agent.pid)?;
+    writeln!(text, "gateway {}, authentication {}", escape(&agent.gateway), escape(&agent.auth))
 }
 
 fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {
@@ -69,8 +69,8 @@ fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::
             writeln!(
                 text,
                 "{BAD}error{BAD:#}: {} cannot be read for {since}: {}",
-                line(&source.name),
-                line(&problem.message)
+                escape(&source.name),
+                escape(&problem.message)
             )?;
         }
         for diagnostic in &source.diagnostics {
@@ -85,13 +85,13 @@ fn diagnostic(diagnostic: &Diagnostic, text: &mut String) -> std::fmt::Result {
         Severity::Error => ("error", BAD),
         Severity::Warning => ("warning", CHANGING),
     };
-    write!(text, "{style}{word}[{}]{style:#}: {}", diagnostic.code, line(&diagnostic.path))?;
+    write!(text, "{style}{word}[{}]{style:#}: {}", diagnostic.code, escape(&diagnostic.path))?;
     if let Some(position) = diagnostic.position {
         write!(text, ":{}:{}", position.line, position.column)?;
     }
-    writeln!(text, ": {}", line(&diagnostic.message))?;
+    writeln!(text, ": {}", escape(&diagnostic.message))?;
     if let Some(help) = &diagnostic.help {
-        writeln!(text, "    help: {}", lines(help))?;
+        writeln!(text, "    help: {}", escape_lines(help))?;
     }
     Ok(())
 }
@@ -158,7 +158,7 @@ fn role(instance: &InstanceStatus) -> String {
 
 fn held(apps: &[AppStatus], text: &mut String) -> std::fmt::Result {
     let is_held = |app: &&AppStatus| app.conditions.iter().any(|condition| condition.kind == ConditionKind::Held);
-    let held: Vec<_> = apps.iter().filter(is_held).map(|app| line(&app.name)).collect();
+    let held: Vec<_> = apps.iter().filter(is_held).map(|app| escape(&app.name)).collect();
     if held.is_empty() {
         return Ok(());
     }
