@@ -1,7 +1,7 @@
 //! What happens between fork and exec: the new process becomes the server, or says why not.
 
 use super::wire::{Credentials, Directory, Failure, Order, Step};
-use crate::{instance::launch::Program, sys};
+use crate::instance::launch::Program;
 use nix::{
     errno::Errno,
     fcntl::AtFlags,
@@ -62,7 +62,7 @@ fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keepe
     unistd::dup2_stdin(stdin).map_err(prepare)?;
     unistd::dup2_stdout(stdout).map_err(prepare)?;
     unistd::dup2_stderr(stderr).map_err(prepare)?;
-    sys::reset_signal_dispositions();
+    // Every disposition is the default already, by the keeper.
     SigSet::empty().thread_set_mask().map_err(prepare)
 }
 

@@ -64,7 +64,7 @@ fn keep() -> io::Result<()> {
     prctl::set_child_subreaper(true)?;
     // The order may hold secrets: no core file, and no debugger of another process of the same user.
     prctl::set_dumpable(false)?;
-    // An ignored SIGCHLD would have the kernel reap the children, and their exit status with them.
+    // For the server, which inherits what is ignored; and an ignored SIGCHLD would lose its exit status.
     sys::reset_signal_dispositions();
     // Nothing but SIGKILL and a closed socket ends a keeper: it has to outlive its server.
     SigSet::all().thread_set_mask()?;
