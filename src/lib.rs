@@ -28,6 +28,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod escape;
 pub mod gateway;
 pub mod instance;
 pub mod manifest;

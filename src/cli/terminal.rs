@@ -1,6 +1,7 @@
 //! What is shown to people: text of strangers made harmless, and tables that fit.
 
 use super::Output;
+pub use crate::escape::{escape, escape_json, escape_lines};
 use anstyle::Style;
 use serde::Serialize;
 use std::{
@@ -9,50 +10,6 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// Whether a terminal, or the eye, could be led astray by a character: controls, and what changes the direction of
-/// writing or cannot be seen at all.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-fn escape_where(text: &str, unsafe_here: impl Fn(char) -> bool, json: bool) -> Cow<'_, str> {
-    if !text.contains(&unsafe_here) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match (unsafe_here(c), json) {
-            (false, _) => escaped.push(c),
-            (true, false) => escaped.extend(c.escape_default()),
-            (true, true) => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string cannot fail.
-                    let _ = write!(escaped, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    Cow::Owned(escaped)
-}
-
-/// Text from files, servers and clients, fit to be shown within a line.
-pub fn escape(text: &str) -> Cow<'_, str> {
-    escape_where(text, is_unsafe, false)
-}
-
-/// Text from files, servers and clients, fit to be shown as lines of its own: line feeds and tabs stay.
-pub fn escape_lines(text: &str) -> Cow<'_, str> {
-    escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t', false)
-}
-
-/// The same JSON without characters that could lead a terminal astray, which JSON allows within strings.
-pub fn escape_json(text: &str) -> Cow<'_, str> {
-    escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t' && c != '\r', true)
-}
 
 /// Writes to stdout, with colours where it is a terminal and they are wanted. That nobody reads on is no error: the
 /// reader of a pipe has seen enough.
@@ -194,31 +151,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn strangers_text() {
-        for (text, expected) in [
-            ("grüß 👋", "grüß 👋"),
-            ("\u{1b}[31mred", "\\u{1b}[31mred"),
-            ("a\r\nb\tc", "a\\r\\nb\\tc"),
-            ("a\u{9b}b\u{7f}", "a\\u{9b}b\\u{7f}"),
-            ("abc\u{202e}def\u{2066}", "abc\\u{202e}def\\u{2066}"),
-            ("a\u{200b}b", "a\\u{200b}b"),
-        ] {
-            assert_eq!(escape(text), expected);
-        }
-        assert_eq!(escape_lines("a\n\tb\r\u{1b}"), "a\n\tb\\r\\u{1b}");
-        assert_eq!(escape_json("{\n\"a\":\"\u{9b}\u{e0041}\"}"), "{\n\"a\":\"\\u009b\\udb40\\udc41\"}");
-    }
-
     proptest! {
-        #[test]
-        fn json_stays_the_same_json(text in any::<String>()) {
-            let written = serde_json::to_string_pretty(&serde_json::json!({ "a": text })).unwrap();
-            let escaped = escape_json(&written);
-            prop_assert!(!escaped.chars().any(|c| is_unsafe(c) && c != '\n'));
-            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), serde_json::json!({ "a": text }));
-        }
-
         #[test]
         fn tables_fit(rows in proptest::collection::vec(proptest::collection::vec("[a-z界]{0,30}", 3), 0..5), width in 24usize..80) {
             let mut table = Table::new(&["A", "B", "C"]);

@@ -119,7 +119,7 @@ fn duplicate_identities(all: &[&Located]) -> Vec<Diagnostic> {
             let other = quoted(name(first.located));
             let message = format!("{what} {} is also claimed by user {other}", quoted(&claimant.shown));
             let mut diagnostic = claimant.place.error(Code::DuplicateIdentity, &claimant.located.path, message);
-            diagnostic.help = Some(format!("a {what} identifies one user"));
+            diagnostic.help = Some("what identifies a user belongs to that user alone".to_owned());
             let related = |c: &&Claimant| {
                 c.place.related(&c.located.path, format!("claimed by user {} here", quoted(name(c.located))))
             };

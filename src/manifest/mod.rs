@@ -5,6 +5,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod load;
 pub mod place;
+pub mod render;
 pub mod snapshot;
 pub mod text;
 pub mod yaml;

@@ -185,6 +185,12 @@ impl<'a> Walk<'a> {
         let mut mark = span_mark(span);
         match self.frames.last_mut().and_then(|f| f.map.as_mut()) {
             Some(keys) if keys.next_is_key => {
+                let map = index.checked_sub(1).filter(|_| self.keys.len() == keys.start);
+                if let Some(map) = map.and_then(|i| self.outline.nodes.get_mut(i)) {
+                    // A mapping in a block has no sign of its own: its first key stands for it.
+                    let same = (map.mark.line, map.mark.column) == (mark.line, mark.column);
+                    map.mark.length = if same { mark.length } else { map.mark.length };
+                }
                 self.keys.push(index);
                 if matches!(shape, Shape::List | Shape::Map) {
                     let message = format!("a key must be a string, not a {}", shape.describe());

@@ -8,7 +8,7 @@ use crate::manifest::{
     Code,
     text::{Finding, Mark, quoted},
 };
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::{borrow::Cow, fmt};
 
 /// Reads the values of all documents that the outline has not refused.
@@ -42,6 +42,11 @@ pub fn fill<'a>(text: &'a str, outline: Outline<'a>) -> Reading<'a> {
         };
         let mark = items.first().map(|i| i.mark).unwrap_or_default();
         reading.push(Document { mark, content });
+    }
+    if findings.is_empty() && sources.skip(behind).any(|source| <()>::deserialize(source).is_err()) {
+        // The outline ends here, and the values go on.
+        let mark = reading.last().map(|d| d.mark).unwrap_or(Mark { line: 1, column: 1, length: 1 });
+        findings.push(ambiguous(mark));
     }
     Reading { documents: reading, findings }
 }
