@@ -4,7 +4,7 @@ use super::{
     Diagnostic, Place, Position,
     decode::{Context, resource, user_places},
     place::Places,
-    text::Text,
+    text::{Text, whole_lines},
     yaml::{self, Content, Node},
 };
 use crate::resource::{Kind, Resource, ResourceId, check_name};
@@ -42,7 +42,8 @@ impl ParsedFile {
 
 /// Reads one file. Bounded in time and memory whatever the bytes are; never panics.
 pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
-    let text = match Text::new(path, bytes) {
+    let bytes = whole_lines(bytes);
+    let text = match Text::new(path, &bytes) {
         Ok(text) => text,
         Err(diagnostic) => return ParsedFile { diagnostics: vec![*diagnostic], ..ParsedFile::default() },
     };

@@ -1,7 +1,7 @@
 //! The text of one file: what characters it may consist of, and the lines that diagnostics show.
 
 use super::{Code, Diagnostic, Position, Severity};
-use std::{cell::OnceCell, str};
+use std::{borrow::Cow, cell::OnceCell, str};
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE_SIZE: usize = 1024 * 1024;
@@ -49,6 +49,12 @@ impl Finding {
         self.help = Some(help.into());
         self
     }
+}
+
+/// The bytes of a file with an end of line at the end. Where a block scalar ends the file, YAML parsers do not agree
+/// on whether one was meant.
+pub fn whole_lines(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if matches!(bytes, [] | [.., b'\n']) { Cow::Borrowed(bytes) } else { Cow::Owned([bytes, b"\n"].concat()) }
 }
 
 /// The text of a file that has been found to be readable: UTF-8 without a byte order mark, and without characters

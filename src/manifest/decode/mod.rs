@@ -50,7 +50,7 @@ pub use value::{absolute_path, cpu, duration, duration_within, label_key, select
 
 use super::{
     Code, Diagnostic, Severity,
-    text::{Finding, Mark, Text},
+    text::{Finding, Mark, Text, whole_lines},
     yaml::{self, Content, Node, Value},
 };
 use std::cell::{Cell, RefCell};
@@ -137,12 +137,9 @@ pub struct Decoded<T> {
 
 /// Reads a file that is one document, such as the agent's configuration. A file without content reads as an empty
 /// mapping. Strict and bounded in the same way as resources are.
-pub fn decode_document<'a, T>(
-    path: &'a str,
-    bytes: &'a [u8],
-    decode: impl FnOnce(&Node<'a>, &Context) -> Option<T>,
-) -> Decoded<T> {
-    let text = match Text::new(path, bytes) {
+pub fn decode_document<T>(path: &str, bytes: &[u8], decode: impl FnOnce(&Node, &Context) -> Option<T>) -> Decoded<T> {
+    let bytes = whole_lines(bytes);
+    let text = match Text::new(path, &bytes) {
         Ok(text) => text,
         Err(diagnostic) => return Decoded { value: None, diagnostics: vec![*diagnostic] },
     };

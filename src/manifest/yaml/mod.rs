@@ -1,4 +1,4 @@
-//! YAML, read strictly: the only place that reads with the YAML crates.
+//! YAML, read strictly: the only place that knows the YAML crates, apart from output.
 //!
 //! A text is read twice. [`outline`] walks the events of `saphyr-parser`: it knows where everything is written, and
 //! refuses whatever would let a reviewer see something else than what runs (anchors, aliases, merge keys, tags,
@@ -114,6 +114,14 @@ pub enum Content<'a> {
 pub fn read<'a>(text: &Text<'a>) -> Reading<'a> {
     let outline = outline::outline(text.as_str());
     values::fill(text.as_str(), outline)
+}
+
+/// Writes a value as a YAML document, for output.
+///
+/// # Errors
+/// When the value has no YAML form, which no type of this crate lacks.
+pub fn to_string<T: serde::Serialize>(value: &T) -> Result<String, impl std::error::Error + Send + Sync + 'static> {
+    serde_yaml::to_string(value)
 }
 
 #[cfg(test)]
