@@ -2,6 +2,7 @@
 
 mod agent_args;
 mod config;
+mod configuration;
 mod demo_server;
 mod logs;
 mod mcp;

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
+mod config;
 mod demo;
 mod host_user;
 mod leftovers;

@@ -10,7 +10,7 @@ use crate::{
             selector, static_app, text, unique,
         },
         text::Finding,
-        yaml::{Entry, Node},
+        yaml::{Entry, Node, Value},
     },
     resource::Selector,
 };
@@ -59,7 +59,7 @@ fn matcher(node: &Node, context: &Context) -> Option<ResourceMatcher> {
 
 /// An entry of `host_users`: a user's name, and the apps that may run as that user.
 fn grant(entry: &Entry, context: &Context) -> Option<Selector> {
-    let name = Node { value: crate::manifest::yaml::Value::String(entry.key.clone()), mark: entry.mark };
+    let name = Node { value: Value::String(entry.key.clone()), mark: entry.mark };
     let name = host_user(&name, context);
     selector(&entry.value, context).filter(|_| name.is_some())
 }
