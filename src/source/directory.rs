@@ -4,9 +4,9 @@
 use super::{
     Ignore, ReadError,
     confirm::Confirmation,
+    listing::Bounds,
     read::{Cache, TreeRead, read_bounded, survey},
     view::{Problem, SourceView, Trigger, WatchMode, WatchSetting},
-    walk::Bounds,
     watch::Watcher,
 };
 use crate::manifest::Snapshot;

@@ -9,6 +9,7 @@ mod directory;
 mod error;
 mod guard;
 mod ignore;
+mod listing;
 mod open;
 mod problem;
 mod read;

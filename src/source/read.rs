@@ -7,9 +7,9 @@
 
 use super::{
     Ignore, ReadError,
+    listing::{Bounds, Folder, Found, Listing, Since, Stamp},
     open::{NotRead, Root},
     problem,
-    walk::{Bounds, Folder, Found, Listing, Since, Stamp},
 };
 use crate::{
     manifest::{Diagnostic, FileState, ParsedFile, Revision, Tree, parse_file},

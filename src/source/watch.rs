@@ -8,8 +8,8 @@
 
 use super::{
     guard::{Guard, guards},
+    listing::{Folder, Stamp},
     view::{Trigger, WatchMode, WatchSetting},
-    walk::{Folder, Stamp},
 };
 use nix::{errno::Errno, sys::statfs::statfs};
 use notify::{
@@ -34,7 +34,8 @@ pub(super) struct Watcher {
     /// By device and inode, because that is what the kernel watches: whatever name it is given, one folder is one
     /// watch.
     armed: HashMap<(u64, u64), Folder>,
-    /// The folders around the root.
+    /// The folders of the tree as they were last listed, and the names around it.
+    tree: Vec<Folder>,
     guards: Vec<Guard>,
     names: Arc<Mutex<Names>>,
     /// The file system is one that does not tell of all changes.
@@ -50,6 +51,7 @@ impl Watcher {
             trigger,
             backend: None,
             armed: HashMap::new(),
+            tree: vec![],
             guards: vec![],
             names: Arc::default(),
             silent: false,
@@ -101,8 +103,7 @@ impl Watcher {
         // finds.
         for _ in 0..4 {
             self.guards = guards(root);
-            let folders: Vec<Folder> = self.armed.values().cloned().collect();
-            self.arm(folders);
+            self.arm();
             if self.guards == guards(root) {
                 break;
             }
@@ -112,15 +113,16 @@ impl Watcher {
     /// Watches these folders and the guards, and nothing else. To be called between listing and reading them.
     pub fn folders(&mut self, root: &Path, folders: &[Folder]) {
         self.silent = is_silent(root);
-        self.arm(folders.to_vec());
+        self.tree = folders.to_vec();
+        self.arm();
     }
 
-    fn arm(&mut self, folders: Vec<Folder>) {
+    fn arm(&mut self) {
         if self.backend.is_none() {
             return;
         }
-        let identity = |folder: Folder| ((folder.stamp.device, folder.stamp.inode), folder);
-        let mut wanted: HashMap<_, _> = folders.into_iter().map(identity).collect();
+        let identity = |folder: &Folder| ((folder.stamp.device, folder.stamp.inode), folder.clone());
+        let mut wanted: HashMap<_, _> = self.tree.iter().map(identity).collect();
         let mut names = Names::new();
         for guard in &self.guards {
             let Ok(stamp) = Stamp::of(&guard.folder) else { continue };
@@ -247,5 +249,28 @@ mod tests {
         ] {
             assert_eq!(is_news(&event, &names), expected, "{event:?}");
         }
+    }
+
+    #[test]
+    fn a_folder_of_others_stays_one() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let base = dir.path().canonicalize().expect("an absolute path");
+        let root = base.join("root");
+        let mut watcher = Watcher::new(WatchSetting::Auto, Trigger::new().0);
+        let names = |watcher: &Watcher| lock(&watcher.names).get(&base).cloned();
+        // While the root is missing, and at every later look.
+        for _ in 0..2 {
+            watcher.guard(&root);
+            assert_eq!(names(&watcher), Some(HashSet::from(["root".into()])));
+        }
+        std::fs::create_dir(&root).expect("create");
+        let folder = Folder { path: root.clone(), stamp: Stamp::of(&root).expect("a stamp") };
+        watcher.folders(&root, &[folder]);
+        watcher.guard(&root);
+        assert_eq!(names(&watcher), Some(HashSet::from(["root".into()])));
+        // Until it is a folder of the tree.
+        let folder = Folder { path: base.clone(), stamp: Stamp::of(&base).expect("a stamp") };
+        watcher.folders(&root, &[folder]);
+        assert_eq!(names(&watcher), None);
     }
 }
