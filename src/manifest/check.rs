@@ -1,6 +1,11 @@
 //! What can only be seen when all resources of a source are looked at together.
 
-use super::{Code, Diagnostic, Located, decode::nearest, place::Place, text::quoted};
+use super::{
+    Code, Diagnostic, Located,
+    decode::{nearest, normal_key},
+    place::Place,
+    text::quoted,
+};
 use crate::resource::{Kind, Resource, User};
 use std::{
     borrow::Cow,
@@ -157,18 +162,6 @@ fn identities(user: &User, located: &Located) -> Vec<(Claim, String, String, Pla
     );
     add(Claim::HostUser, &mut gateway.host_users.iter().map(same), places.map(|p| &*p.host_users));
     all
-}
-
-/// A key without what does not identify it: an OpenSSH key's comment, a fingerprint's spaces and case.
-fn normal_key(key: &str) -> String {
-    let mut words = key.split_whitespace();
-    match (words.next(), words.next()) {
-        (Some(kind), Some(material)) if kind.starts_with("ssh-") || kind.contains("-sha2-") || kind.contains('@') => {
-            format!("{kind} {material}")
-        }
-        _ if key.starts_with("-----BEGIN") => key.trim().to_owned(),
-        _ => key.split_whitespace().collect::<String>().to_ascii_uppercase(),
-    }
 }
 
 fn unknown_roles(all: &[&Located]) -> Vec<Diagnostic> {

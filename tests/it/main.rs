@@ -2,8 +2,10 @@
 
 mod config;
 mod demo;
+mod golden;
 mod host_user;
 mod leftovers;
 mod process;
 mod source;
 mod support;
+mod validate;

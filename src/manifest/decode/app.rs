@@ -103,7 +103,12 @@ pub fn spec(metadata: Option<&Metadata>, node: &Node, context: &Context) -> Opti
                     None,
                 );
             }
-            f.required("mcp", stdio).map(|stdio| Server::Stdio(Box::new(stdio)))
+            if !f.has("mcp") {
+                let message = "missing field `mcp` in `spec`";
+                let help = "a stdio server has `mcp.command`, a remote one has a `uri`";
+                context.report(Finding::error(Code::MissingField, f.mark(), message).help(help));
+            }
+            f.optional("mcp", stdio).map(|stdio| Server::Stdio(Box::new(stdio)))
         }
     };
     let labels = metadata.map(|m| &m.labels);

@@ -28,8 +28,8 @@ pub fn secret_name(node: &Node, context: &Context) -> Option<String> {
 pub fn host_user(node: &Node, context: &Context) -> Option<String> {
     let name = text(node, context)?;
     let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '/' | ',');
-    let numeric = name.bytes().all(|b| b.is_ascii_digit());
-    let good = !numeric && name.len() <= 256 && !name.starts_with('-') && !name.contains(bad);
+    let numeric = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+    let good = !numeric && !name.is_empty() && name.len() <= 256 && !name.starts_with('-') && !name.contains(bad);
     let help = if numeric { "write the user's name, not its number" } else { "see `getent passwd` for the names" };
     check(good, "a host user", name, node.mark, help, context)
 }

@@ -45,7 +45,7 @@ pub use document::{filled, name, resource, unique};
 pub use fields::{Fields, fields};
 pub use identifier::{environment_name, host_user, secret_name};
 pub use scalar::{boolean, integer, nearest, number, one_of, string, text};
-pub use user::places as user_places;
+pub use user::{normal_key, places as user_places};
 pub use value::{absolute_path, cpu, duration, duration_within, label_key, selector, selectors, size};
 
 use super::{
@@ -119,7 +119,8 @@ impl Context {
         findings.sort_by_key(|f| (f.mark.line, f.mark.column));
         let dropped = self.dropped.get();
         let more = (dropped > 0).then(|| {
-            let message = format!("{dropped} more mistakes in this file are not shown");
+            let message =
+                format!("the file has more mistakes than the {MAX_DIAGNOSTICS} that are shown: {dropped} more");
             Diagnostic::about_file(Code::TooManyErrors, text.path(), message)
         });
         findings.into_iter().map(|f| text.diagnostic(f)).chain(more).collect()

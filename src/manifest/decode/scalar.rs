@@ -46,7 +46,12 @@ pub fn boolean(node: &Node, context: &Context) -> Option<bool> {
         Value::Bool(value) => Some(*value),
         other => {
             let message = format!("expected `true` or `false`, found {}", found(other));
-            context.error(Code::WrongType, node.mark, message)
+            let meant = match other {
+                Value::String(word) if matches!(&*word.to_lowercase(), "yes" | "on" | "true") => "true",
+                Value::String(word) if matches!(&*word.to_lowercase(), "no" | "off" | "false") => "false",
+                _ => return context.error(Code::WrongType, node.mark, message),
+            };
+            context.error_with_help(Code::WrongType, node.mark, message, format!("write `{meant}`, without quotes"))
         }
     }
 }

@@ -56,7 +56,7 @@ pub fn spec(node: &Node, context: &Context) -> Option<Spec> {
 fn git(node: &Node, context: &Context) -> Option<GitIdentity> {
     let mut f = fields(node, "spec.git", context)?;
     let emails = f.optional("emails", unique(list(email), |e| e.to_lowercase())).unwrap_or_default();
-    let signing_keys = f.optional("signing_keys", unique(list(signing_key), String::clone)).unwrap_or_default();
+    let signing_keys = f.optional("signing_keys", unique(list(signing_key), |key| normal_key(key))).unwrap_or_default();
     f.finish();
     Some(GitIdentity { emails, signing_keys })
 }
@@ -121,6 +121,16 @@ fn wrong_with_key(key: &str) -> Option<&'static str> {
         40 | 64 if is_hex(&hex) => None,
         8 | 16 if is_hex(&hex) => Some("is a short key id, which others can imitate"),
         _ => Some("is not a signing key"),
+    }
+}
+
+/// What identifies a key: an OpenSSH key without its comment, a fingerprint without spaces and case.
+pub fn normal_key(key: &str) -> String {
+    let mut words = key.split_whitespace();
+    match (words.next(), words.next()) {
+        (Some(kind), Some(material)) if KEY_KINDS.contains(&kind) => format!("{kind} {material}"),
+        _ if key.starts_with("-----BEGIN") => key.to_owned(),
+        _ => key.strip_prefix("0x").unwrap_or(key).split_whitespace().collect::<String>().to_ascii_uppercase(),
     }
 }
 

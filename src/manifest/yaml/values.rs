@@ -19,14 +19,17 @@ pub fn fill<'a>(text: &'a str, outline: Outline<'a>) -> Reading<'a> {
     // How many documents the values are behind the outline: what is refused is passed over only if another document
     // follows, and never looked into, so that no alias is expanded.
     let mut behind = 0;
+    // After a mistake in the syntax, `serde_yaml` says nothing else about the rest.
+    let mut lost = false;
     for sheet in &documents {
         let items = nodes.get(sheet.nodes.clone()).unwrap_or_default();
         let blank = items.iter().all(|i| i.shape == Shape::Plain && i.text.is_empty());
-        let filled = if sheet.refused || blank {
+        if blank && !sheet.refused {
             behind += 1;
-            if !sheet.refused {
-                continue;
-            }
+            continue;
+        }
+        let filled = if sheet.refused || lost {
+            behind += 1;
             Err(Vec::new())
         } else {
             let source = sources.nth(std::mem::take(&mut behind));
@@ -35,6 +38,7 @@ pub fn fill<'a>(text: &'a str, outline: Outline<'a>) -> Reading<'a> {
         let content = match filled {
             Ok(node) => Content::Valid(node),
             Err(mistakes) => {
+                lost |= mistakes.iter().any(|m| m.code == Code::Syntax);
                 findings.extend(mistakes);
                 let text = |index: Option<usize>| index.and_then(|i| nodes.get(i)).map(|i| i.text.to_string());
                 Content::Refused { kind: text(sheet.kind), name: text(sheet.name) }
@@ -69,7 +73,10 @@ fn value<'a>(source: Option<serde_yaml::Deserializer<'a>>, items: &[Item<'a>]) -
             let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
             let place =
                 error.location().map(|at| Mark { line: count(at.line()), column: count(at.column()), length: 1 });
-            Err(vec![Finding::error(Code::Syntax, place.unwrap_or(first), error.to_string())])
+            // The place is told apart from the message, and what the parser was at says little.
+            let message = error.to_string();
+            let message = message.split_once(" at line ").map_or(&*message, |(message, _)| message);
+            Err(vec![Finding::error(Code::Syntax, place.unwrap_or(first), message)])
         }
     }
 }
