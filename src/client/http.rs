@@ -28,7 +28,7 @@ const IDLE_CONNECTIONS: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// Nothing answers; the request has not been sent.
-    #[error("no agent answers: {}", tried(.0))]
+    #[error("no agent answers (tried {}); `mcpfleet run FOLDER` starts one", tried(.0))]
     Unreachable(Vec<(Endpoint, io::Error)>),
     /// The connection ended before the answer was complete. The request may have been carried out.
     #[error("the connection to the agent was lost: {0}")]
@@ -43,7 +43,7 @@ pub enum HttpError {
 
 fn tried(attempts: &[(Endpoint, io::Error)]) -> String {
     let each: Vec<String> = attempts.iter().map(|(endpoint, error)| format!("{endpoint} ({error})")).collect();
-    format!("tried {}", each.join(", "))
+    each.join(", ")
 }
 
 type Sender = SendRequest<Full<Bytes>>;
@@ -244,3 +244,6 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,3 +295,6 @@ fn reply(request: &Message<'_>) -> Result<Value, McpError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ pub mod answer;
 pub mod api;
 pub mod bridge;
 pub mod endpoint;
+#[cfg(test)]
+mod fake;
 pub mod find;
 pub mod headers;
 pub mod http;

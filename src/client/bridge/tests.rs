@@ -1,8 +1,9 @@
-mod fake;
+mod bridged;
 
 use super::*;
+use crate::client::fake::{FakeAgent, LIMIT, Seen, events, json, status};
 use axum::response::Response;
-use fake::{Bridged, FakeAgent, LIMIT, Seen, events, json, status};
+use bridged::Bridged;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json as value};
 use std::sync::{

@@ -1,11 +1,6 @@
-//! An agent that answers as a test wants it, and a client on the bridge's other end.
+//! An agent that answers as a test wants it.
 
-use crate::client::{
-    api::AgentClient,
-    bridge::{self, Waits},
-    endpoint::Endpoint,
-    http::HttpClient,
-};
+use super::{api::AgentClient, endpoint::Endpoint, http::HttpClient};
 use axum::{Router, body::Body, extract::Request, http::HeaderMap, response::Response};
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::Value;
@@ -14,10 +9,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf},
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 
 /// Nothing in these tests takes this long unless it hangs.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -93,6 +85,12 @@ impl FakeAgent {
         FakeAgent { address, seen, server }
     }
 
+    /// A client for this agent.
+    pub fn client(&self) -> AgentClient {
+        let endpoint = Endpoint::Tcp { authority: self.address.to_string(), prefix: String::new() };
+        AgentClient::new(HttpClient::new(vec![endpoint], None))
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
@@ -125,59 +123,4 @@ pub fn status(status: u16, body: &str) -> Response {
 pub fn events(pieces: impl futures_util::Stream<Item = String> + Send + 'static) -> Response {
     let pieces = futures_util::StreamExt::map(pieces, Ok::<_, std::io::Error>);
     Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(pieces)).unwrap()
-}
-
-/// A bridge with its client's ends of the pipes.
-pub struct Bridged {
-    input: Option<WriteHalf<DuplexStream>>,
-    output: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    bridge: JoinHandle<std::io::Result<()>>,
-}
-
-impl Bridged {
-    pub fn start(agent: SocketAddr) -> Bridged {
-        let waits = Waits { patience: Duration::from_millis(500), last_answers: LIMIT };
-        Bridged::start_with(agent, waits)
-    }
-
-    pub fn start_with(agent: SocketAddr, waits: Waits) -> Bridged {
-        let endpoint = Endpoint::Tcp { authority: agent.to_string(), prefix: String::new() };
-        let client = AgentClient::new(HttpClient::new(vec![endpoint], None));
-        let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let (bridge_input, bridge_output) = tokio::io::split(theirs);
-        let bridge = tokio::spawn(async move {
-            bridge::run(client, "app", waits, bridge_input, bridge_output, std::future::pending()).await
-        });
-        let (output, input) = tokio::io::split(ours);
-        Bridged { input: Some(input), output: BufReader::new(output).lines(), bridge }
-    }
-
-    pub async fn send(&mut self, line: &str) {
-        self.input.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).await.unwrap();
-    }
-
-    /// The next line of the bridge's.
-    pub async fn line(&mut self) -> String {
-        let line = tokio::time::timeout(LIMIT, self.output.next_line()).await.expect("the bridge says something");
-        line.unwrap().expect("the bridge is there")
-    }
-
-    pub async fn value(&mut self) -> Value {
-        serde_json::from_str(&self.line().await).unwrap()
-    }
-
-    /// Closes stdin and waits for the bridge to end; gives back what it still said.
-    pub async fn close(mut self) -> Vec<String> {
-        let mut input = self.input.take().unwrap();
-        input.shutdown().await.unwrap();
-        let mut rest = Vec::new();
-        let reading = async {
-            while let Some(line) = self.output.next_line().await.unwrap() {
-                rest.push(line);
-            }
-        };
-        tokio::time::timeout(LIMIT, reading).await.expect("the bridge ends");
-        self.bridge.await.unwrap().unwrap();
-        rest
-    }
 }
