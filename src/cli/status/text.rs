@@ -1,8 +1,8 @@
 //! The status as text for people. Pure.
 
 use crate::{
-    cli::terminal::{Cell, Table, escape, escape_lines},
-    manifest::{Diagnostic, Severity},
+    cli::terminal::{Cell, Table, escape},
+    manifest::render,
     status::model::{AgentState, AppState, AppStatus, ConditionKind, InstanceStatus, SourceStatus, Status},
 };
 use anstyle::{AnsiColor, Style};
@@ -74,24 +74,8 @@ fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::
             )?;
         }
         for diagnostic in &source.diagnostics {
-            self::diagnostic(diagnostic, text)?;
+            write!(text, "\n{}", render::text(diagnostic))?;
         }
-    }
-    Ok(())
-}
-
-fn diagnostic(diagnostic: &Diagnostic, text: &mut String) -> std::fmt::Result {
-    let (word, style) = match diagnostic.severity {
-        Severity::Error => ("error", BAD),
-        Severity::Warning => ("warning", CHANGING),
-    };
-    write!(text, "{style}{word}[{}]{style:#}: {}", diagnostic.code, escape(&diagnostic.path))?;
-    if let Some(position) = diagnostic.position {
-        write!(text, ":{}:{}", position.line, position.column)?;
-    }
-    writeln!(text, ": {}", escape(&diagnostic.message))?;
-    if let Some(help) = &diagnostic.help {
-        writeln!(text, "    help: {}", escape_lines(help))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ fn status() -> Status {
             "error": {"since": "2026-11-23T11:59:00Z", "message": "permission \u{1b}denied"},
             "diagnostics": [{
                 "severity": "error", "code": "syntax", "message": "this is no YAML", "help": "look again",
-                "path": "apps/b.yaml", "line": 3, "column": 5,
+                "path": "apps/b.yaml", "line": 3, "column": 5, "line_text": "    [", "length": 1,
             }],
         }],
         "apps": [
@@ -51,8 +51,13 @@ fn a_status() {
     SOURCE  KIND       REVISION      FILES  RESOURCES  WATCH   READ    LOCATION
     local   directory  0123456789ab  3      4          native  3s ago  /etc/fleet
     error: local cannot be read for 1m: permission \u{1b}denied
-    error[syntax]: apps/b.yaml:3:5: this is no YAML
-        help: look again
+
+    error[syntax]: this is no YAML
+     --> apps/b.yaml:3:5
+      |
+    3 |     [
+      |     ^
+      = help: look again
 
     APP  STATE    SINCE  ERA     SESSIONS  PROCESSES  RESTARTS  REASON
     a    Ready    1h     modern  2         1          1         Held: its file is gone
