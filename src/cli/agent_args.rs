@@ -1,7 +1,8 @@
 //! How the commands that need an agent find it, and what becomes of its refusals.
 
+use super::configuration::environment;
 use crate::client::{api::AgentClient, endpoint::Endpoint, find};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options of every command that talks to an agent.
 #[derive(clap::Args)]
@@ -17,8 +18,10 @@ pub struct AgentArgs {
 }
 
 impl AgentArgs {
-    pub fn client(&self) -> Result<AgentClient, find::FindError> {
-        find::agent(self.agent.clone(), self.token_file.as_deref())
+    /// A client for the agent that is meant. It need not be running.
+    pub fn client(&self) -> anyhow::Result<AgentClient> {
+        let sockets = environment(Path::new("."))?.control_sockets();
+        Ok(find::agent(self.agent.clone(), sockets, self.token_file.as_deref())?)
     }
 }
 

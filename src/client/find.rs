@@ -16,10 +16,15 @@ pub enum FindError {
     TokenContent { path: PathBuf, error: InvalidHeaderValue },
 }
 
-/// A client for the agent that the user means. Nothing is sent yet, so the agent need not be running.
-pub fn agent(named: Option<Endpoint>, token_file: Option<&Path>) -> Result<AgentClient, FindError> {
+/// A client for the agent that the user means; `sockets` is where one on this machine may listen. Nothing is sent yet,
+/// so the agent need not be running.
+pub fn agent(
+    named: Option<Endpoint>,
+    sockets: Vec<PathBuf>,
+    token_file: Option<&Path>,
+) -> Result<AgentClient, FindError> {
     let authorization = token_file.map(bearer).transpose()?;
-    Ok(AgentClient::new(HttpClient::new(candidates(named, control_sockets()), authorization)))
+    Ok(AgentClient::new(HttpClient::new(candidates(named, sockets), authorization)))
 }
 
 /// Where to look, in order. An agent that was named is the only one that will do.
@@ -36,13 +41,6 @@ fn bearer(path: &Path) -> Result<HeaderValue, FindError> {
         .map_err(|error| FindError::TokenContent { path: path.into(), error })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// The control sockets of an agent of this user's own and of the machine's.
-fn control_sockets() -> Vec<PathBuf> {
-    let machine = PathBuf::from("/run/mcpfleet/control.sock");
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !nix::unistd::geteuid().is_root());
-    own.map(|dir| Path::new(&dir).join("mcpfleet/control.sock")).into_iter().chain([machine]).collect()
 }
 
 #[cfg(test)]

@@ -46,12 +46,21 @@ impl Environment {
     /// The default of `control_socket`, given the state folder.
     fn control_socket(&self, state_dir: &Path) -> PathBuf {
         match absolute(&self.xdg_runtime_dir) {
-            _ if self.root => "/run/mcpfleet/control.sock".into(),
+            _ if self.root => ROOT_SOCKET.into(),
             Some(runtime) => runtime.join("mcpfleet/control.sock"),
             None => state_dir.join("control.sock"),
         }
     }
+
+    /// Where an agent on this machine listens by default: one of this user's own, then the one that root runs.
+    pub fn control_sockets(&self) -> Vec<PathBuf> {
+        let own = self.state_dir().ok().map(|state_dir| self.control_socket(&state_dir));
+        own.into_iter().filter(|_| !self.root).chain([ROOT_SOCKET.into()]).collect()
+    }
 }
+
+/// The default of `control_socket` for an agent that runs as root.
+const ROOT_SOCKET: &str = "/run/mcpfleet/control.sock";
 
 fn absolute(path: &Option<PathBuf>) -> Option<&Path> {
     path.as_deref().filter(|path| path.is_absolute())

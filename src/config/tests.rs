@@ -1,5 +1,6 @@
 use super::*;
 use crate::manifest::{Diagnostic, yaml};
+use std::path::Path;
 
 const DOCUMENTED: &str = include_str!("../../docs/agent.yaml");
 
@@ -156,6 +157,10 @@ fn paths_follow_the_user_and_the_environment() {
         ),
     ] {
         assert_eq!(paths(&environment, "").as_deref(), Some(expected));
+        // Where the commands look for an agent first.
+        let sockets = environment.control_sockets();
+        assert!(expected.ends_with(&format!(" {}", sockets.first().unwrap().display())));
+        assert_eq!(sockets.last().unwrap(), Path::new("/run/mcpfleet/control.sock"));
     }
     let nowhere = user(None, None, None);
     assert_eq!(paths(&nowhere, ""), None);
