@@ -1,6 +1,8 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
+mod client;
 mod config;
+mod connect;
 mod demo;
 mod golden;
 mod host_user;

@@ -1,6 +1,7 @@
 //! A world of its own for the processes of one test.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -14,7 +15,10 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Home {
-        Home { dir: tempfile::tempdir().expect("a temporary folder") }
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        // Servers of an agent that runs as root run as somebody else, who must get into their folders.
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+        Home { dir }
     }
 
     pub fn path(&self) -> &Path {

@@ -1,10 +1,12 @@
 //! What the end-to-end tests share.
 
+mod agent;
 mod eventually;
 mod home;
 mod mcp;
 pub mod processes;
 
+pub use agent::{Agent, demo_app};
 pub use eventually::{PATIENCE, eventually};
 pub use home::Home;
 pub use mcp::{Era, RealClient, arguments, text};

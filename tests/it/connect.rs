@@ -1,0 +1,73 @@
+//! `mcpfleet mcp connect`: the official SDK's client over stdio, through the bridge and the gateway, to the demo server.
+
+use crate::support::{Agent, Era, RealClient, arguments, demo_app, eventually, text};
+use rmcp::model::{CallToolRequestParams, ReadResourceRequestParams};
+use serde_json::json;
+
+fn call(tool: &'static str, value: serde_json::Value) -> CallToolRequestParams {
+    CallToolRequestParams::new(tool).with_arguments(arguments(value))
+}
+
+#[tokio::test]
+async fn a_real_client_of_either_era_works_through_the_bridge() {
+    let agent = Agent::start(&[("demo.yaml", &demo_app("demo"))]).await;
+    for era in Era::BOTH {
+        let handler = RealClient::new(era);
+        let client = handler.clone().spawn(agent.command(&["mcp", "connect", "demo"])).await;
+        assert_eq!(client.peer_info().unwrap().protocol_version, era.version());
+        assert_eq!(client.list_all_tools().await.unwrap().len(), 7, "{era:?}");
+        assert_eq!(text(&client.call_tool(call("add", json!({"a": 20, "b": 22}))).await.unwrap()), "42");
+        let about = client.read_resource(ReadResourceRequestParams::new("demo://about")).await.unwrap();
+        assert_eq!(about.contents.len(), 1);
+        assert!(client.call_tool(call("no_such_tool", json!({}))).await.is_err());
+
+        let done = client.call_tool(call("countdown", json!({"from": 3, "interval_ms": 1}))).await.unwrap();
+        assert_eq!(text(&done), "Lift-off!");
+        eventually("three notes of progress", async || (handler.progress.lock().unwrap().len() == 3).then_some(()))
+            .await;
+
+        // Many at once: every answer finds its question.
+        let calls = (0..50).map(|n| {
+            let client = &client;
+            async move { (n, text(&client.call_tool(call("echo", json!({"message": format!("{n}")}))).await.unwrap())) }
+        });
+        for (n, answer) in futures_util::future::join_all(calls).await {
+            assert_eq!(answer, n.to_string(), "{era:?}");
+        }
+        client.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_session_ends_with_its_client() {
+    let agent = Agent::start(&[("demo.yaml", &demo_app("demo"))]).await;
+    let sessions = async || {
+        let status: serde_json::Value = serde_json::from_str(&agent.says(&["status", "-o", "json"]).await).unwrap();
+        status["apps"][0]["sessions"].as_u64().unwrap()
+    };
+    let client = RealClient::new(Era::Legacy).spawn(agent.command(&["mcp", "connect", "demo"])).await;
+    client.list_all_tools().await.unwrap();
+    assert_eq!(sessions().await, 1);
+    client.cancel().await.unwrap();
+    eventually("the end of the session", async || (sessions().await == 0).then_some(())).await;
+}
+
+/// The agent is restarted under its clients, which notice nothing.
+#[tokio::test]
+async fn clients_outlive_the_agent() {
+    let mut agent = Agent::start(&[("demo.yaml", &demo_app("demo"))]).await;
+    let mut clients = Vec::new();
+    for era in Era::BOTH {
+        clients.push((era, RealClient::new(era).spawn(agent.command(&["mcp", "connect", "demo"])).await));
+    }
+    for round in 0..3 {
+        for (era, client) in &clients {
+            let sum = client.call_tool(call("add", json!({"a": round, "b": 1}))).await;
+            let sum = sum.unwrap_or_else(|error| panic!("{era:?} after {round} restarts: {error}\n{}", agent.log()));
+            assert_eq!(text(&sum), (round + 1).to_string(), "{era:?}");
+        }
+        let listen = agent.listen.clone();
+        let home = agent.stop().await;
+        agent = Agent::start_in(home, &listen).await;
+    }
+}
