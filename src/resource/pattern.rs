@@ -1,15 +1,15 @@
 //! One value of a selector, or one entry of `mcp.tools`: a literal, a glob, or a regular expression.
 
-use super::re2;
-use regex::Regex;
+use super::re2::Expression;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// A compiled pattern.
+/// A pattern that has been checked.
 ///
 /// What starts with `^` and ends with `$` is a regular expression, used exactly as written with the meaning of RE2.
 /// Anything else is a case-sensitive literal, anchored at both ends, in which only `*` is special: any run of
-/// characters. Matching takes time linear in the text, whatever the pattern.
+/// characters. Matching takes time linear in the text, whatever the pattern; the first match of a regular expression
+/// also compiles it.
 #[derive(Clone)]
 pub struct Pattern {
     source: Box<str>,
@@ -23,14 +23,14 @@ enum Matcher {
     Literal,
     /// At least one `*`.
     Glob,
-    Regex(Regex),
+    Regex(Expression),
 }
 
 impl Pattern {
-    /// Compiles a pattern; the error is one line that says what is wrong with the regular expression.
+    /// Checks a pattern; the error is one line that says what is wrong with the regular expression.
     pub fn new(source: &str) -> Result<Pattern, String> {
         let matcher = if source.len() > 1 && source.starts_with('^') && source.ends_with('$') {
-            Matcher::Regex(re2::compile(source)?)
+            Matcher::Regex(Expression::new(source)?)
         } else if source == "*" {
             Matcher::Any
         } else if source.contains('*') {
@@ -46,7 +46,7 @@ impl Pattern {
             Matcher::Any => true,
             Matcher::Literal => *self.source == *text,
             Matcher::Glob => glob(&self.source, text),
-            Matcher::Regex(regex) => regex.is_match(text),
+            Matcher::Regex(expression) => expression.is_match(text),
         }
     }
 

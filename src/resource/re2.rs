@@ -4,6 +4,10 @@
 //! reads differently. So an expression is parsed, its classes are rewritten in place, and what RE2 does not have is
 //! refused. A few spellings of RE2 that the crate lacks (`\Q…\E`, octal escapes) are refused too: an error where the
 //! expression is written is better than another meaning.
+//!
+//! Checking and compiling are two steps. What a file says is checked when the file is read, in time and memory
+//! proportional to its text; the program, which may be thousands of times larger than the expression, is made when
+//! something is matched for the first time.
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{
@@ -12,18 +16,45 @@ use regex_syntax::ast::{
 use regex_syntax::ast::{
     ClassPerl, ClassPerlKind, ClassUnicode, Literal, LiteralKind, RepetitionKind, RepetitionRange,
 };
+use regex_syntax::hir::{Class, Hir, HirKind};
+use std::sync::{Arc, OnceLock};
 
 /// The longest expression, in bytes.
 const MAX_LENGTH: usize = 4096;
 /// The deepest nesting of groups.
 const MAX_NESTING: u32 = 100;
-/// The most memory of a compiled expression, in bytes.
-const MAX_COMPILED: usize = 4 << 20;
+/// The largest program, in states as [`states`] estimates them.
+const MAX_STATES: u64 = 1 << 17;
+/// The largest program, in bytes: more than so many states can need.
+const MAX_PROGRAM: usize = 32 << 20;
 /// RE2's bound for counted repetitions, and for the product of nested ones.
 const MAX_REPEAT: u32 = 1000;
 
-/// Compiles an expression. The error is one line for the person who wrote it.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+/// An expression that has been checked, and is compiled when it is first used. Copies share the program.
+#[derive(Clone)]
+pub(super) struct Expression(Arc<Lazy>);
+
+struct Lazy {
+    rewritten: String,
+    program: OnceLock<Option<Regex>>,
+}
+
+impl Expression {
+    /// Checks an expression. The error is one line for the person who wrote it.
+    pub(super) fn new(pattern: &str) -> Result<Expression, String> {
+        Ok(Expression(Arc::new(Lazy { rewritten: rewrite(pattern)?, program: OnceLock::new() })))
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        let compile = || RegexBuilder::new(&self.0.rewritten).size_limit(MAX_PROGRAM).build().ok();
+        let program = self.0.program.get_or_init(compile);
+        debug_assert!(program.is_some(), "`{}` was checked and does not compile", self.0.rewritten);
+        program.as_ref().is_some_and(|program| program.is_match(text))
+    }
+}
+
+/// The expression in the syntax of the `regex` crate, which is sure to compile.
+fn rewrite(pattern: &str) -> Result<String, String> {
     if pattern.len() > MAX_LENGTH {
         return Err(format!("a regular expression has at most {MAX_LENGTH} bytes"));
     }
@@ -33,16 +64,36 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .parse(pattern)
         .map_err(|e| at(e.span(), &e.kind().to_string()))?;
     let rewritten = ast::visit(&parsed, Rewriter::new(pattern))?;
-    // Once more by the syntax crate alone, whose errors are one line each.
-    regex_syntax::parse(&rewritten).map_err(|e| match e {
+    let meaning = regex_syntax::parse(&rewritten).map_err(|e| match e {
         regex_syntax::Error::Parse(e) => e.kind().to_string(),
         regex_syntax::Error::Translate(e) => e.kind().to_string(),
         other => other.to_string(),
     })?;
-    RegexBuilder::new(&rewritten).size_limit(MAX_COMPILED).build().map_err(|e| match e {
-        regex::Error::CompiledTooBig(_) => "the regular expression is too large when compiled".to_owned(),
-        other => other.to_string(),
-    })
+    if states(&meaning) > MAX_STATES {
+        return Err("the regular expression repeats too much: its program would be too large".to_owned());
+    }
+    Ok(rewritten)
+}
+
+/// How large the program of an expression is, at most, in states of a machine that reads bytes.
+fn states(hir: &Hir) -> u64 {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        // Characters beyond ASCII are several bytes, and their ranges share states.
+        HirKind::Class(Class::Unicode(class)) => {
+            (if class.is_ascii() { 2 } else { 40 }) + 2 * class.iter().count() as u64
+        }
+        HirKind::Class(Class::Bytes(class)) => class.iter().count() as u64,
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min).max(1);
+            states(&repetition.sub).saturating_add(1).saturating_mul(times.into())
+        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().fold(1, |sum, part| states(part).saturating_add(1).saturating_add(sum))
+        }
+    }
 }
 
 /// Walks the syntax tree in the order of the text, copies the text, and replaces what means something else in RE2.
@@ -219,7 +270,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, text: &str) -> bool {
-        compile(pattern).unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(text)
+        Expression::new(pattern).unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(text)
     }
 
     #[test]
@@ -298,9 +349,9 @@ mod tests {
             (r"^(a$", "unclosed"),
             (r"^a)$", "unopened"),
             (r"^*$|+$", "missing"),
-            (r"^(\pL{100}){10}$", "too large"),
+            (r"^(\pL{100}){10}$", "repeats too much"),
         ] {
-            match compile(pattern) {
+            match Expression::new(pattern) {
                 Ok(_) => panic!("{pattern} was accepted"),
                 Err(e) => {
                     assert!(e.contains(message), "{pattern}: {e}");
@@ -308,7 +359,27 @@ mod tests {
                 }
             }
         }
-        assert!(compile(&format!("^{}$", "a".repeat(MAX_LENGTH))).is_err());
-        assert!(compile(&format!("^{}a{}$", "(".repeat(200), ")".repeat(200))).is_err());
+        assert!(Expression::new(&format!("^{}$", "a".repeat(MAX_LENGTH))).is_err());
+        assert!(Expression::new(&format!("^{}a{}$", "(".repeat(200), ")".repeat(200))).is_err());
+    }
+
+    /// The estimate must not be too low, or a checked expression would not compile and match nothing.
+    #[test]
+    fn what_is_nearly_too_large_compiles() {
+        for unit in
+            [r"\pL", ".", "[a-z]", "[a-zA-Z0-9_]", "é", "(?i)k", "a?", "(a|bc)", r"\PL?", "[αβγ]", "(?:)", r"\b"]
+        {
+            let large = |n: usize| format!("^{}$", format!("(?:{unit}){{500}}").repeat(n));
+            let size = |pattern: &str| regex_syntax::parse(pattern).map_or(u64::MAX, |hir| states(&hir));
+            let most = (1..200).take_while(|n| size(&large(*n)) <= MAX_STATES).last();
+            let pattern = match most {
+                Some(n) => large(n),
+                None => format!("^(?:{unit}){{90}}$"),
+            };
+            assert!(size(&pattern) <= MAX_STATES, "{unit}");
+            // Twice as large would do, too.
+            let program = RegexBuilder::new(&pattern).size_limit(MAX_PROGRAM / 2).build();
+            assert!(program.is_ok(), "{unit}: {} states", size(&pattern));
+        }
     }
 }
