@@ -145,6 +145,8 @@ pub fn session_stream(session: Arc<Session>) -> Response {
         }
         let mailbox = &reading.session().sink.mailbox;
         let next = tokio::select! {
+            // First of all, so that one who has been overtaken takes nothing that is the other's.
+            biased;
             () = reading.overtaken() => return None,
             delivery = mailbox.next() => chunk(mailbox, delivery?),
             () = sleep(KEEP_ALIVE) => Bytes::from_static(b": still here\n\n"),

@@ -22,7 +22,7 @@ pub enum Delivery {
     Answer { message: Bytes, error_code: Option<i64> },
 }
 
-/// A bounded queue with one reader that waits.
+/// A bounded queue with one reader that waits. Another may take over.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     inner: Mutex<Inner>,
@@ -88,9 +88,14 @@ impl Mailbox {
             if inner.closed || inner.expected == Some(0) {
                 return Poll::Ready(None);
             }
-            match &mut inner.reader {
-                Some(waker) => waker.clone_from(context.waker()),
-                reader => *reader = Some(context.waker().clone()),
+            match &inner.reader {
+                Some(waker) if waker.will_wake(context.waker()) => {}
+                // While one reader takes over from another both may wait for a moment: none may be forgotten.
+                _ => {
+                    if let Some(other) = inner.reader.replace(context.waker().clone()) {
+                        other.wake();
+                    }
+                }
             }
             Poll::Pending
         })

@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod connect;
 mod demo;
+mod gateway;
 mod golden;
 mod host_user;
 mod leftovers;

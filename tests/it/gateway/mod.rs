@@ -1,0 +1,8 @@
+//! The gateway, over real HTTP, with real processes behind it.
+
+mod isolation;
+mod legacy;
+mod modern;
+mod refusals;
+mod shared;
+mod stage;
