@@ -1,5 +1,6 @@
 //! The gateway, over real HTTP, with real processes behind it.
 
+mod bounds;
 mod isolation;
 mod legacy;
 mod modern;
