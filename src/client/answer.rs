@@ -7,7 +7,7 @@ use super::{
 use std::{collections::VecDeque, time::Duration};
 
 /// No message may be larger than this many bytes. Servers send images as base64, so it is far above what is common.
-pub const MAX_MESSAGE: usize = 64 << 20;
+pub const MAX_MESSAGE: usize = 32 << 20;
 
 /// Why an answer could not be read to its end.
 #[derive(Debug, thiserror::Error)]

@@ -186,6 +186,10 @@ impl McpClient {
                 Err(error) => return Err(error.into()),
             };
             match message.kind {
+                // In the legacy era only the agent itself refuses with an HTTP status.
+                Kind::Response if !status.is_success() && matches!(self.lifecycle, Lifecycle::Legacy { .. }) => {
+                    return Err(ApiError::refused(status, &body).into());
+                }
                 Kind::Response => return Ok((headers, outcome(&message)?)),
                 Kind::Notification => notified(&serde_json::from_str(message.raw)?),
                 // Nothing was declared that a server could ask for, but it may see whether anybody is there.

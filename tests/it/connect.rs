@@ -38,6 +38,22 @@ async fn a_real_client_of_either_era_works_through_the_bridge() {
     }
 }
 
+/// What the gateway does not take is refused, and the client goes on.
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused_by_itself() {
+    let agent = Agent::start(&[("demo.yaml", &demo_app("demo"))]).await;
+    for era in Era::BOTH {
+        let client = RealClient::new(era).spawn(agent.command(&["mcp", "connect", "demo"])).await;
+        for size in [5 << 20, 17 << 20] {
+            let answer = client.call_tool(call("echo", json!({"message": "x".repeat(size)}))).await;
+            assert!(answer.is_err(), "{era:?}: {size} bytes pass");
+        }
+        let large = "x".repeat(1 << 20);
+        let echoed = client.call_tool(call("echo", json!({"message": large}))).await.unwrap();
+        assert!(text(&echoed) == large, "{era:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_legacy_session_ends_with_its_client() {
     let agent = Agent::start(&[("demo.yaml", &demo_app("demo"))]).await;

@@ -127,9 +127,11 @@ fn show_progress(notification: &Value) {
         return;
     }
     let params = &notification["params"];
-    let total = if params["total"].is_null() { String::new() } else { format!("/{}", params["total"]) };
+    let number = |value: &Value| value.as_f64().map(|number| number.to_string());
+    let done = number(&params["progress"]).unwrap_or_default();
+    let total = number(&params["total"]).map(|total| format!("/{total}")).unwrap_or_default();
     let message = params["message"].as_str().unwrap_or_default();
-    anstream::eprintln!("{}", escape(&format!("[{}{total}] {message}", params["progress"])));
+    anstream::eprintln!("{}", escape(&format!("[{done}{total}] {message}")));
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     Whole(Vec<u8>),
-    /// Longer than allowed; it has been read over.
-    TooLong,
+    /// Longer than allowed; it has been read over, but for its beginning.
+    TooLong {
+        head: Vec<u8>,
+    },
 }
 
 /// Reads lines of up to `limit` bytes.
@@ -17,12 +19,16 @@ pub struct Lines<R> {
     reader: R,
     limit: usize,
     line: Vec<u8>,
-    too_long: bool,
+    /// Of a line that is too long.
+    head: Option<Vec<u8>>,
 }
+
+/// How much is kept of a line that is too long, in bytes.
+const HEAD: usize = 1024;
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
     pub fn new(reader: R, limit: usize) -> Lines<R> {
-        Lines { reader, limit, line: Vec::new(), too_long: false }
+        Lines { reader, limit, line: Vec::new(), head: None }
     }
 
     /// The next line that is not blank; `None` at the end. A last line needs no end. May be dropped and called again
@@ -35,10 +41,12 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
                 Some(end) => (available.get(..end).unwrap_or_default(), true),
                 None => (available, at_end),
             };
-            if self.too_long || self.line.len() + text.len() > self.limit {
-                self.too_long = true;
-                self.line = Vec::new();
-            } else {
+            if self.head.is_none() && self.line.len() + text.len() > self.limit {
+                let mut head = std::mem::take(&mut self.line);
+                head.extend(text.iter().take(HEAD));
+                head.truncate(HEAD);
+                self.head = Some(head);
+            } else if self.head.is_none() {
                 self.line.extend_from_slice(text);
             }
             let taken = text.len() + usize::from(complete && !at_end);
@@ -47,8 +55,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
                 continue;
             }
             let line = std::mem::take(&mut self.line);
-            if std::mem::take(&mut self.too_long) {
-                return Ok(Some(Line::TooLong));
+            if let Some(head) = self.head.take() {
+                return Ok(Some(Line::TooLong { head }));
             }
             if !line.trim_ascii().is_empty() {
                 return Ok(Some(Line::Whole(line)));
@@ -71,7 +79,10 @@ mod tests {
         while let Some(line) = lines.next().await.unwrap() {
             all.push(match line {
                 Line::Whole(bytes) => Some(String::from_utf8(bytes).unwrap()),
-                Line::TooLong => None,
+                Line::TooLong { head } => {
+                    assert!(input.windows(head.len().max(6)).any(|part| part.starts_with(&head)));
+                    None
+                }
             });
         }
         all

@@ -19,8 +19,10 @@ use bytes::Bytes;
 use lines::{Line, Lines};
 use outlet::{Failure, Outlet};
 use request::{Forward, Requests};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use session::Session;
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 
 /// The longest line that a client may send, in bytes.
@@ -93,9 +95,10 @@ async fn pump<R: AsyncRead + Unpin>(
         };
         match line {
             Some(Line::Whole(line)) => dispatch(line.into(), &mut requests, session, outlet).await,
-            Some(Line::TooLong) => {
+            Some(Line::TooLong { head }) => {
+                let id = early_id(&head).unwrap_or("null");
                 let reason = format!("a message may be {MAX_LINE} bytes at most");
-                outlet.failure("null", &Failure::new(codes::INVALID_REQUEST, reason)).await;
+                outlet.failure(id, &Failure::new(codes::INVALID_REQUEST, reason)).await;
             }
             None => break,
         }
@@ -133,6 +136,31 @@ async fn dispatch(line: Bytes, requests: &mut Requests, session: &Session, outle
         }
         (Kind::Notification | Kind::Response, _) => session.notify(line.clone(), &message.method).await,
     }
+}
+
+/// The id of a message of which only the beginning is known, as raw JSON, if it is a request and its id is there.
+fn early_id(head: &[u8]) -> Option<&str> {
+    struct Beginning<'a, 'b>(&'b mut Option<&'a str>);
+    impl<'de> Visitor<'de> for Beginning<'de, '_> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
+                if key == "id" {
+                    *self.0 = Some(value.get());
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut id = None;
+    // It ends with an error, where the beginning does.
+    let _ = serde_json::Deserializer::from_slice(head).deserialize_map(Beginning(&mut id));
+    // A number that ends where the beginning does may have had more digits.
+    id.filter(|id| !head.ends_with(id.as_bytes()))
+        .filter(|id| id.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()))
 }
 
 #[cfg(test)]

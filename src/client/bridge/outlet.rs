@@ -13,7 +13,7 @@ use tokio::{
 };
 
 /// Messages that wait to be written. When the client does not read, those that have more to say wait too.
-const QUEUE: usize = 64;
+const QUEUE: usize = 16;
 
 /// Why a request got no answer of a server's, in the words of JSON-RPC.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -369,11 +369,28 @@ async fn what_is_no_message_is_refused_and_nothing_else_suffers() {
     bridge
         .send(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":"{}"}}}}"#, "a".repeat(MAX_LINE)))
         .await;
-    assert_eq!(bridge.value().await["error"]["code"], codes::INVALID_REQUEST);
+    let refused = bridge.value().await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&value!(1), &value!(codes::INVALID_REQUEST)));
     bridge.send(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).await;
     assert_eq!(bridge.value().await, value!({"jsonrpc": "2.0", "id": 1, "result": {}}));
     bridge.close().await;
     assert_eq!(agent.seen().len(), 1);
+}
+
+#[test]
+fn the_beginning_of_a_message_may_tell_its_id() {
+    for (head, expected) in [
+        (r#"{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":"bbb"#, Some("7")),
+        (r#" { "id" : "a\"b" , "params": {"#, Some(r#""a\"b""#)),
+        (r#"{"params":{"id":7,"#, None),
+        (r#"{"id":7"#, None),
+        (r#"{"id":{},"#, None),
+        (r#"[{"id":7,"method":"x"},"#, None),
+        ("\u{e9}", None),
+        ("", None),
+    ] {
+        assert_eq!(early_id(head.as_bytes()), expected, "{head}");
+    }
 }
 
 /// Answers come in the reverse order and in pieces; every line is whole and every request answered once.
