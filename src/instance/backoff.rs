@@ -11,15 +11,6 @@ pub fn delay(failures: u32, restart: &Restart, jitter: f64) -> Duration {
     full.mul_f64(1.0 - 0.2 * jitter.clamp(0.0, 1.0))
 }
 
-/// A random number in 0..1. Spreading needs no more than a fresh seed; without one there is no spreading.
-pub fn jitter() -> f64 {
-    let mut bytes = [0; 4];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 0.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! A warm process has been started and nothing has been said to it: it gets the client's own first message.
 
 use super::{
-    backoff,
+    backoff, jitter,
     running::{Running, Wanted},
 };
 use crate::resource::Restart;
@@ -168,7 +168,7 @@ impl Pool {
 
     fn rest(&mut self, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        self.not_before = Some(now + backoff::delay(self.failures, &self.restart, backoff::jitter()));
+        self.not_before = Some(now + backoff::delay(self.failures, &self.restart, jitter::draw()));
     }
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod gateway;
 mod golden;
 mod host_user;
+mod layout;
 mod leftovers;
 mod process;
 mod source;

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        backoff,
+        jitter,
         launch::Exit,
         machine::{self, Phase, Run, step},
         pool::{Reply, Unavailable},
@@ -157,7 +157,7 @@ impl Supervisor {
         let event = if std::mem::take(&mut version.again) {
             machine::Event::Again { run }
         } else {
-            machine::Event::Gone { run, clean, jitter: backoff::jitter() }
+            machine::Event::Gone { run, clean, jitter: jitter::draw() }
         };
         let effect = step(&mut version.machine, event, Instant::now());
         self.act(id, effect);
