@@ -12,7 +12,7 @@ mod status;
 mod terminal;
 mod validate;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
 /// Keeps a fleet of MCP servers in the state that YAML resources describe.
@@ -65,6 +65,11 @@ impl From<Outcome> for ExitCode {
             Outcome::Usage => 2,
         })
     }
+}
+
+/// The whole command line, for what describes it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the process was called with. Errors that no command expected end with exit code 3.

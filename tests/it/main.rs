@@ -2,14 +2,18 @@
 
 mod client;
 mod config;
+mod conformance;
 mod connect;
 mod demo;
+mod docs;
 mod gateway;
 mod golden;
 mod host_user;
+mod interop;
 mod layout;
 mod leftovers;
 mod process;
+mod reference;
 mod source;
 mod support;
 mod validate;

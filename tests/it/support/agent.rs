@@ -61,6 +61,11 @@ impl Agent {
         socket(&self.home)
     }
 
+    /// Where clients reach an app.
+    pub fn url(&self, app: &str) -> String {
+        format!("http://{}/mcp/{app}", self.listen)
+    }
+
     /// A command that talks to this agent by its control socket.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.mcpfleet(arguments);
@@ -113,10 +118,9 @@ impl Agent {
 
 /// The file of an app that runs the demo server.
 pub fn demo_app(name: &str) -> String {
-    let binary = env!("CARGO_BIN_EXE_mcpfleet");
     format!(
         "kind: app\nversion: v3\nmetadata:\n  name: {name}\n  description: A playground\n  labels: {{env: dev, team: a}}\n\
-         spec:\n  mcp: {{command: {binary}, args: [demo-server]}}\n"
+         spec:\n  mcp: {{command: mcpfleet, args: [demo-server]}}\n"
     )
 }
 

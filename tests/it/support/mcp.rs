@@ -6,7 +6,7 @@ use rmcp::{
         CallToolResult, ClientCapabilities, ClientConfig, Implementation, ProgressNotificationParam, ProtocolVersion,
     },
     service::{NotificationContext, RunningService},
-    transport::TokioChildProcess,
+    transport::{StreamableHttpClientTransport, TokioChildProcess},
 };
 use std::sync::{Arc, Mutex};
 
@@ -52,6 +52,13 @@ impl RealClient {
         command.stderr(std::process::Stdio::inherit());
         let lifecycle = self.era.lifecycle();
         let transport = TokioChildProcess::new(command).expect("the process starts");
+        self.serve_with_lifecycle(transport, lifecycle).await.expect("the server answers the client's opening")
+    }
+
+    /// Talks to a server over HTTP.
+    pub async fn connect(self, url: &str) -> RunningService<RoleClient, RealClient> {
+        let lifecycle = self.era.lifecycle();
+        let transport = StreamableHttpClientTransport::from_uri(url);
         self.serve_with_lifecycle(transport, lifecycle).await.expect("the server answers the client's opening")
     }
 }

@@ -4,9 +4,11 @@ mod agent;
 mod eventually;
 mod home;
 mod mcp;
+mod outside;
 pub mod processes;
 
 pub use agent::{Agent, demo_app};
 pub use eventually::{PATIENCE, eventually};
 pub use home::Home;
 pub use mcp::{Era, RealClient, arguments, text};
+pub use outside::{missing, outside};
