@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "client::settings::merge",
     "client::sse",
     "config",
+    "escape",
     "gateway::classify",
     "instance::backoff",
     "instance::machine",
