@@ -20,6 +20,9 @@ use tokio::{
 /// How long a server has to end by itself once its stdin is closed, before it gets the stop signal.
 const STDIN_GRACE: Duration = Duration::from_millis(500);
 
+/// After the end of a server's stdout: how long its own end is waited for.
+const END_AFTER_STDOUT: Duration = Duration::from_millis(200);
+
 /// After the end of a process: how long the rest of what it wrote is waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -166,8 +169,13 @@ impl Owned {
                 exit = control.wait() => break exit,
                 reason = &mut carry, if carrying => {
                     carrying = false;
+                    // Most servers do not close their stdout but end, and how they did says more.
+                    if let Ok(exit) = timeout(END_AFTER_STDOUT, control.wait()).await {
+                        break exit;
+                    }
                     // A server that cannot answer any more is of no use, even if it lives.
-                    tracing::debug!(instance = &*running.instance, %reason, "link ended");
+                    tracing::debug!(instance = &*running.instance, reason, "link ended");
+                    link.close(&reason);
                     Wanted::Stop
                 }
                 () = &mut pump, if pumping => {

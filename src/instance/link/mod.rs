@@ -136,15 +136,14 @@ impl Link {
         &self.instance
     }
 
-    /// Carries messages until the server's stdout ends; returns why it did.
-    pub async fn run(&self, stdout: pipe::Receiver) -> Arc<str> {
-        let reason: Arc<str> = tokio::select! {
-            reason = self.receive(stdout) => reason.into(),
+    /// Carries messages until the server's stdout ends; returns why it did. The link is still to be closed then, by
+    /// who may know more about the reason.
+    pub async fn run(&self, stdout: pipe::Receiver) -> String {
+        tokio::select! {
+            reason = self.receive(stdout) => reason,
             // The writer ends early when the server closes its stdin; what it says meanwhile still counts.
             () = async { self.writer.flush().await; std::future::pending::<()>().await } => unreachable!("pending"),
-        };
-        self.close(&reason);
-        reason
+        }
     }
 
     /// Forwards a request. Its answer, and what belongs to it, goes to `mailbox`.

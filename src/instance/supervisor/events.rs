@@ -145,7 +145,7 @@ impl Supervisor {
         if version.machine.is_ready() {
             version.failure = Some(exit.to_string());
         } else {
-            version.failure.get_or_insert_with(|| format!("ended before it answered: {exit}"));
+            version.failure.get_or_insert_with(|| format!("the server ended before it answered: {exit}"));
         }
         self.last_exit = Some(exit.to_string());
         self.gone(id, run, exit == Exit::Code(0));
