@@ -2,6 +2,7 @@
 
 use super::{
     controller::{Controller, Source},
+    open_files,
     socket::{self, SocketError},
 };
 use crate::{
@@ -64,8 +65,8 @@ pub enum AgentError {
 /// How often sessions that nobody uses are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// How often what has been applied is looked at on behalf of the first report.
-const REPORT_WAIT: Duration = Duration::from_secs(10);
+/// The longest that the first report waits for servers that are starting.
+const REPORT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
@@ -83,7 +84,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
 
     let agent = user::current().map_err(AgentError::Host)?;
     let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
-    let fleet = Fleet::new(Host::new(settings.host.clone(), Launcher::default(), agent));
+    let launcher = Launcher::default().with_open_files(open_files::raise());
+    let fleet = Fleet::new(Host::new(settings.host.clone(), launcher, agent));
     let gateway = Gateway::new(fleet.clone(), settings.limits, guard);
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let url = url.trim_end_matches('/').to_owned();
@@ -136,11 +138,12 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     });
 
     let mut report = Some(report);
-    let settled = settle(fleet.clone());
+    let settled = tokio::time::timeout(REPORT_WITHIN, fleet.settled());
     tokio::pin!(settled);
     let failure = loop {
         tokio::select! {
-            () = &mut settled, if report.is_some() => if let Some(report) = report.take() {
+            // Not for ever: a server may take its time.
+            _ = &mut settled, if report.is_some() => if let Some(report) = report.take() {
                 report(&store.status());
             },
             signal = signals.next() => match signal {
@@ -167,16 +170,6 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     // Whoever still holds a connection open then has nothing to wait for.
     let _ = tokio::time::timeout(Duration::from_secs(1), async { while parts.join_next().await.is_some() {} }).await;
     failure.map_or(Ok(()), Err)
-}
-
-/// Waits until the fleet has been started, but not for ever.
-async fn settle(fleet: Arc<Fleet>) {
-    let settled = async {
-        while !fleet.is_settled() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let _ = tokio::time::timeout(REPORT_WAIT, settled).await;
 }
 
 /// The hosts that the configuration names.

@@ -40,6 +40,8 @@ pub struct Fleet {
     supervisors: TaskTracker,
     /// The first plan has been carried out.
     applied: AtomicBool,
+    /// Says that a view, or what else decides whether the fleet is settled, has changed.
+    changes: watch::Sender<()>,
 }
 
 impl Fleet {
@@ -50,6 +52,7 @@ impl Fleet {
             leaving: Mutex::default(),
             supervisors: TaskTracker::new(),
             applied: AtomicBool::new(false),
+            changes: watch::Sender::new(()),
         })
     }
 
@@ -84,7 +87,7 @@ impl Fleet {
         let (view, view_receiver) = watch::channel(View::pending());
         let unready = Route::Unready { state: AppState::Pending, reason: None, retry_after: Duration::from_secs(1) };
         let (route, route_receiver) = watch::channel(Arc::new(unready));
-        let wires = Wires { wish, view, route, checkouts: mpsc::channel(WAITING) };
+        let wires = Wires { wish, view, route, checkouts: mpsc::channel(WAITING), changes: self.changes.clone() };
         let supervisor = Supervisor::new(name.clone(), self.host.clone(), logs.clone(), wires);
         self.supervisors.spawn(supervisor.run());
         Arc::new(Entry { name, view: view_receiver, route: route_receiver, logs, wish: wish_sender })
@@ -102,6 +105,7 @@ impl Fleet {
     /// The first plan has been carried out.
     pub fn set_applied(&self) {
         self.applied.store(true, Relaxed);
+        self.changes.send_replace(());
     }
 
     /// Whether the first plan has been carried out and no app is on its way up any more.
@@ -110,6 +114,13 @@ impl Fleet {
             |entry: &Arc<Entry>| matches!(entry.view.borrow().state, AppState::Pending | AppState::Starting);
         self.applied.load(Relaxed)
             && !self.entries.read().unwrap_or_else(PoisonError::into_inner).values().any(on_its_way)
+    }
+
+    /// Waits until that is so.
+    pub async fn settled(&self) {
+        let mut changes = self.changes.subscribe();
+        // The sender is here: this ends only when the fleet is settled.
+        while !self.is_settled() && changes.changed().await.is_ok() {}
     }
 
     /// Stops everything. Open requests have until `limit` at most.
@@ -129,7 +140,10 @@ impl Fleet {
     }
 
     fn wish_all(&self, wish: &Wish) {
-        for entry in self.all() {
+        let running: Vec<_> = self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        // Also those whose name another app has taken over, which [`Fleet::all`] does not show.
+        let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in running.iter().chain(&*leaving) {
             entry.wish.send_replace(wish.clone());
         }
     }

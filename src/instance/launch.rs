@@ -130,19 +130,26 @@ pub enum LaunchError {
 #[derive(Clone, Debug)]
 pub struct Launcher {
     keeper: PathBuf,
+    /// The soft limit of open files that servers get, where it is not that of this process.
+    open_files: Option<u64>,
 }
 
 impl Default for Launcher {
     /// The running binary is the keeper, also when the file has been replaced meanwhile.
     fn default() -> Self {
-        Launcher { keeper: "/proc/self/exe".into() }
+        Launcher { keeper: "/proc/self/exe".into(), open_files: None }
     }
 }
 
 impl Launcher {
     /// With another mcpfleet binary as keeper, for programs that use this library and are not mcpfleet.
     pub fn with_keeper(binary: impl Into<PathBuf>) -> Self {
-        Launcher { keeper: binary.into() }
+        Launcher { keeper: binary.into(), open_files: None }
+    }
+
+    /// Gives servers this soft limit of open files, as far as the hard limit goes.
+    pub fn with_open_files(self, soft: Option<u64>) -> Self {
+        Launcher { open_files: soft, ..self }
     }
 
     /// Starts a process. Dropping the future before it is ready leaves nothing behind.
@@ -150,7 +157,8 @@ impl Launcher {
     /// # Errors
     /// See [`LaunchError`]. Nothing runs then.
     pub async fn launch(&self, spec: LaunchSpec) -> Result<Process, LaunchError> {
-        let order = wire::encode(&order(&spec)?).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
+        let order =
+            wire::encode(&order(&spec, self.open_files)?).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
         let (stdin, server_stdin) = {
             let (server, ours) = io::pipe()?;
             (pipe::Sender::from_owned_fd(ours.into())?, OwnedFd::from(server))
@@ -171,7 +179,7 @@ fn output() -> io::Result<(pipe::Receiver, OwnedFd)> {
     Ok((pipe::Receiver::from_owned_fd(ours.into())?, server.into()))
 }
 
-fn order(spec: &LaunchSpec) -> Result<Order, LaunchError> {
+fn order(spec: &LaunchSpec, open_files: Option<u64>) -> Result<Order, LaunchError> {
     let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| impossible(spec, "a NUL in an argument or variable"));
     let arguments = std::iter::once(spec.program.to_string())
         .chain(spec.args.iter().cloned())
@@ -194,7 +202,7 @@ fn order(spec: &LaunchSpec) -> Result<Order, LaunchError> {
     };
     let user = spec.user.as_ref();
     let user = user.map(|user| Credentials { uid: user.uid, gid: user.gid, groups: user.groups.clone() });
-    Ok(Order { program: spec.program.clone(), arguments, environment, directory, user })
+    Ok(Order { program: spec.program.clone(), arguments, environment, directory, user, open_files })
 }
 
 fn is_file_name(name: &str) -> bool {

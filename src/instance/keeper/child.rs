@@ -7,11 +7,11 @@ use nix::{
     fcntl::AtFlags,
     sys::{
         prctl,
-        resource::{Resource, setrlimit},
+        resource::{Resource, getrlimit, setrlimit},
         signal::{SigSet, Signal},
         stat::{Mode, umask},
     },
-    unistd::{self, Gid, Pid, Uid},
+    unistd::{self, AccessFlags, Gid, Pid, Uid},
 };
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -43,6 +43,10 @@ fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keepe
     unistd::setsid().map_err(prepare)?;
     umask(Mode::from_bits_truncate(0o022));
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(prepare)?;
+    if let Some(soft) = order.open_files {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(prepare)?;
+        setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard).map_err(prepare)?;
+    }
     // As the agent's user, because the folders above are the agent's.
     private_directory.map(enter).transpose()?;
     if let Some(user) = &order.user {
@@ -87,10 +91,11 @@ fn exec(order: &Order, own_binary: &OwnedFd) -> Result<std::convert::Infallible,
 }
 
 /// Tries the folders of the server's PATH in their order. What is there but may not be executed is passed over, as a
-/// shell does, but is the reason that is given if nothing else is found.
+/// shell does, but is the reason that is given if nothing else is found. A folder that may not be entered, such as one
+/// in the home of the agent's user, is passed over likewise; nobody knows whether the program is there.
 fn search(name: &str, order: &Order) -> Result<std::convert::Infallible, Failure> {
     let path = order.environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
-    let mut denied = None;
+    let (mut denied, mut closed) = (None, false);
     for folder in path.split(|byte| *byte == b':').map(|bytes| Path::new(OsStr::from_bytes(bytes))) {
         // A relative one would look in the working directory, which the server can write.
         if folder.is_relative() {
@@ -100,13 +105,15 @@ fn search(name: &str, order: &Order) -> Result<std::convert::Infallible, Failure
             Ok(never) => match never {},
             Err(failure) if failure.step == Step::Exec => match Errno::from_raw(failure.errno) {
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
+                Errno::EACCES if unistd::access(folder, AccessFlags::X_OK).is_err() => closed = true,
                 Errno::EACCES => denied = denied.or(Some(failure)),
                 _ => return Err(failure),
             },
             Err(failure) => return Err(failure),
         }
     }
-    Err(denied.unwrap_or_else(|| Failure::new(Step::Find, Errno::ENOENT).at(OsStr::from_bytes(path))))
+    let reason = if closed { Errno::EACCES } else { Errno::ENOENT };
+    Err(denied.unwrap_or_else(|| Failure::new(Step::Find, reason).at(OsStr::from_bytes(path))))
 }
 
 fn execute(path: &Path, order: &Order) -> Result<std::convert::Infallible, Failure> {

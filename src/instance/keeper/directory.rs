@@ -118,6 +118,7 @@ mod tests {
             environment: vec![],
             directory: Directory::Private { parent: runtime_dir.clone(), name: name.into() },
             user: None,
+            open_files: None,
         };
         let held = PrivateDirectory::make(&order("one")).unwrap().unwrap();
         let second = PrivateDirectory::make(&order("one")).unwrap().unwrap();

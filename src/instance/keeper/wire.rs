@@ -19,6 +19,8 @@ pub struct Order {
     pub directory: Directory,
     /// `None`: stay who the keeper is.
     pub user: Option<Credentials>,
+    /// The soft limit of open files. `None`: as the keeper has it.
+    pub open_files: Option<u64>,
 }
 
 /// Where the server runs.
@@ -79,7 +81,7 @@ pub enum Step {
     Prepare,
     SwitchUser,
     EnterDirectory,
-    /// No folder of PATH has the program.
+    /// No folder of PATH has the program, as far as they can be entered: if not all can, the error is EACCES.
     Find,
     Exec,
     /// The file is there, the program that its `#!` line or its header names is not.
@@ -113,6 +115,9 @@ impl fmt::Display for Failure {
             Step::Prepare => write!(f, "cannot prepare the process: {cause}"),
             Step::SwitchUser => write!(f, "cannot become the host user: {cause}"),
             Step::EnterDirectory => write!(f, "working directory {path}: {cause}"),
+            Step::Find if errno == nix::errno::Errno::EACCES => {
+                write!(f, "not found in PATH {path}, of which this user may not enter all folders")
+            }
             Step::Find => write!(f, "not found in PATH {path}"),
             Step::Exec => write!(f, "{path}: {cause}"),
             Step::Interpreter => write!(f, "{path}: the interpreter that it names does not exist"),

@@ -46,6 +46,8 @@ pub struct Wires {
     pub view: watch::Sender<View>,
     pub route: watch::Sender<Arc<Route>>,
     pub checkouts: (mpsc::Sender<Reply>, mpsc::Receiver<Reply>),
+    /// To be told when the view has changed.
+    pub changes: watch::Sender<()>,
 }
 
 /// What the tasks of a supervisor come to.
@@ -250,6 +252,7 @@ impl Supervisor {
         let mut view = View::pending();
         (view.state, view.reason) = (AppState::Failed, Some(format!("internal error: {reason}")));
         self.wires.view.send_replace(view);
+        self.wires.changes.send_replace(());
         let reason = Some("internal error".into());
         let route = Route::Unready { state: AppState::Failed, reason, retry_after: Duration::from_secs(60) };
         self.wires.route.send_replace(Arc::new(route));

@@ -45,13 +45,16 @@ impl Supervisor {
             last_lines: self.last_lines(state),
             instances: self.versions().flat_map(Version::instances).collect(),
         };
-        self.wires.view.send_if_modified(|old| {
+        let changed = self.wires.view.send_if_modified(|old| {
             let since = if old.state == view.state { old.since } else { view.since };
             let view = View { since, ..view };
             let changed = *old != view;
             *old = view;
             changed
         });
+        if changed {
+            self.wires.changes.send_replace(());
+        }
     }
 
     /// The app's state in one word, and why.
