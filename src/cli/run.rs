@@ -1,6 +1,7 @@
 use super::{
     Outcome,
     configuration::{Loaded, describe, environment, load},
+    terminal::{print, shell_words},
 };
 use crate::{
     agent::{self, Settings},
@@ -28,11 +29,11 @@ use std::{
 /// one stops it at once.
 #[derive(clap::Args)]
 #[command(
+    group(clap::ArgGroup::new("what").required(true).args(["path", "config"])),
     after_help = "Examples:\n  mcpfleet run example-repo\n  mcpfleet run -c agent.yaml --set gateway.listen=127.0.0.1:8000"
 )]
 pub struct Args {
     /// A directory of resource files.
-    #[arg(required_unless_present = "config", conflicts_with = "config")]
     path: Option<PathBuf>,
     /// The agent's configuration file.
     #[arg(short, long, value_name = "FILE")]
@@ -78,6 +79,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     warn(&config);
     let settings = settings(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let usual_sockets = environment(Path::new("."))?.control_sockets();
+    let announce = |status: &Status| {
+        // Whoever reads it may have gone already: no reason to stop.
+        let _ = print(&announcement(status, |words| advice(words, &config, &usual_sockets)));
+    };
     runtime.block_on(agent::run(settings, announce))?;
     Ok(Outcome::Fine)
 }
@@ -188,20 +194,20 @@ fn allowed(names: &[String]) -> BTreeMap<String, Option<OsString>> {
     names.iter().map(|name| (name.clone(), std::env::var_os(name))).collect()
 }
 
-/// Says in a few lines what was found, what runs, and what to try.
-fn announce(status: &Status) {
-    anstream::println!("{}", announcement(status, &own_name()));
-}
-
-fn announcement(status: &Status, program: &str) -> String {
+/// What was found, what runs, and what to try, in a few lines. `advise` makes a command to be copied of its words.
+fn announcement(status: &Status, advise: impl Fn(&[&str]) -> String) -> String {
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut lines = vec![String::new()];
     for source in &status.sources {
-        let problems = source.diagnostics.len();
-        let problems =
-            if problems == 0 { String::new() } else { format!(", {problems} problems (see `{program} status`)") };
+        let problems = match source.diagnostics.len() {
+            0 => String::new(),
+            count => format!(", {} (see `{}`)", counted(count, "problem"), advise(&["status"])),
+        };
         let found = match &source.error {
             Some(error) => format!("cannot be read: {}", escape(&error.message)),
-            None => format!("{} resources in {} files{problems}", source.resources, source.files),
+            None => {
+                format!("{} in {}{problems}", counted(source.resources, "resource"), counted(source.files, "file"))
+            }
         };
         lines.push(format!("{}: {found}", escape(&source.location)));
     }
@@ -216,14 +222,19 @@ fn announcement(status: &Status, program: &str) -> String {
         lines.push("  no app runs".into());
     }
     if let Some(app) = running.iter().find(|app| app.state == Some(AppState::Ready)) {
-        lines.push(format!("Try in another terminal:  {program} mcp tools {}", app.name));
+        lines.push(format!("Try in another terminal:  {}", advise(&["mcp", "tools", &app.name])));
     }
-    lines.push(String::new());
+    lines.push("\n".into());
     lines.join("\n")
 }
 
-/// How this program was called, so that what it advises can be copied.
-fn own_name() -> String {
+/// A command as it can be copied: called as this one was, and for the agent that this one is.
+fn advice(words: &[&str], config: &Config, usual_sockets: &[PathBuf]) -> String {
     let called = std::env::args().next().unwrap_or_default();
-    if called.contains('/') { called } else { "mcpfleet".into() }
+    let program = if called.contains('/') { called } else { "mcpfleet".into() };
+    let mut command: Vec<String> = std::iter::once(program).chain(words.iter().map(ToString::to_string)).collect();
+    if !usual_sockets.contains(&config.control_socket) {
+        command.extend(["--agent".into(), config.control_socket.to_string_lossy().into_owned()]);
+    }
+    shell_words(&command)
 }
