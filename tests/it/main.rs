@@ -12,6 +12,7 @@ mod host_user;
 mod interop;
 mod layout;
 mod leftovers;
+mod lifecycle;
 mod process;
 mod reference;
 mod source;

@@ -1,0 +1,12 @@
+//! The running agent: what it starts, replaces, stops and leaves alone, by the numbers of the processes.
+
+mod broken;
+mod edits;
+mod mount;
+mod removal;
+mod selection;
+mod starting;
+mod stopping;
+mod trouble;
+mod users;
+mod world;

@@ -1,0 +1,127 @@
+//! Servers that crash, do not start, or ask for what this version does not have.
+
+use super::world::{World, app, only_pid, runs};
+use crate::support::processes::marked;
+use mcpfleet::status::model::{AgentState, AppState};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_crash_is_followed_by_a_restart() {
+    let world = World::new();
+    let mut one = world.app("one", &[]);
+    one["spec"]["mcp"]["restart"] = json!({"initial_backoff": "1s"});
+    world.put("one.yaml", &one);
+    world.put("two.yaml", &world.app("two", &[]));
+    let mut agent = world.run();
+    let (pid, two) = (agent.pid("one").await, agent.pid("two").await);
+    let error = agent.call("one", "crash", json!({"code": 3})).await.unwrap_err();
+    assert!(error.contains("exit status 3"), "{error}");
+    let row = agent.app("one", "waiting for its restart", |app| app.state == Some(AppState::Backoff)).await;
+    assert!(row.next_attempt.is_some() && row.instances.is_empty(), "{row:?}");
+    assert_eq!(row.last_exit.as_deref(), Some("exit status 3"));
+    let row = agent.app("one", "ready again", |app| only_pid(app).is_some()).await;
+    assert_ne!(only_pid(&row), Some(pid));
+    assert_eq!((row.restarts, row.next_attempt, row.reason), (1, None, None));
+    assert_eq!(agent.pid("two").await, two);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_crash_loop_is_seen() {
+    let world = World::new();
+    let mut one = world.app("one", &["--exit", "7"]);
+    one["spec"]["mcp"]["restart"] = json!({"initial_backoff": "100ms"});
+    world.put("one.yaml", &one);
+    let mut agent = world.run();
+    let looping = |app: &mcpfleet::status::model::AppStatus| app.state == Some(AppState::Backoff) && app.restarts >= 3;
+    let row = agent.app("one", "in a crash loop", looping).await;
+    assert_eq!(row.reason.as_deref(), Some("the server ended before it answered: exit status 7"));
+    let text = agent.says(&["status"]).await;
+    assert!(text.contains("Backoff") && text.contains("exit status 7"), "{text}");
+    let error = agent.cli(&["mcp", "tools", "one"]).await;
+    assert_eq!(error.status.code(), Some(1), "{error:?}");
+    let error = String::from_utf8(error.stderr).unwrap();
+    assert!(error.contains("exit status 7"), "{error}");
+    // A new definition does not wait for the old one's next turn.
+    world.put("one.yaml", &world.app("one", &[]));
+    agent.soon("a mended app", |status| app(status, "one").and_then(only_pid)).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_and_one_that_is_not_there() {
+    let world = World::new();
+    let mut mute = world.app("mute", &["--never-ready"]);
+    mute["spec"]["mcp"]["startup_timeout"] = json!("1s");
+    world.put("mute.yaml", &mute);
+    let mut none = world.app("none", &[]);
+    none["spec"]["mcp"]["command"] = json!("no-such-program");
+    world.put("none.yaml", &none);
+    let mut agent = world.run();
+    agent.app("mute", "starting", |app| app.state == Some(AppState::Starting)).await;
+    let row = agent.app("mute", "given up", |app| app.state == Some(AppState::Backoff)).await;
+    let reason = row.reason.unwrap();
+    assert!(reason.contains("1s") || reason.contains("1 s"), "{reason}");
+    let row = agent.app("none", "given up", |app| app.state == Some(AppState::Backoff)).await;
+    let reason = row.reason.unwrap();
+    assert!(reason.contains("`no-such-program`") && reason.contains("not found in PATH"), "{reason}");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
+    let world = World::new();
+    let good = world.app("one", &[]);
+    world.put("one.yaml", &good);
+    let mut agent = world.run();
+    let pid = agent.pid("one").await;
+    let mut lacking = world.app("one", &[]);
+    lacking["spec"]["mcp"]["limits"] = json!({"memory": "1GiB"});
+    for (bad, why) in [(world.app("one", &["--exit", "7"]), "exit status 7"), (lacking, "not yet supported")] {
+        world.put("one.yaml", &bad);
+        let row = agent.app("one", why, |app| app.state == Some(AppState::Degraded)).await;
+        assert!(row.reason.as_deref().is_some_and(|reason| reason.contains(why)), "{row:?}");
+        assert_eq!(row.instances.iter().find(|instance| !instance.draining).and_then(|i| i.pid), Some(pid), "{row:?}");
+        assert_eq!(agent.call("one", "pid", json!({})).await.unwrap(), pid.to_string());
+        let status = agent.until("a status", |status| Some(status.clone())).await;
+        assert_eq!(status.agent.state, AgentState::Stalled, "{}", status.agent.message);
+        world.put("one.yaml", &good);
+        agent
+            .soon("the old definition again", |s| app(s, "one").filter(|app| only_pid(app) == Some(pid)).map(drop))
+            .await;
+    }
+    let row = agent.app("one", "well", |_| true).await;
+    assert_eq!((row.reason, row.restarts), (None, 0));
+    assert!(runs(pid));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_yet_supported_does_not_run_at_all() {
+    let world = World::new();
+    let fields = [
+        ("health", json!({"interval": "30s"})),
+        ("limits", json!({"processes": 10})),
+        ("sandbox", json!({"network": false})),
+        ("on_tool_change", json!("block")),
+        ("env", json!({"MARK": world.mark().trim_start_matches("MARK="), "TOKEN": {"secret": "token"}})),
+    ];
+    for (field, value) in &fields {
+        let mut one = world.app(&field.replace('_', "-"), &[]);
+        one["spec"]["mcp"][*field] = value.clone();
+        world.put(&format!("{field}.yaml"), &one);
+    }
+    let remote = json!({"uri": "mcp+https://mcp.example.com/"});
+    world.put("remote.yaml", &json!({"kind": "app", "version": "v3", "metadata": {"name": "remote"}, "spec": remote}));
+    let mut agent = world.run();
+    for name in ["health", "limits", "sandbox", "on-tool-change", "env", "remote"] {
+        let row = agent.app(name, "failed", |app| app.state == Some(AppState::Failed)).await;
+        let reason = row.reason.unwrap();
+        assert!(reason.starts_with("not yet supported: spec."), "{reason}");
+        assert!(row.instances.is_empty());
+    }
+    assert_eq!(marked(&world.mark()), Vec::<u32>::new());
+    let status = agent.until("a status", |status| Some(status.clone())).await;
+    assert_eq!((status.agent.state, status.sources[0].diagnostics.len()), (AgentState::Stalled, 0), "{status:#?}");
+    agent.stop().await;
+}
