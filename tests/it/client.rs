@@ -118,6 +118,27 @@ async fn status_tells_what_is_and_waits_for_what_will_be() {
     agent.ready().await;
 }
 
+/// Most files disappear at once: a slip, perhaps. What ran goes on until somebody says that it was meant.
+#[tokio::test]
+async fn held_removals_are_shown_and_let_go() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let files = names.map(|name| (format!("{name}.yaml"), demo_app(name)));
+    let mut agent = Agent::start(&files.each_ref().map(|(name, text)| (name.as_str(), text.as_str()))).await;
+    for name in &names[1..] {
+        std::fs::remove_file(agent.folder().join(format!("{name}.yaml"))).unwrap();
+    }
+    let text = eventually("the held removals", async || {
+        let text = agent.says(&["status"]).await;
+        text.contains("reconcile --prune").then_some(text)
+    })
+    .await;
+    assert!(text.contains("held: 5 would be removed: b, c, d, e, f."), "{text}");
+    assert_eq!(agent.says(&["mcp", "ls"]).await.lines().count(), 7);
+    agent.says(&["reconcile", "--prune"]).await;
+    eventually("the removals", async || (agent.says(&["mcp", "ls"]).await.lines().count() == 2).then_some(())).await;
+    agent.ready().await;
+}
+
 #[tokio::test]
 async fn logs_are_shown_and_followed() {
     let agent = demo().await;

@@ -1,6 +1,6 @@
 //! The real agent, on a folder and a port of its own.
 
-use super::{Home, eventually};
+use super::{Home, eventually, processes::example};
 use serde_json::Value;
 use std::{
     path::PathBuf,
@@ -118,9 +118,18 @@ impl Agent {
 
 /// The file of an app that runs the demo server.
 pub fn demo_app(name: &str) -> String {
+    app(name, "mcpfleet", &["demo-server"])
+}
+
+/// The file of an app that runs the fake server of `examples/`.
+pub fn fake_app(name: &str, flags: &[&str]) -> String {
+    app(name, example("fake-mcp-server").to_str().expect("a path in UTF-8"), flags)
+}
+
+fn app(name: &str, command: &str, args: &[&str]) -> String {
     format!(
         "kind: app\nversion: v3\nmetadata:\n  name: {name}\n  description: A playground\n  labels: {{env: dev, team: a}}\n\
-         spec:\n  mcp: {{command: mcpfleet, args: [demo-server]}}\n"
+         spec:\n  mcp: {{command: {command}, args: {args:?}}}\n"
     )
 }
 

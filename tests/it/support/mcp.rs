@@ -1,14 +1,20 @@
 //! A client that is not ours: the official Rust SDK.
 
+#![expect(deprecated, reason = "sampling is on its way out of the protocol, and in use until then")]
+
 use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient,
     model::{
-        CallToolResult, ClientCapabilities, ClientConfig, Implementation, ProgressNotificationParam, ProtocolVersion,
+        CallToolResult, ClientCapabilities, ClientConfig, CreateMessageRequestParams, CreateMessageResult, ErrorData,
+        Implementation, ProgressNotificationParam, ProtocolVersion, SamplingMessage,
     },
-    service::{NotificationContext, RunningService},
+    service::{NotificationContext, RequestContext, RunningService},
     transport::{StreamableHttpClientTransport, TokioChildProcess},
 };
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// Which of the protocol's two lifecycles a client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +41,18 @@ impl Era {
     }
 }
 
-/// A client that remembers the progress it was told of.
+/// A client that remembers what it was told, and whose model answers every question.
 #[derive(Clone)]
 pub struct RealClient {
     era: Era,
     pub progress: Arc<Mutex<Vec<ProgressNotificationParam>>>,
+    /// How often it was told that the list of tools has changed.
+    pub changes: Arc<AtomicUsize>,
 }
 
 impl RealClient {
     pub fn new(era: Era) -> RealClient {
-        RealClient { era, progress: Arc::default() }
+        RealClient { era, progress: Arc::default(), changes: Arc::default() }
     }
 
     /// Starts `command` and talks to it over its stdin and stdout.
@@ -65,8 +73,22 @@ impl RealClient {
 
 impl ClientHandler for RealClient {
     fn get_info(&self) -> ClientConfig {
-        ClientConfig::new(ClientCapabilities::default(), Implementation::new("it", "1"))
-            .with_protocol_version(self.era.version())
+        let capabilities = ClientCapabilities::builder().enable_sampling().build();
+        ClientConfig::new(capabilities, Implementation::new("it", "1")).with_protocol_version(self.era.version())
+    }
+
+    async fn create_message(
+        &self,
+        params: CreateMessageRequestParams,
+        _context: RequestContext<RoleClient>,
+    ) -> Result<CreateMessageResult, ErrorData> {
+        let question = serde_json::to_value(&params.messages).unwrap_or_default();
+        let question = question[0]["content"]["text"].as_str().unwrap_or_default().to_owned();
+        Ok(CreateMessageResult::new(SamplingMessage::assistant_text(format!("you asked: {question}")), "m".into()))
+    }
+
+    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     async fn on_progress(&self, params: ProgressNotificationParam, _context: NotificationContext<RoleClient>) {
