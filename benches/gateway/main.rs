@@ -1,15 +1,17 @@
 //! What the gateway costs: the latency that it adds to a call over direct stdio, calls a second at 32 clients, and its
 //! own CPU time a call.
 //!
-//! `cargo bench --bench gateway [-- SECONDS]`. Starts the real agent with a minimal echo server (an example of this
-//! package) and drives it over loopback from one thread, so that generator, agent and server share the machine. Every
+//! `cargo bench --bench gateway [-- SECONDS]`. Starts the real agent with a minimal echo server (this very program, see
+//! `echo.rs`) and drives it over loopback from one thread, so that generator, agent and server share the machine. Every
 //! answer is checked.
+
+mod echo;
 
 use std::{
     error::Error,
     fs,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -20,10 +22,16 @@ use tokio::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// The argument that makes this program the echo server.
+const ECHO: &str = "--echo-server";
+
 fn main() -> Result<()> {
+    if std::env::args().any(|arg| arg == ECHO) {
+        return Ok(echo::serve()?);
+    }
     let seconds = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(5);
     let duration = Duration::from_secs(seconds);
-    let server = echo_server()?;
+    let server = std::env::current_exe()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let direct = direct(&server, duration / 2)?;
@@ -44,14 +52,6 @@ fn main() -> Result<()> {
     }
     println!("agent RSS {} KiB", agent.rss_kib()?);
     Ok(())
-}
-
-/// The example beside this benchmark's own binary.
-fn echo_server() -> Result<PathBuf> {
-    let status =
-        Command::new(env!("CARGO")).args(["build", "--quiet", "--release", "--example", "echo-mcp-server"]).status()?;
-    let target = Path::new(env!("CARGO_BIN_EXE_mcpfleet")).parent().ok_or("no target folder")?;
-    if status.success() { Ok(target.join("examples/echo-mcp-server")) } else { Err("the server does not build".into()) }
 }
 
 /// Latencies of one run.
@@ -100,7 +100,7 @@ fn call(id: u64, era: Era) -> String {
 
 /// The floor: the same calls over the server's own pipes, one at a time.
 fn direct(server: &Path, duration: Duration) -> Result<Load> {
-    let mut child = Command::new(server).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new(server).arg(ECHO).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut input = child.stdin.take().ok_or("no stdin")?;
     let mut output = BufReader::new(child.stdout.take().ok_or("no stdout")?);
     let (mut latencies, mut line) = (Vec::new(), String::new());
@@ -220,7 +220,7 @@ impl Agent {
         let resources = folder.path().join("resources");
         fs::create_dir(&resources)?;
         let app = format!(
-            "kind: app\nversion: v3\nmetadata: {{name: echo}}\nspec:\n  mcp: {{command: {server:?}, max_instances: 64, warm: 4}}\n"
+            "kind: app\nversion: v3\nmetadata: {{name: echo}}\nspec:\n  mcp: {{command: {server:?}, args: [{ECHO}], max_instances: 64, warm: 4}}\n"
         );
         fs::write(resources.join("echo.yaml"), app)?;
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective())?.ok_or("no user")?.name;

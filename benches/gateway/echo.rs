@@ -1,10 +1,10 @@
 //! The least that is an MCP server over stdio, for measuring what lies between it and a client: one thread, one tool
 //! (`echo`), both eras, no JSON parser. It understands messages as this project's gateway and benchmarks write them,
-//! with the id as a plain number; a test of anything but speed wants `fake-mcp-server`.
+//! with the id as a plain number.
 
 use std::io::{self, BufRead, Write};
 
-fn main() -> io::Result<()> {
+pub fn serve() -> io::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let (mut line, mut reply) = (Vec::new(), Vec::new());
     loop {
