@@ -1,6 +1,6 @@
 //! How clients reach the servers: one endpoint an app, `/mcp/NAME`, for both eras of MCP.
 //!
-//! A request is read as a frame, its era is decided by its content ([`classify`]), and it is handed to the link of a
+//! A request is read as a frame, its era is decided by its content (`classify`), and it is handed to the link of a
 //! process; what comes back goes out as JSON, or as a stream of events as soon as there is more than an answer.
 
 mod classify;

@@ -1,4 +1,4 @@
-//! The agent's end of the socket to a [keeper](super::keeper).
+//! The agent's end of the socket to a keeper (see [`super::keeper`]).
 
 use super::{
     keeper::{

@@ -2,7 +2,7 @@
 //!
 //! A *decoder* is any function `Fn(&Node, &Context) -> Option<T>`: it answers with a value, or reports to the context
 //! what is wrong and answers `None`. Decoders are composed: `list(string)` reads a list of strings. A mapping with
-//! known fields is read with [`fields`]:
+//! known fields is read with [`fields()`]:
 //!
 //! ```
 //! use mcpfleet::manifest::decode::{Context, decode_document, fields, integer, list, string};

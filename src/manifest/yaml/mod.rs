@@ -1,8 +1,8 @@
 //! YAML, read strictly: the only place that knows the YAML crates, apart from output.
 //!
-//! A text is read twice. [`outline`] walks the events of `saphyr-parser`: it knows where everything is written, and
+//! A text is read twice. `outline` walks the events of `saphyr-parser`: it knows where everything is written, and
 //! refuses whatever would let a reviewer see something else than what runs (anchors, aliases, merge keys, tags,
-//! duplicate keys) or cost more than its size (deep nesting, very many documents). [`values`] then has `serde_yaml`
+//! duplicate keys) or cost more than its size (deep nesting, very many documents). `values` then has `serde_yaml`
 //! read the same text: values come from it alone. The two are zipped as they are built; where they do not agree in
 //! shape and content, the document is refused.
 
