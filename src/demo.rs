@@ -3,6 +3,8 @@
 //! It speaks both eras of the protocol (`initialize` up to 2025-11-25, `server/discover` from 2026-07-28) over stdin
 //! and stdout, keeps no state between calls and asks nothing of the machine. [`serve`] ends when stdin does.
 
+mod shapes;
+
 use jiff::{Timestamp, tz::TimeZone};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt,
@@ -17,11 +19,10 @@ use rmcp::{
         ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, Role, ServerCapabilities, ServerConfig,
     },
     prompt, prompt_handler, prompt_router,
-    schemars::{self, JsonSchema},
     service::{RequestContext, ServerInitializeError},
     tool, tool_handler, tool_router,
 };
-use serde::{Deserialize, Serialize};
+use shapes::{Add, Countdown, Counted, Echo, Greeting, Now, RollDice, Rolled, WhoAmI, WordCount};
 use std::time::Duration;
 
 const ABOUT_URI: &str = "demo://about";
@@ -64,104 +65,6 @@ impl Demo {
     fn new() -> Demo {
         Demo { tools: Demo::tool_router(), prompts: Demo::prompt_router() }
     }
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Echo {
-    /// What to say back.
-    message: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Add {
-    /// The first number.
-    a: f64,
-    /// The second number.
-    b: f64,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct RollDice {
-    /// How many dice, 1 to 100.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 100))]
-    count: u32,
-    /// How many sides each of them has, 2 to 1000.
-    #[serde(default = "six")]
-    #[schemars(range(min = 2, max = 1000))]
-    sides: u32,
-}
-
-fn one() -> u32 {
-    1
-}
-
-fn six() -> u32 {
-    6
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Rolled {
-    rolls: Vec<u32>,
-    total: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct WordCount {
-    /// The text to count in.
-    text: String,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Counted {
-    lines: usize,
-    words: usize,
-    characters: usize,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Now {
-    /// An IANA time zone such as `Europe/Vienna`. UTC if left out.
-    #[serde(default)]
-    time_zone: Option<String>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Countdown {
-    /// Where to start, 1 to 60.
-    #[serde(default = "three")]
-    #[schemars(range(min = 1, max = 60))]
-    from: u32,
-    /// Milliseconds between two numbers, up to 10000.
-    #[serde(default = "second")]
-    #[schemars(range(max = 10000))]
-    interval_ms: u64,
-}
-
-fn three() -> u32 {
-    3
-}
-
-fn second() -> u64 {
-    1000
-}
-
-/// What a process can find out about itself: it shows how well an app is kept apart from its host.
-#[derive(Serialize, JsonSchema)]
-struct WhoAmI {
-    user: Option<String>,
-    uid: u32,
-    gid: u32,
-    pid: u32,
-    directory: Option<String>,
-    /// The names of the variables in the environment, not their values.
-    environment: Vec<String>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Greeting {
-    /// Who is to be greeted.
-    name: String,
 }
 
 #[tool_router]

@@ -1,5 +1,7 @@
 //! A small MCP client, of either era: enough to list an app's tools and to call one.
 
+mod wire;
+
 use super::{
     answer::{AnswerError, Messages},
     api::{AgentClient, ApiError, app_path},
@@ -7,7 +9,7 @@ use super::{
     http::HttpError,
     patience::Patience,
 };
-use crate::protocol::{FrameError, Kind, LEGACY_VERSIONS, MODERN_VERSION, Message, codes, meta};
+use crate::protocol::{FrameError, Kind, LEGACY_VERSIONS, Message};
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,
@@ -19,6 +21,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
+use wire::{add_meta, client_info, offers_modern, outcome, reply};
 
 /// A server may hand out its tools in this many pages, so that one that never ends is noticed.
 const MAX_PAGES: usize = 1000;
@@ -192,7 +195,6 @@ impl McpClient {
                 }
                 Kind::Response => return Ok((headers, outcome(&message)?)),
                 Kind::Notification => notified(&serde_json::from_str(message.raw)?),
-                // Nothing was declared that a server could ask for, but it may see whether anybody is there.
                 Kind::Request => self.post(&reply(&message)?).await?,
             }
         }
@@ -246,58 +248,6 @@ impl McpClient {
             headers.extend(session.clone().map(|session| (headers::SESSION_ID, session)));
         }
     }
-}
-
-fn client_info() -> Value {
-    json!({ "name": "mcpfleet", "version": env!("CARGO_PKG_VERSION") })
-}
-
-fn add_meta(params: &mut Value) {
-    let said = params.as_object_mut().map(|params| params.entry("_meta").or_insert_with(|| json!({})));
-    if let Some(said) = said.and_then(Value::as_object_mut) {
-        said.insert(meta::PROTOCOL_VERSION.into(), json!(MODERN_VERSION));
-        said.insert(meta::CLIENT_CAPABILITIES.into(), json!({}));
-        said.insert(meta::CLIENT_INFO.into(), client_info());
-    }
-}
-
-/// Whether an answer to `server/discover` names the modern version that this client speaks.
-fn offers_modern(discovered: &RawValue) -> Result<bool, McpError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Discovered {
-        supported_versions: Vec<String>,
-    }
-    let Discovered { supported_versions } = serde_json::from_str(discovered.get())?;
-    Ok(supported_versions.iter().any(|version| version == MODERN_VERSION))
-}
-
-fn outcome(message: &Message<'_>) -> Result<Box<RawValue>, McpError> {
-    #[derive(Deserialize)]
-    struct RpcError {
-        code: i64,
-        #[serde(default)]
-        message: String,
-    }
-    match (message.result, message.error) {
-        (Some(result), _) => Ok(RawValue::from_string(result.to_owned())?),
-        (None, Some(error)) => {
-            let RpcError { code, message } = serde_json::from_str(error)?;
-            Err(McpError::Rpc { code, message })
-        }
-        (None, None) => Err(McpError::NoAnswer),
-    }
-}
-
-fn reply(request: &Message<'_>) -> Result<Value, McpError> {
-    let id: Value = serde_json::from_str(request.id.map_or("null", |id| id.0))?;
-    Ok(match request.method.as_ref() {
-        "ping" => json!({ "jsonrpc": "2.0", "id": id, "result": {} }),
-        _ => {
-            let error = json!({ "code": codes::METHOD_NOT_FOUND, "message": "this client offers nothing of the kind" });
-            json!({ "jsonrpc": "2.0", "id": id, "error": error })
-        }
-    })
 }
 
 #[cfg(test)]

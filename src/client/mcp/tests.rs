@@ -1,5 +1,6 @@
 use super::*;
 use crate::client::fake::{FakeAgent, Seen, events, json as answer, status};
+use crate::protocol::{MODERN_VERSION, meta};
 use axum::response::Response;
 use futures_util::stream;
 use std::sync::{
