@@ -1,6 +1,7 @@
 //! The directory source: real files, and real notifications about them.
 
 mod edits;
+mod faults;
 mod mount;
 mod read;
 mod roots;
@@ -8,7 +9,8 @@ mod watching;
 
 use crate::support::PATIENCE;
 use mcpfleet::{
-    manifest::Revision,
+    manifest::{Entry, Revision},
+    resource::ResourceId,
     source::{Cache, DirectorySettings, Ignore, SourceView, Trigger, WatchSetting, read_tree, spawn},
 };
 use std::{fs, path::Path, time::Duration};
@@ -93,6 +95,12 @@ impl Source {
         let wanted = revision(root);
         self.until("the state of the directory", |view| at(view, &wanted) && view.error.is_none()).await
     }
+}
+
+/// The resources of a view, with a `!` behind those that are only held.
+pub fn resources(view: &SourceView) -> Vec<String> {
+    let shown = |(id, entry): (&ResourceId, &Entry)| format!("{id}{}", if entry.is_stale() { "!" } else { "" });
+    view.snapshot.iter().flat_map(|snapshot| &snapshot.resources).map(shown).collect()
 }
 
 pub fn at(view: &SourceView, revision: &Revision) -> bool {

@@ -1,7 +1,11 @@
 //! Roots that come, go, and are replaced.
 
 use super::{Source, app, at, revision, settings, write};
-use std::{fs, os::unix::fs::symlink, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -133,12 +137,19 @@ async fn empty_for_a_moment() {
     let dir = TempDir::new().expect("temp dir");
     write(dir.path(), "a.yaml", &app("a"));
     let mut source = Source::follow(dir.path()).await;
-    let mut views = source.views();
-    let before = source.view().reads;
-    fs::rename(dir.path().join("a.yaml"), dir.path().join("a.away")).expect("rename");
-    source.until("a look at the empty directory", |view| view.reads > before).await;
-    fs::rename(dir.path().join("a.away"), dir.path().join("a.yaml")).expect("rename");
-    source.until("the look after it", |view| view.reads > before + 1).await;
-    let seen = views.wait_for(|view| view.snapshot.as_ref().is_some_and(|s| s.files == 0));
-    assert!(tokio::time::timeout(Duration::from_millis(300), seen).await.is_err(), "never counted as empty");
+    // A machine that is too busy to end the moment before the second look proves nothing either way.
+    for _ in 0..20 {
+        let before = source.view().reads;
+        let moment = Instant::now();
+        fs::rename(dir.path().join("a.yaml"), dir.path().join("a.away")).expect("rename");
+        source.until("a look at the empty directory", |view| view.reads > before).await;
+        fs::rename(dir.path().join("a.away"), dir.path().join("a.yaml")).expect("rename");
+        if moment.elapsed() < Duration::from_millis(150) {
+            let view = source.until("the look after it", |view| view.reads > before + 1).await;
+            assert_eq!(view.snapshot.map(|snapshot| snapshot.files), Some(1));
+            return;
+        }
+        source.has(dir.path()).await;
+    }
+    eprintln!("SKIPPED: this machine is too busy");
 }
