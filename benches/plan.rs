@@ -31,7 +31,7 @@ fn app(index: usize, version: usize) -> Arc<App> {
 }
 
 fn revision() -> Revision {
-    Revision("0123456789abcdef".to_owned())
+    Revision::from("0123456789abcdef".to_owned())
 }
 
 fn source(apps: &[Arc<App>]) -> SourceInput {

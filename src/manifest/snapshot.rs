@@ -5,6 +5,7 @@
 
 use super::{Diagnostic, Located, ParsedFile, Severity, cross_check};
 use crate::resource::{Kind, Resource, ResourceId};
+use rayon::slice::ParallelSliceMut;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -16,8 +17,28 @@ use std::{
 mod tests;
 
 /// Names a state of a source: a commit id, or for a directory a digest of paths and contents.
+/// Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Revision(pub String);
+#[serde(from = "String", into = "String")]
+pub struct Revision(Arc<str>);
+
+impl From<String> for Revision {
+    fn from(text: String) -> Self {
+        Revision(text.into())
+    }
+}
+
+impl From<Revision> for String {
+    fn from(revision: Revision) -> Self {
+        revision.0.as_ref().to_owned()
+    }
+}
+
+impl Revision {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,25 +98,14 @@ impl Snapshot {
         let named: HashSet<_> = if own.paths.is_empty() { HashSet::new() } else { current().map(key).collect() };
         let held_over = old().filter(|(_, entry)| !own.holding(entry).is_empty()).map(|(_, entry)| &entry.located);
         let held_over = held_over.filter(|located| !named.contains(&key(located)));
-        let crossed = cross_check(current().chain(held_over));
+        let (crossed, mut fresh) = rayon::join(|| cross_check(current().chain(held_over)), || by_id(current()));
+
         let errors = crossed.iter().filter(|d| d.severity == Severity::Error).map(|d| d.path.as_str());
         let faults = Faults::new(tree, own.paths.iter().copied().chain(errors).collect());
-
-        let fresh = |located: &Located| {
-            let id = located.resource.id();
-            let before = previous.and_then(|p| p.resources.get(&id));
-            let before = before.filter(|entry| same(&entry.located.resource, &located.resource));
-            let since = before.map_or(&revision, |entry| &entry.since).clone();
-            (id, Entry { located: located.clone(), since, held_by: vec![] })
-        };
-        let valid = parsed(tree).filter(|(path, _)| !faults.paths.contains(path));
-        let mut resources: BTreeMap<_, _> = valid.flat_map(|(_, file)| &file.resources).map(fresh).collect();
-        for (id, entry) in old() {
-            let held_by = faults.holding(entry);
-            if !held_by.is_empty() {
-                resources.entry(id.clone()).or_insert_with(|| Entry { held_by, ..entry.clone() });
-            }
+        if !faults.paths.is_empty() {
+            fresh.retain(|(_, located)| !faults.paths.contains(&*located.path));
         }
+        let resources = merge(fresh, old(), &faults, &revision);
 
         let of_file = |state: &FileState| match state {
             FileState::Parsed(file) => file.diagnostics.clone(),
@@ -128,6 +138,37 @@ impl Snapshot {
     }
 }
 
+/// Resources in the order of a snapshot.
+fn by_id<'a>(resources: impl Iterator<Item = &'a Located>) -> Vec<(ResourceId, &'a Located)> {
+    let mut resources: Vec<_> = resources.map(|located| (located.resource.id(), located)).collect();
+    resources.par_sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    resources
+}
+
+/// The entries of a snapshot: what valid files say, in the order of ids, and what faults hold of what was said before.
+fn merge<'a>(
+    fresh: Vec<(ResourceId, &Located)>,
+    old: impl Iterator<Item = (&'a ResourceId, &'a Entry)>,
+    faults: &Faults<'_>,
+    revision: &Revision,
+) -> BTreeMap<ResourceId, Entry> {
+    let hold = |(id, entry): (&ResourceId, &Entry)| {
+        let held_by = faults.holding(entry);
+        (!held_by.is_empty()).then(|| (id.clone(), Entry { held_by, ..entry.clone() }))
+    };
+    let mut old = old.peekable();
+    let mut entries = Vec::with_capacity(fresh.len());
+    for (id, located) in fresh {
+        entries.extend(std::iter::from_fn(|| old.next_if(|(before, _)| **before < id)).filter_map(hold));
+        let before = old.next_if(|(before, _)| **before == id);
+        let unchanged = before.filter(|(_, entry)| same(&entry.located.resource, &located.resource));
+        let since = unchanged.map_or(revision, |(_, entry)| &entry.since).clone();
+        entries.push((id, Entry { located: located.clone(), since, held_by: vec![] }));
+    }
+    entries.extend(old.filter_map(hold));
+    entries.into_iter().collect()
+}
+
 /// The faulty files of a tree: they keep what they said before in force.
 struct Faults<'a> {
     /// Paths of invalid and unreadable files, and of unreadable folders.
@@ -139,6 +180,9 @@ struct Faults<'a> {
 impl<'a> Faults<'a> {
     fn new(tree: &'a Tree, paths: HashSet<&'a str>) -> Self {
         let mut claims: HashMap<_, Vec<_>> = HashMap::new();
+        if paths.is_empty() {
+            return Faults { paths, claims };
+        }
         for (path, file) in parsed(tree).filter(|(path, _)| paths.contains(path)) {
             let claimed = file.claims.iter().map(|id| (id.kind, id.name.as_str()));
             for key in claimed.chain(file.resources.iter().map(key)) {

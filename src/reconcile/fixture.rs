@@ -26,7 +26,7 @@ pub(super) fn app(name: &str, value: &str, labels: &[(&str, &str)]) -> Arc<App> 
 }
 
 fn revision() -> Revision {
-    Revision("0123456789abcdef".to_owned())
+    Revision::from("0123456789abcdef".to_owned())
 }
 
 pub(super) fn source(name: &str, apps: impl IntoIterator<Item = Arc<App>>) -> SourceInput {

@@ -76,10 +76,10 @@ mod tests {
                 position: Position { line: 1, column: 1 },
                 places: Default::default(),
             };
-            (id, Entry { located, since: Revision(String::new()), held_by: vec![] })
+            (id, Entry { located, since: Revision::from(String::new()), held_by: vec![] })
         };
         Snapshot {
-            revision: Revision(names.into()),
+            revision: Revision::from(names.to_owned()),
             resources: names.chars().map(entry).collect(),
             diagnostics: vec![],
             files: usize::from(!names.is_empty()),

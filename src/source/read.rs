@@ -196,5 +196,5 @@ fn revision(files: &[Read]) -> Revision {
             }
         }
     }
-    Revision(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Revision::from(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }

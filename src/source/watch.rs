@@ -44,9 +44,9 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// `trigger` is fired whenever a look is due.
+    /// `trigger` is fired whenever a look is due, once [`Watcher::restart`] has been called.
     pub fn new(setting: WatchSetting, trigger: Trigger) -> Self {
-        let mut watcher = Watcher {
+        Watcher {
             setting,
             trigger,
             backend: None,
@@ -56,9 +56,7 @@ impl Watcher {
             names: Arc::default(),
             silent: false,
             problem: None,
-        };
-        watcher.restart();
-        watcher
+        }
     }
 
     /// Whether the caller has to poll.
@@ -213,12 +211,13 @@ fn is_limit(error: &notify::Error) -> bool {
     }
 }
 
-/// Whether the file system is one where others can change a file without this kernel knowing: NFS, SMB, 9p, and FUSE,
-/// which is what Docker Desktop shares folders with.
+/// Whether the file system is one where others can change a file without this kernel knowing: NFS, SMB, Ceph, 9p, and
+/// FUSE, which is what Docker Desktop shares folders with.
 fn is_silent(root: &Path) -> bool {
     // The numbers of statfs(2).
-    const SILENT: [u32; 6] = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546];
-    statfs(root).is_ok_and(|fs| SILENT.iter().any(|magic| i128::from(fs.filesystem_type().0) as u32 == *magic))
+    const SILENT: [u32; 7] = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x00C3_6400, 0x0102_1997, 0x6573_5546];
+    // The number has 32 bits, in a type that differs between platforms and may be signed.
+    statfs(root).is_ok_and(|fs| SILENT.contains(&(fs.filesystem_type().0 as u32)))
 }
 
 #[cfg(test)]
@@ -257,6 +256,7 @@ mod tests {
         let base = dir.path().canonicalize().expect("an absolute path");
         let root = base.join("root");
         let mut watcher = Watcher::new(WatchSetting::Auto, Trigger::new().0);
+        watcher.restart();
         let names = |watcher: &Watcher| lock(&watcher.names).get(&base).cloned();
         // While the root is missing, and at every later look.
         for _ in 0..2 {

@@ -73,7 +73,7 @@ fn tree(files: &[(&str, File)]) -> Tree {
 /// The snapshot after a history of trees, whose revisions are `1`, `2` and so on.
 fn after(trees: &[Tree]) -> Snapshot {
     let build = |previous: Option<Snapshot>, (n, tree): (usize, &Tree)| {
-        Some(Snapshot::build(tree, Revision((n + 1).to_string()), previous.as_ref()))
+        Some(Snapshot::build(tree, Revision::from((n + 1).to_string()), previous.as_ref()))
     };
     trees.iter().enumerate().fold(None, build).expect("at least one tree")
 }
@@ -168,7 +168,7 @@ fn narrowing_leaves_out_apps_only() {
         let app = Arc::new(crate::resource::App { metadata: Metadata::named(name.clone()), spec });
         let located =
             Located { resource: Resource::App(app), path: path.into(), position: START, places: Default::default() };
-        let entry = Entry { located, since: Revision("1".into()), held_by: vec![] };
+        let entry = Entry { located, since: Revision::from("1".to_owned()), held_by: vec![] };
         snapshot.resources.insert(ResourceId { kind: Kind::App, name }, entry);
     }
     let names = |folder| snapshot.narrowed(folder).resources.into_keys().map(|id| id.to_string()).collect::<Vec<_>>();
