@@ -168,7 +168,7 @@ impl<'a> Params<'a> {
 /// key there that becomes one of those that decide only when case is ignored.
 pub fn check_unambiguous(message: &Message<'_>) -> Result<(), FrameError> {
     const TOP: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
-    const PARAMS: &[&str] = &["name", "arguments", "uri", "method", "id", "params"];
+    const PARAMS: &[&str] = &["name", "arguments", "uri", "method", "id", "params", "_meta", "requestId"];
     unambiguous_keys(message.raw, TOP)?;
     message.params.map_or(Ok(()), |params| unambiguous_keys(params, PARAMS))
 }
@@ -179,7 +179,7 @@ fn unambiguous_keys(object: &str, deciding: &[&str]) -> Result<(), FrameError> {
     let mut many: HashSet<Cow<'_, str>> = HashSet::new();
     let mut fault = None;
     members(object, |key, _| {
-        if let Some(exact) = deciding.iter().find(|d| d.eq_ignore_ascii_case(&key) && **d != key) {
+        if let Some(exact) = deciding.iter().find(|d| **d != key && equal_without_case(d, &key)) {
             fault.get_or_insert_with(|| format!("the key {key:?} differs from `{exact}` only in case"));
         }
         let seen = if few.len() < 8 {
@@ -195,6 +195,17 @@ fn unambiguous_keys(object: &str, deciding: &[&str]) -> Result<(), FrameError> {
         }
     })?;
     fault.map_or(Ok(()), |f| Err(FrameError::Invalid(f)))
+}
+
+/// Whether a reader that ignores case takes `key` for `ascii`. Two letters beyond ASCII are folded into it by Unicode,
+/// and by readers that go by it (Go's `encoding/json`): the long s and the Kelvin sign.
+fn equal_without_case(ascii: &str, key: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    ascii.len() <= key.len() && ascii.chars().map(fold).eq(key.chars().map(fold))
 }
 
 /// The content of a raw JSON string; `None` for any other value.
@@ -276,14 +287,16 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
             }
-            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(v)))
+            fn visit_borrowed_bytes<E>(self, v: &'de [u8]) -> Result<Key<'de>, E> {
+                Ok(Key(String::from_utf8_lossy(v)))
             }
-            fn visit_str<E>(self, v: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(v.to_owned())))
+            fn visit_bytes<E>(self, v: &[u8]) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(String::from_utf8_lossy(v).into_owned())))
             }
         }
-        d.deserialize_str(V)
+        // As bytes, since half a surrogate pair (`"\ud800"`) is valid JSON and no valid text: a reader that stumbled
+        // over such a key would miss the members that follow it, and another would not.
+        d.deserialize_bytes(V)
     }
 }
 

@@ -50,6 +50,15 @@ fn escaped_keys_are_what_they_say() {
 }
 
 #[test]
+fn a_key_that_is_no_text_hides_nothing() {
+    let json = br#"{"\ud800":1,"id":7,"method":"x","params":{"\udc00":1,"name":"n","_meta":{"\ud800x":1,"progressToken":"t"}}}"#;
+    let message = Message::parse(json).unwrap();
+    let params = message.params();
+    assert_eq!((params.name, params.meta_progress_token), (Some("\"n\""), Some("\"t\"")));
+    assert_eq!(check_unambiguous(&message), Ok(()));
+}
+
+#[test]
 fn mapped_ids_have_one_form() {
     for (raw, expected) in [("12", Some(12)), ("-1", None), ("1.0", None), ("1e1", None), ("\"1\"", None)] {
         assert_eq!(RawId(raw).as_mapped(), expected, "{raw}");
@@ -65,6 +74,10 @@ fn smuggling_is_refused() {
         r#"{"id":1,"method":"tools/call","params":{"name":"a","name":"b"}}"#,
         r#"{"id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
         r#"{"id":1,"method":"tools/call","params":{"name":"a","aRGuments":{}}}"#,
+        "{\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"argument\u{17f}\":{}}}",
+        r#"{"id":1,"method":"tools/call","param\u017f":{"name":"a"}}"#,
+        r#"{"id":1,"method":"tools/call","params":{"name":"a","_Meta":{}}}"#,
+        r#"{"method":"notifications/cancelled","params":{"requestId":1,"requestID":2}}"#,
         r#"{"id":1,"method":"x","a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"i":2}"#,
         r#"{"id":1,"method":"x","a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"a":2}"#,
     ] {
