@@ -61,19 +61,23 @@ impl Fleet {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// All apps, also those that are being stopped.
+    /// All apps, also those that are being stopped, unless another of the same name has taken their place.
     pub fn all(&self) -> Vec<Arc<Entry>> {
-        let mut all: Vec<_> = self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
         leaving.retain(|entry| !entry.is_gone());
-        all.extend(leaving.iter().filter(|entry| self.get(&entry.name).is_none()).cloned());
-        all
+        let again = |entry: &&Arc<Entry>| entries.contains_key(&*entry.name);
+        entries.values().chain(leaving.iter().filter(|entry| !again(entry))).cloned().collect()
     }
 
-    /// Runs an app, or a new definition of one that runs. What that takes is the supervisor's to find out.
+    /// Runs an app, or a new definition of one that runs. What that takes is the supervisor's to find out. Once
+    /// everything has been told to stop, nothing is run any more.
     pub fn run(&self, app: Arc<App>) {
         let name = app.metadata.name.clone();
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if self.supervisors.is_closed() {
+            return;
+        }
         match entries.get(&name) {
             Some(entry) => _ = entry.wish.send_replace(Wish::Run(app)),
             None => _ = entries.insert(name, self.supervise(app)),
@@ -135,15 +139,15 @@ impl Fleet {
 
     /// Waits until nothing runs, after [`Fleet::stop_all`] or [`Fleet::kill_all`].
     pub async fn stopped(&self) {
-        self.supervisors.close();
         self.supervisors.wait().await;
     }
 
     fn wish_all(&self, wish: &Wish) {
-        let running: Vec<_> = self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        // Also those whose name another app has taken over, which [`Fleet::all`] does not show.
+        // Under the lock under which apps are added: none is told to run after this.
+        let entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        self.supervisors.close();
         let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in running.iter().chain(&*leaving) {
+        for entry in entries.values().chain(leaving.iter()) {
             entry.wish.send_replace(wish.clone());
         }
     }

@@ -80,7 +80,9 @@ impl Pool {
     /// Takes a client: a warm process at once, or a place in the queue for one that is started for it.
     pub fn checkout(&mut self, reply: Reply) {
         self.waiting.retain(|waiting| !waiting.is_closed());
-        if let Some(running) = self.warm.pop_front() {
+        // One that has ended, of which the word has not come yet, is of no use.
+        let live = self.warm.iter().position(|running| !running.link.is_closed());
+        if let Some(running) = live.and_then(|index| self.warm.remove(index)) {
             self.hand_over(running, reply);
         } else if self.sessions.len() + self.launching.max(self.waiting.len() + 1) > self.max as usize {
             let _ = reply.send(Err(Unavailable::Full(self.max)));
@@ -91,8 +93,9 @@ impl Pool {
 
     /// How many processes to start now; they count as being started from then on.
     pub fn launches(&mut self, now: Instant) -> usize {
-        let resting = self.not_before.is_some_and(|until| now < until);
-        let ahead = if resting { 0 } else { self.target as usize };
+        // Over is over: a rest that stayed in the past would be a reason to wake up, again and again.
+        self.not_before = self.not_before.filter(|until| now < *until);
+        let ahead = if self.not_before.is_some() { 0 } else { self.target as usize };
         let wanted = (ahead + self.waiting.len()).saturating_sub(self.warm.len() + self.launching);
         let launches = wanted.min((self.max as usize).saturating_sub(self.total()));
         self.launching += launches;
@@ -137,13 +140,14 @@ impl Pool {
         }
     }
 
-    /// Nothing is started any more. Sessions get their order, and what is not in use its own.
-    pub fn retire(&mut self, sessions: Wanted, unused: Wanted) {
+    /// Nothing is started any more. Sessions get their order, and what is not in use its own. Returns the clients that
+    /// were waiting for a process.
+    pub fn retire(&mut self, sessions: Wanted, unused: Wanted) -> VecDeque<Reply> {
         self.target = 0;
         self.max = 0;
-        self.waiting.clear();
         self.warm.iter().for_each(|running| running.order(unused));
         self.sessions.values().for_each(|running| running.order(sessions));
+        std::mem::take(&mut self.waiting)
     }
 
     pub fn warm(&self) -> impl Iterator<Item = &Arc<Running>> {

@@ -52,24 +52,39 @@ pub enum ProbeError {
     Refused(String),
 }
 
+impl ProbeError {
+    /// What this teaches about how to greet the next process, `known` being how this one was greeted.
+    pub fn era(&self, known: Option<Era>) -> Option<Era> {
+        match (self, known) {
+            (ProbeError::EndedAtDiscover, None) => Some(Era::Legacy),
+            // It speaks otherwise than an earlier process did, as after an upgrade of a package: ask anew.
+            (ProbeError::EndedAtDiscover | ProbeError::Silent(_) | ProbeError::Refused(_), Some(_)) => None,
+            (_, known) => known,
+        }
+    }
+}
+
 impl From<Refused> for ProbeError {
     fn from(refused: Refused) -> Self {
         ProbeError::Ended(refused.to_string().into())
     }
 }
 
-/// Introduces the gateway to a server. `era` is what is known of this spec from an earlier process.
+/// Introduces the gateway to a server. `era` is what is known of this spec from an earlier process; the server is
+/// greeted accordingly, and only once.
 pub async fn probe(link: &Link, era: Option<Era>, timeout: Duration) -> Result<Profile, ProbeError> {
     let conversation = async {
         match era {
             Some(Era::Legacy) => initialize(link).await,
-            Some(Era::Modern) | None => detect(link).await,
+            // However slow it is: a second question would make a process of two minds of every one.
+            Some(Era::Modern) => detect(link, Duration::MAX).await,
+            None => detect(link, SILENCE).await,
         }
     };
     tokio::time::timeout(timeout, conversation).await.unwrap_or(Err(ProbeError::Silent(timeout)))
 }
 
-async fn detect(link: &Link) -> Result<Profile, ProbeError> {
+async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
     let params = json!({ "_meta": {
         meta::PROTOCOL_VERSION: MODERN_VERSION,
         meta::CLIENT_CAPABILITIES: {},
@@ -84,10 +99,12 @@ async fn detect(link: &Link) -> Result<Profile, ProbeError> {
             Discovery::Legacy => initialize(link).await,
             Discovery::Ended => Err(ProbeError::EndedAtDiscover),
         },
-        () = tokio::time::sleep(SILENCE) => {
+        () = tokio::time::sleep(silence) => {
             let handshake = initialize(link);
             tokio::pin!(handshake);
             tokio::select! {
+                // A slow server of both eras may answer both at once: which of them it is must not be left to chance.
+                biased;
                 answer = &mut answer => match judge_discovery(answer) {
                     Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: true }),
                     Discovery::Legacy | Discovery::Ended => handshake.await,

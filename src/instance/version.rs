@@ -2,7 +2,7 @@
 
 use super::{
     machine::Machine,
-    pool::Pool,
+    pool::{Pool, Reply},
     probe::Profile,
     running::{Running, Wanted},
 };
@@ -11,7 +11,8 @@ use crate::{
     resource::{App, Digest, Sessions, Stdio},
     status::model::{InstanceRole, InstanceStatus},
 };
-use std::{sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 /// Numbers the versions of an app.
 pub type VersionId = u64;
@@ -31,7 +32,8 @@ pub struct Version {
     pub failure: Option<String>,
     /// The present process is to be replaced by one that is greeted otherwise; no failure of its own.
     pub again: bool,
-    pub retired: bool,
+    /// Cancelled once it is to go: whoever waits to start something for it waits no more.
+    pub retired: CancellationToken,
 }
 
 impl Version {
@@ -46,7 +48,7 @@ impl Version {
             pool: Pool::new(0, stdio.max_instances, stdio.restart.clone()),
             failure: None,
             again: false,
-            retired: false,
+            retired: CancellationToken::new(),
             app,
         }
     }
@@ -58,19 +60,20 @@ impl Version {
     /// Keeps processes ready for sessions, where sessions have processes of their own.
     pub fn warm_up(&mut self, speaks_legacy: bool) {
         let warm = self.stdio().filter(|stdio| stdio.sessions != Sessions::Shared).map_or(0, |stdio| stdio.warm);
-        if speaks_legacy && !self.retired {
+        if speaks_legacy && !self.retired.is_cancelled() {
             self.pool.target = warm;
         }
     }
 
-    /// Lets the version go: sessions according to `sessions`, everything else according to `primary`.
-    pub fn retire(&mut self, primary: Wanted, sessions: Wanted) {
-        self.retired = true;
+    /// Lets the version go: sessions according to `sessions`, everything else according to `primary`. Returns the
+    /// clients that were waiting for a process.
+    pub fn retire(&mut self, primary: Wanted, sessions: Wanted) -> VecDeque<Reply> {
+        self.retired.cancel();
         if let Some(running) = &self.primary {
             running.order(primary);
         }
         let unused = if primary == Wanted::Kill { Wanted::Kill } else { Wanted::Stop };
-        self.pool.retire(sessions, unused);
+        self.pool.retire(sessions, unused)
     }
 
     /// Whether no process of it is left, nor about to come.
@@ -85,7 +88,7 @@ impl Version {
             role,
             since: running.since,
             spec: self.spec.short(12),
-            draining: self.retired || running.is_leaving(),
+            draining: self.retired.is_cancelled() || running.is_leaving(),
         };
         let primary = self.primary.iter().map(|r| status(r, InstanceRole::Primary));
         let sessions = self.pool.sessions().map(|r| status(r, InstanceRole::Session));

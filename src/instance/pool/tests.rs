@@ -64,3 +64,31 @@ async fn rests_after_failures_but_tries_for_a_client() {
     assert_eq!(pool.launches(now), 1);
     assert_eq!(pool.launches(now + Duration::from_secs(2)), 1, "rested");
 }
+
+#[tokio::test]
+async fn a_rest_that_is_over_wakes_nobody_again() {
+    let (mut pool, now) = (pool(2, 2), Instant::now());
+    assert_eq!(pool.launches(now), 2);
+    pool.add(running("a"));
+    pool.add(running("b"));
+    let _session = checkout(&mut pool).try_recv().unwrap().unwrap();
+    pool.ended("b", now);
+    let later = pool.wake_at().unwrap() + Duration::from_secs(1);
+    assert_eq!(pool.launches(later), 1, "as many as the bound has room for");
+    assert_eq!(pool.wake_at(), None);
+}
+
+#[tokio::test]
+async fn a_process_that_has_ended_is_handed_to_nobody() {
+    let (mut pool, now) = (pool(1, 2), Instant::now());
+    assert_eq!(pool.launches(now), 1);
+    let dead = running("dead");
+    pool.add(dead.clone());
+    dead.link.close("it crashed");
+    let mut waiting = checkout(&mut pool);
+    assert!(waiting.try_recv().is_err());
+    pool.ended("dead", now);
+    assert_eq!(pool.launches(now), 1);
+    pool.add(running("live"));
+    assert_eq!(&*waiting.try_recv().unwrap().unwrap().running().instance, "live");
+}

@@ -65,7 +65,7 @@ impl Supervisor {
         let Some(version) = self.version_mut(id) else { return };
         match result {
             Ok((running, owned)) => {
-                if version.retired {
+                if version.retired.is_cancelled() {
                     running.order(late);
                 }
                 version.pool.add(running);
@@ -85,17 +85,19 @@ impl Supervisor {
 
     fn probed(&mut self, id: VersionId, run: Run, result: Result<Profile, ProbeError>) {
         let Some(version) = self.version_mut(id) else { return };
+        // What has been learnt counts even if the end of the process was heard of before.
+        let known = version.era;
+        version.era = match &result {
+            Ok(profile) => Some(profile.era),
+            Err(error) => error.era(known),
+        };
         if version.machine.live_run() != Some(run) {
             return;
         }
         match result {
-            Ok(profile) if profile.mixed => {
-                // It is known now how to greet the server: the next process hears one greeting only.
-                version.era = Some(profile.era);
-                version.again = true;
-            }
+            // It is known now how to greet the server: the next process hears one greeting only.
+            Ok(profile) if profile.mixed => version.again = true,
             Ok(profile) => {
-                version.era = Some(profile.era);
                 version.failure = None;
                 let legacy = profile.era == Era::Legacy;
                 version.profile = Some(Arc::new(profile));
@@ -103,10 +105,7 @@ impl Supervisor {
                 version.warm_up(legacy);
                 return self.promote(id);
             }
-            Err(ProbeError::EndedAtDiscover) if version.era.is_none() => {
-                version.era = Some(Era::Legacy);
-                version.again = true;
-            }
+            Err(ProbeError::EndedAtDiscover) if known.is_none() => version.again = true,
             Err(error) => version.failure = Some(error.to_string()),
         }
         if let Some(primary) = &version.primary {
@@ -118,7 +117,7 @@ impl Supervisor {
     fn promote(&mut self, id: VersionId) {
         if self.candidate.as_ref().is_some_and(|candidate| candidate.id == id) {
             let replaced = std::mem::replace(&mut self.serving, self.candidate.take());
-            if let Some(mut old) = replaced {
+            if let Some(old) = replaced {
                 let timeout = old.stdio().and_then(|stdio| stdio.stop.drain_timeout);
                 let timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
                 let now = Instant::now();
@@ -126,8 +125,11 @@ impl Supervisor {
                 // and what they have open then gets as long again.
                 let primary = Wanted::Drain { refuse: now, until: now + timeout };
                 let sessions = Wanted::Drain { refuse: now + timeout, until: now + timeout + timeout };
-                stop(&mut old, primary, sessions);
                 self.draining.push(old);
+                // Clients find the new version before the old one refuses them: nobody stands between two shut doors.
+                self.publish();
+                let waiting = self.draining.last_mut().map(|old| stop(old, primary, sessions));
+                waiting.into_iter().flatten().for_each(|reply| self.checkout(reply));
             }
         }
         self.fill_pool(id);

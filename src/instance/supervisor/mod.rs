@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{resource::App, status::model::AppState};
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -82,10 +83,11 @@ pub struct Supervisor {
     service: Option<Arc<Service>>,
 }
 
-/// Ends a version: its sessions according to `sessions`, everything else according to `primary`.
-fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) {
+/// Ends a version: its sessions according to `sessions`, everything else according to `primary`. Returns the clients
+/// that were waiting for a process of it.
+fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) -> VecDeque<Reply> {
     step(&mut version.machine, machine::Event::Stop, Instant::now());
-    version.retire(primary, sessions);
+    version.retire(primary, sessions)
 }
 
 impl Supervisor {
@@ -203,10 +205,12 @@ impl Supervisor {
         };
         let Some(version) = self.version(id) else { return };
         let Some(launch) = self.launch(version, Sharing::Shared) else { return };
-        let starts = self.host.starts.clone();
+        let (starts, retired) = (self.host.starts.clone(), version.retired.clone());
         self.tasks.spawn(async move {
-            let permit = starts.acquire_owned().await.ok();
-            Event::PrimaryLaunched { version: id, run, result: launch.await, permit }
+            let permit = retired.run_until_cancelled(starts.acquire_owned()).await.and_then(Result::ok);
+            // What is not wanted any more when its turn comes is not started only to be stopped.
+            let result = if permit.is_some() { launch.await } else { Err("it is not wanted any more".into()) };
+            Event::PrimaryLaunched { version: id, run, result, permit }
         });
     }
 

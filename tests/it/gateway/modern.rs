@@ -149,6 +149,17 @@ async fn servers_that_are_odd_about_the_first_question_are_understood() {
 }
 
 #[tokio::test]
+async fn a_slow_server_is_greeted_twice_at_most_once() {
+    for era in ["modern", "both"] {
+        // Slower than the silence after which the gateway tries the other greeting.
+        let stage = Stage::with(&["--era", era, "--start-delay", "2300"], json!({})).await;
+        let response = stage.modern(&json!(1), "tools/call", tool("pid", json!({}))).send().await.unwrap();
+        text(&answer(response).await);
+        assert_eq!(stage.gateway.fleet.get("app").unwrap().view.borrow().restarts, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_crash_is_told_and_mended() {
     let settings = json!({ "restart": { "policy": "always", "initial_backoff": "10ms" } });
     let stage = Stage::with(&["--era", "modern"], settings).await;
