@@ -101,7 +101,8 @@ fn decode(value: &str) -> Option<Cow<'_, str>> {
 
 /// The only value of a header; `None` if there is none, or no text.
 pub fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())?.to_str().ok()
 }
 
 /// The HTTP status of a modern answer.

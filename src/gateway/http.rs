@@ -24,6 +24,9 @@ use std::{sync::Arc, time::Duration};
 /// A client that takes longer to send its request is not served.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest id or progress token of a client's, in bytes: both are kept for as long as the request is open.
+const MAX_ID: usize = 1024;
+
 /// A message that was posted to an app.
 #[derive(Clone, Copy)]
 pub struct Post<'a> {
@@ -143,15 +146,25 @@ async fn posted(gateway: &Gateway, app: &str, headers: &HeaderMap, bytes: &[u8])
         Ok(message) => message,
         Err(error) => return reply::fault(&frame_fault(&error), None),
     };
-    if let Err(error) = check_unambiguous(&message) {
+    let params = message.params();
+    if let Err(error) = check(&message, &params) {
         return reply::fault(&frame_fault(&error), message.id.map(|id| id.0));
     }
-    let params = message.params();
     let post = Post { app, headers, message: &message, params: &params };
     match classify::era_of(headers, &message, &params) {
         Era::Modern => modern::post(gateway, &post).await,
         Era::Legacy => legacy::post(gateway, &post).await,
     }
+}
+
+/// Refuses what could be understood in two ways, and what would have to be remembered at too great a length.
+fn check(message: &Message<'_>, params: &Params<'_>) -> Result<(), FrameError> {
+    check_unambiguous(message)?;
+    let remembered = [message.id.map(|id| id.0), params.meta_progress_token];
+    if remembered.into_iter().flatten().any(|raw| raw.len() > MAX_ID) {
+        return Err(FrameError::Invalid(format!("an id or progress token has more than {MAX_ID} bytes")));
+    }
+    Ok(())
 }
 
 /// The messages of a batch, each checked.
@@ -160,7 +173,7 @@ fn split(bytes: &[u8]) -> Result<Vec<Message<'_>>, FrameError> {
     raw.into_iter()
         .map(|raw| {
             let message = Message::parse(raw.get().as_bytes())?;
-            check_unambiguous(&message)?;
+            check(&message, &message.params())?;
             Ok(message)
         })
         .collect()

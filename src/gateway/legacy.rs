@@ -5,15 +5,16 @@ use super::{
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     http::Post,
     reply,
-    session::{Backend, Session},
+    session::{Awaiting, Backend, NoLink, Session},
+    stream,
 };
 use crate::{
     instance::{
-        link::{Call, Refused, Sink},
+        link::{Call, Link, Refused, Sink},
         mailbox::{Delivery, Mailbox},
         view::{Route, Service},
     },
-    protocol::{Era, Kind, LEGACY_VERSIONS, Message, codes, is_legacy_version, text_member},
+    protocol::{Era, Kind, LEGACY_VERSIONS, Message, Params, codes, error_response, is_legacy_version, text_member},
     resource::Sessions as Sharing,
 };
 use axum::{
@@ -21,9 +22,13 @@ use axum::{
     response::Response,
 };
 use std::{
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
+
+/// What is remembered for a session of a shared server: so many subscriptions, to URIs of up to so many bytes.
+const MAX_SUBSCRIPTIONS: usize = 1024;
+const MAX_URI: usize = 4096;
 
 /// How long a server may take to answer `initialize`.
 const HANDSHAKE: Duration = Duration::from_secs(120);
@@ -37,10 +42,15 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>) -> Response {
         Ok(session) => session,
         Err(fault) => return reply::fault(&fault, id),
     };
-    match forward(gateway, &session, std::slice::from_ref(post)) {
-        Ok(Some(mailbox)) => reply::deliver(mailbox, session, Era::Legacy, reply::accepts_events(post.headers)).await,
-        Ok(None) => reply::empty(StatusCode::ACCEPTED),
-        Err(refused) => refusal(&refused, id),
+    let events = reply::accepts_events(post.headers);
+    let mailbox = Arc::new(if events { Mailbox::for_answers(1) } else { Mailbox::for_answers_only(1) });
+    match send(gateway, &session, post, &mailbox) {
+        Ok(()) if post.message.kind == Kind::Request => {
+            let waiting = Awaiting::begin(session, mailbox.clone());
+            reply::deliver(mailbox, waiting, Era::Legacy, events).await
+        }
+        Ok(()) => reply::empty(StatusCode::ACCEPTED),
+        Err(unsent) => refusal(&unsent, post.app, id),
     }
 }
 
@@ -60,11 +70,23 @@ pub async fn batch(gateway: &Gateway, app: &str, headers: &HeaderMap, messages: 
     let params: Vec<_> = messages.iter().map(Message::params).collect();
     let posts: Vec<Post<'_>> =
         messages.iter().zip(&params).map(|(message, params)| Post { app, headers, message, params }).collect();
-    match forward(gateway, &session, &posts) {
-        Ok(Some(mailbox)) => reply::stream(mailbox, session, None),
-        Ok(None) => reply::empty(StatusCode::ACCEPTED),
-        Err(refused) => refusal(&refused, None),
+    let requests = messages.iter().filter(|message| message.kind == Kind::Request).count();
+    let mailbox = Arc::new(Mailbox::for_answers(requests));
+    for (index, post) in posts.iter().enumerate() {
+        match (send(gateway, &session, post, &mailbox), post.message.id) {
+            (Err(unsent), _) if index == 0 => return refusal(&unsent, app, None),
+            // Those before it are under way: only this one is answered with the reason.
+            (Err(_), Some(id)) if post.message.kind == Kind::Request => {
+                let text = "the server took the messages before this one of the batch, but not this one";
+                mailbox.answer(error_response(id.0, codes::UNAVAILABLE, text, None).into(), Some(codes::UNAVAILABLE));
+            }
+            _ => {}
+        }
     }
+    if requests == 0 {
+        return reply::empty(StatusCode::ACCEPTED);
+    }
+    reply::stream(mailbox.clone(), Awaiting::begin(session, mailbox), None)
 }
 
 /// Opens the stream for what belongs to no request.
@@ -76,16 +98,17 @@ pub fn get(gateway: &Gateway, app: &str, headers: &HeaderMap) -> Response {
         Ok(session) => session,
         Err(fault) => return reply::fault(&fault, None),
     };
-    super::reply::session_stream(session)
+    stream::of_session(session, &gateway.fleet)
 }
 
 pub fn delete(gateway: &Gateway, app: &str, headers: &HeaderMap) -> Response {
     let Some(id) = classify::header(headers, &SESSION_ID) else {
         return reply::fault(&missing_session(), None);
     };
-    match gateway.sessions.remove(id, app) {
-        Some(_) => reply::empty(StatusCode::NO_CONTENT),
-        None => reply::fault(&unknown_session(), None),
+    if gateway.sessions.remove(id, app) {
+        reply::empty(StatusCode::NO_CONTENT)
+    } else {
+        reply::fault(&unknown_session(), None)
     }
 }
 
@@ -112,71 +135,81 @@ fn find(gateway: &Gateway, app: &str, headers: &HeaderMap) -> Result<Arc<Session
     Ok(session)
 }
 
-fn refusal(refused: &Refused, id: Option<&str>) -> Response {
-    match refused {
-        // Nothing was forwarded: the client opens a new session, on the version that serves now.
-        Refused::Closed(_) | Refused::Draining => reply::fault(&unknown_session(), id),
-        Refused::Overloaded => reply::unavailable(id, &refused.to_string(), None, 1),
-    }
+/// Why a message did not reach the server.
+enum Unsent {
+    NoLink(NoLink),
+    Refused(Refused),
 }
 
-/// Forwards messages of a session; a mailbox if answers are to come.
-fn forward(gateway: &Gateway, session: &Arc<Session>, posts: &[Post<'_>]) -> Result<Option<Arc<Mailbox>>, Refused> {
-    let link = session.link(&gateway.fleet).ok_or(Refused::Draining)?;
-    if session.is_shared() {
-        link.attach(&session.sink);
-    }
-    let requests = posts.iter().filter(|post| post.message.kind == Kind::Request).count();
-    let mailbox = Arc::new(Mailbox::for_answers(requests));
-    for Post { message, params, .. } in posts {
-        match message.kind {
-            Kind::Request => {
-                if session.is_shared() && !track_subscription(session, &link, message, params, &mailbox) {
-                    continue;
-                }
-                link.open(Call { message, params, owner: session.owner }, &mailbox)?;
-            }
-            Kind::Notification if message.method == "notifications/cancelled" => {
-                if let Some(request) = params.request_id {
-                    link.cancel_named(session.owner, request, message)?;
-                }
-            }
-            // What one of many clients has to tell or to answer is nothing that a shared server can attribute.
-            Kind::Notification | Kind::Response if session.is_shared() => {}
-            Kind::Notification => link.notify(message)?,
-            Kind::Response => link.respond(message)?,
+fn refusal(unsent: &Unsent, app: &str, id: Option<&str>) -> Response {
+    match unsent {
+        Unsent::NoLink(NoLink::Unready(route)) => reply::unready(route, app, id),
+        Unsent::Refused(refused @ Refused::Overloaded) => reply::unavailable(id, &refused.to_string(), None, 1),
+        // The client opens a new session, on the version that serves now.
+        Unsent::NoLink(NoLink::Gone) | Unsent::Refused(Refused::Closed(_) | Refused::Draining) => {
+            reply::fault(&unknown_session(), id)
         }
     }
-    Ok((requests > 0).then_some(mailbox))
 }
 
-/// Keeps account of who has subscribed to what on a shared server. `false`: the request has been answered here, since
-/// the server must go on sending updates to somebody else.
-fn track_subscription(
-    session: &Session,
-    link: &crate::instance::link::Link,
-    message: &Message<'_>,
-    params: &crate::protocol::Params<'_>,
-    mailbox: &Mailbox,
-) -> bool {
-    let Some(uri) = params.uri.and_then(text_member) else { return true };
+/// Sends a message of a session to its server. If it is a request, its answer goes to the mailbox.
+fn send(gateway: &Gateway, session: &Session, post: &Post<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Unsent> {
+    let attempt = || {
+        let link = session.link(&gateway.fleet).map_err(Unsent::NoLink)?;
+        forward(&link, session, post, mailbox).map_err(Unsent::Refused)
+    };
+    match attempt() {
+        // A shared server has been replaced between finding it and asking it; the next look finds the new one.
+        Err(Unsent::Refused(Refused::Draining)) if session.is_shared() => attempt(),
+        outcome => outcome,
+    }
+}
+
+fn forward(link: &Link, session: &Session, post: &Post<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Refused> {
+    let Post { message, params, .. } = post;
+    match message.kind {
+        Kind::Request => {
+            if session.is_shared()
+                && let Some(answer) = track_subscription(session, link, message, params)
+            {
+                mailbox.answer(answer.into(), None);
+                return Ok(());
+            }
+            link.open(Call { message, params, owner: session.owner }, mailbox).map(|_| ())
+        }
+        Kind::Notification if message.method == "notifications/cancelled" => {
+            params.request_id.map_or(Ok(()), |request| link.cancel_named(session.owner, request, message))
+        }
+        // What one of many clients has to tell or to answer is nothing that a shared server can attribute.
+        Kind::Notification | Kind::Response if session.is_shared() => Ok(()),
+        Kind::Notification => link.notify(message),
+        Kind::Response => link.respond(message),
+    }
+}
+
+/// Keeps account of who has subscribed to what on a shared server. Gives the answer if the server is not to be asked:
+/// it must go on sending updates to somebody else, or the client has subscribed to more than is remembered.
+fn track_subscription(session: &Session, link: &Link, message: &Message<'_>, params: &Params<'_>) -> Option<Vec<u8>> {
+    let uri = params.uri.and_then(text_member)?;
+    let id = message.id.map_or("null", |id| id.0);
     let mut subscriptions = session.sink.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
     match message.method.as_ref() {
         "resources/subscribe" => {
+            if uri.len() > MAX_URI || subscriptions.len() >= MAX_SUBSCRIPTIONS && !subscriptions.contains(uri.as_ref())
+            {
+                let text = "a client of a shared server can have no more, or no longer, subscriptions than this";
+                return Some(error_response(id, codes::INVALID_PARAMS, text, None));
+            }
             subscriptions.insert(uri.into_owned());
-            true
+            None
         }
         "resources/unsubscribe" => {
             subscriptions.remove(uri.as_ref());
             drop(subscriptions);
             let wanted = link.subscribed_elsewhere(&uri, &session.sink);
-            if wanted {
-                let id = message.id.map_or("null", |id| id.0);
-                mailbox.answer(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into(), None);
-            }
-            !wanted
+            wanted.then(|| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into_bytes())
         }
-        _ => true,
+        _ => None,
     }
 }
 
@@ -220,7 +253,7 @@ async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
         return reply::json(StatusCode::OK, message);
     }
     let version = Message::parse(&message).ok().and_then(|answer| {
-        let result = crate::protocol::Params::parse(answer.result?);
+        let result = Params::parse(answer.result?);
         result.protocol_version.and_then(text_member).map(|version| version.into_owned())
     });
     let version = version.unwrap_or_default();
@@ -269,40 +302,5 @@ fn opened(
             response
         }
         Err(error) => reply::unavailable(id, &error.to_string(), None, 5),
-    }
-}
-
-/// Marks a session's stream as read for as long as it is.
-pub struct Reading(Arc<Session>, u64);
-
-impl Reading {
-    /// Takes the stream over from an earlier reader.
-    pub fn begin(session: Arc<Session>) -> Self {
-        let mut number = 0;
-        session.streams.send_modify(|n| {
-            *n += 1;
-            number = *n;
-        });
-        session.sink.attached.store(true, Relaxed);
-        Reading(session, number)
-    }
-
-    pub fn session(&self) -> &Arc<Session> {
-        &self.0
-    }
-
-    /// Waits until a later reader has taken over.
-    pub async fn overtaken(&self) {
-        let mut streams = self.0.streams.subscribe();
-        // An error means that the session is gone, and its mailbox with it.
-        let _ = streams.wait_for(|n| *n != self.1).await;
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        if *self.0.streams.borrow() == self.1 {
-            self.0.sink.attached.store(false, Relaxed);
-        }
     }
 }

@@ -11,6 +11,7 @@ mod modern;
 mod reply;
 mod serve;
 mod session;
+mod stream;
 
 pub use guard::{Access, Guard, Peer};
 pub use http::{problem, router};

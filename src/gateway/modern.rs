@@ -71,7 +71,10 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>) -> Response {
 }
 
 fn open(service: &Service, post: &Post<'_>) -> Result<(Arc<Mailbox>, Cancel), Refused> {
-    let mailbox = Arc::new(Mailbox::for_answers(1));
+    let mailbox = Arc::new(match reply::accepts_events(post.headers) {
+        true => Mailbox::for_answers(1),
+        false => Mailbox::for_answers_only(1),
+    });
     let link = service.primary.link.clone();
     let call = link.open(Call { message: post.message, params: post.params, owner: 0 }, &mailbox)?;
     Ok((mailbox, Cancel { link, call }))

@@ -3,8 +3,6 @@
 use super::{
     KEEP_ALIVE,
     classify::{Fault, modern_status},
-    legacy::Reading,
-    session::Session,
 };
 use crate::{
     instance::{
@@ -63,30 +61,27 @@ pub fn unavailable(id: Option<&str>, message: &str, state: Option<&str>, retry_a
     response
 }
 
-/// Waits for what a mailbox brings and answers with it. `guard` is kept for as long as the answer is under way; it is
+/// Waits for what a mailbox brings and answers with it; one that takes messages too needs `events`. `guard` is kept for as long as the answer is under way; it is
 /// dropped when the client goes away before.
 pub async fn deliver<G: Send + 'static>(mailbox: Arc<Mailbox>, guard: G, era: Era, events: bool) -> Response {
-    loop {
-        let delivery = if events {
-            match timeout(KEEP_ALIVE, mailbox.next()).await {
-                Ok(delivery) => delivery,
-                // A client must not take silence for a broken connection.
-                Err(_) => return stream(mailbox, guard, None),
-            }
-        } else {
-            mailbox.next().await
-        };
-        return match delivery {
-            Some(Delivery::Answer { message, error_code }) => {
-                drop(guard);
-                let status = if era == Era::Modern { modern_status(error_code) } else { StatusCode::OK };
-                json(status, message)
-            }
-            Some(Delivery::Message(_)) if !events => continue,
-            Some(first @ Delivery::Message(_)) => stream(mailbox, guard, Some(first)),
-            // Cancelled at the client's own word: there will be no answer.
-            None => empty(StatusCode::ACCEPTED),
-        };
+    let delivery = if events {
+        match timeout(KEEP_ALIVE, mailbox.next()).await {
+            Ok(delivery) => delivery,
+            // A client must not take silence for a broken connection.
+            Err(_) => return stream(mailbox, guard, None),
+        }
+    } else {
+        mailbox.next().await
+    };
+    match delivery {
+        Some(Delivery::Answer { message, error_code }) => {
+            drop(guard);
+            let status = if era == Era::Modern { modern_status(error_code) } else { StatusCode::OK };
+            json(status, message)
+        }
+        Some(first @ Delivery::Message(_)) => stream(mailbox, guard, Some(first)),
+        // Cancelled at the client's own word: there will be no answer.
+        None => empty(StatusCode::ACCEPTED),
     }
 }
 
@@ -108,7 +103,7 @@ pub fn stream<G: Send + 'static>(mailbox: Arc<Mailbox>, guard: G, first: Option<
 }
 
 /// One delivery, and what else waits already, as events.
-fn chunk(mailbox: &Mailbox, first: Delivery) -> Bytes {
+pub fn chunk(mailbox: &Mailbox, first: Delivery) -> Bytes {
     let mut out = BytesMut::new();
     let mut next = Some(first);
     while let Some(Delivery::Message(message) | Delivery::Answer { message, .. }) = next {
@@ -136,27 +131,8 @@ pub fn unready(route: &Route, app: &str, id: Option<&str>) -> Response {
     unavailable(id, &text, Some(&state.to_string()), retry_after.as_secs().max(1))
 }
 
-/// The stream of a session, until its client opens another or the session ends.
-pub fn session_stream(session: Arc<Session>) -> Response {
-    let reading = Reading::begin(session);
-    let body = futures_util::stream::unfold((reading, true), |(reading, opening)| async move {
-        if opening {
-            return Some((Ok::<_, Infallible>(Bytes::from_static(b": open\n\n")), (reading, false)));
-        }
-        let mailbox = &reading.session().sink.mailbox;
-        let next = tokio::select! {
-            // First of all, so that one who has been overtaken takes nothing that is the other's.
-            biased;
-            () = reading.overtaken() => return None,
-            delivery = mailbox.next() => chunk(mailbox, delivery?),
-            () = sleep(KEEP_ALIVE) => Bytes::from_static(b": still here\n\n"),
-        };
-        Some((Ok(next), (reading, false)))
-    });
-    events(Body::from_stream(body))
-}
-
-fn events(body: Body) -> Response {
+/// A stream of events as a response.
+pub fn events(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, EVENTS);

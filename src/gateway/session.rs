@@ -1,10 +1,15 @@
 //! Sessions of the legacy era.
 
-use crate::instance::{
-    fleet::Fleet,
-    link::{Link, Sink},
-    pool::Lease,
-    view::Route,
+use crate::{
+    instance::{
+        fleet::Fleet,
+        link::{Link, Sink},
+        mailbox::Mailbox,
+        pool::Lease,
+        running::Wanted,
+        view::{Route, Service},
+    },
+    protocol::Era,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,7 +31,24 @@ pub struct Session {
     /// Counts the streams that the client has opened: a new one takes the place of the one before.
     pub streams: watch::Sender<u64>,
     idle_timeout: Duration,
-    last_used: Mutex<Instant>,
+    usage: Mutex<Usage>,
+}
+
+/// What says whether a session is idle.
+#[derive(Debug)]
+struct Usage {
+    last: Instant,
+    /// Answers that its client is waiting for.
+    awaited: usize,
+}
+
+/// Why nothing can be sent to the server of a session.
+#[derive(Debug)]
+pub enum NoLink {
+    /// The server that all clients share does not run at the moment.
+    Unready(Arc<Route>),
+    /// There is none any more that the session fits.
+    Gone,
 }
 
 #[derive(Debug)]
@@ -38,15 +60,26 @@ pub enum Backend {
 }
 
 impl Session {
-    /// The link to the server. `None`: the app has no server at the moment.
-    pub fn link(&self, fleet: &Fleet) -> Option<Arc<Link>> {
-        match &self.backend {
-            Backend::Own(lease) => Some(lease.running().link.clone()),
-            Backend::Shared => match &**fleet.get(&self.app)?.route.borrow() {
-                Route::Ready(service) => Some(service.primary.link.clone()),
-                Route::Unready { .. } => None,
-            },
+    /// The link to the server.
+    pub fn link(&self, fleet: &Fleet) -> Result<Arc<Link>, NoLink> {
+        if let Backend::Own(lease) = &self.backend {
+            return Ok(lease.running().link.clone());
         }
+        let route = fleet.get(&self.app).ok_or(NoLink::Gone)?.route.borrow().clone();
+        match &*route {
+            Route::Ready(service) if fits_sessions(service) => {
+                let link = service.primary.link.clone();
+                link.attach(&self.sink);
+                Ok(link)
+            }
+            Route::Ready(_) => Err(NoLink::Gone),
+            Route::Unready { .. } => Err(NoLink::Unready(route)),
+        }
+    }
+
+    /// Where to see that another process has taken the place of the shared one.
+    pub fn route(&self, fleet: &Fleet) -> Option<watch::Receiver<Arc<Route>>> {
+        fleet.get(&self.app).filter(|_| self.is_shared()).map(|entry| entry.route.clone())
     }
 
     pub fn is_shared(&self) -> bool {
@@ -54,22 +87,55 @@ impl Session {
     }
 
     pub fn touch(&self) {
-        *lock(&self.last_used) = Instant::now();
+        lock(&self.usage).last = Instant::now();
+    }
+
+    /// Ends it for everybody who holds it: its stream, and its process. Without this a client that keeps its stream
+    /// open would keep the process.
+    fn end(&self) {
+        self.sink.mailbox.close();
+        if let Backend::Own(lease) = &self.backend {
+            lease.running().order(Wanted::Stop);
+        }
     }
 
     /// Whether nobody can use it any more, or nobody has for too long.
     fn is_over(&self, fleet: &Fleet, now: Instant) -> bool {
-        let (gone, last) = match &self.backend {
-            Backend::Own(lease) => (lease.running().link.is_closed(), lease.running().link.last_message()),
-            Backend::Shared => (fleet.get(&self.app).is_none(), Instant::now().min(*lock(&self.last_used))),
+        let gone = match &self.backend {
+            Backend::Own(lease) => lease.running().link.is_closed(),
+            Backend::Shared => matches!(self.link(fleet), Err(NoLink::Gone)),
         };
-        gone || now.saturating_duration_since(last) > self.idle_timeout
+        let usage = lock(&self.usage);
+        gone || usage.awaited == 0 && now.saturating_duration_since(usage.last) > self.idle_timeout
     }
 }
 
-impl Drop for Session {
+/// Whether sessions without a process of their own can go to the process that all share.
+fn fits_sessions(service: &Service) -> bool {
+    service.sessions == crate::resource::Sessions::Shared && service.profile.era == Era::Legacy
+}
+
+/// A client that waits for answers. When it goes, nothing more is kept for it; its requests run on, since in this era
+/// closing the connection does not cancel them.
+#[derive(Debug)]
+pub struct Awaiting {
+    session: Arc<Session>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Awaiting {
+    pub fn begin(session: Arc<Session>, mailbox: Arc<Mailbox>) -> Self {
+        lock(&session.usage).awaited += 1;
+        Awaiting { session, mailbox }
+    }
+}
+
+impl Drop for Awaiting {
     fn drop(&mut self) {
-        self.sink.mailbox.close();
+        self.mailbox.abandon();
+        let mut usage = lock(&self.session.usage);
+        usage.awaited -= 1;
+        usage.last = Instant::now();
     }
 }
 
@@ -114,7 +180,7 @@ impl Sessions {
             protocol_version,
             streams: watch::Sender::new(0),
             idle_timeout,
-            last_used: Mutex::new(Instant::now()),
+            usage: Mutex::new(Usage { last: Instant::now(), awaited: 0 }),
         };
         let mut by_id = lock(&self.by_id);
         if by_id.len() >= self.max {
@@ -133,9 +199,16 @@ impl Sessions {
         lock(&self.by_id).get(id).filter(|session| session.app == app).cloned()
     }
 
-    pub fn remove(&self, id: &str, app: &str) -> Option<Arc<Session>> {
-        let mut by_id = lock(&self.by_id);
-        if by_id.get(id).is_some_and(|session| session.app == app) { by_id.remove(id) } else { None }
+    /// Ends a session; `false` if there is none of this id.
+    pub fn remove(&self, id: &str, app: &str) -> bool {
+        let removed = {
+            let mut by_id = lock(&self.by_id);
+            if by_id.get(id).is_some_and(|session| session.app == app) { by_id.remove(id) } else { None }
+        };
+        removed.is_some_and(|session| {
+            session.end();
+            true
+        })
     }
 
     /// How many sessions without a process of their own each app has.
@@ -150,7 +223,7 @@ impl Sessions {
     /// Ends the sessions that are over.
     pub fn sweep(&self, fleet: &Fleet) {
         let now = Instant::now();
-        // Dropping a session may take locks of its own: never under this one.
+        // Ending a session takes locks of its own: never under this one.
         let mut over = Vec::new();
         lock(&self.by_id).retain(|_, session| {
             let keep = !session.is_over(fleet, now);
@@ -159,6 +232,7 @@ impl Sessions {
             }
             keep
         });
+        over.iter().for_each(|session| session.end());
     }
 }
 

@@ -35,6 +35,8 @@ struct Inner {
     dropped: u64,
     /// Answers that are still to come; when the last one has been taken, the mailbox ends by itself.
     expected: Option<usize>,
+    /// Whether its reader has no use for anything but answers.
+    answers_only: bool,
     closed: bool,
     reader: Option<Waker>,
 }
@@ -45,15 +47,25 @@ impl Mailbox {
         Mailbox { inner: Mutex::new(Inner { expected: Some(answers), ..Inner::default() }) }
     }
 
+    /// The same for a reader that takes nothing else.
+    pub fn for_answers_only(answers: usize) -> Self {
+        Mailbox { inner: Mutex::new(Inner { expected: Some(answers), answers_only: true, ..Inner::default() }) }
+    }
+
     /// A mailbox that goes on until it is closed.
     pub fn endless() -> Self {
         Mailbox::default()
     }
 
-    /// Adds a message; `false` means that there was no room and it is lost.
+    /// Whether somebody reads messages here, as far as is known.
+    pub fn takes_messages(&self) -> bool {
+        self.lock().takes_messages()
+    }
+
+    /// Adds a message; `false` means that there was no room, or nobody reads it, and it is lost.
     pub fn push(&self, message: Bytes) -> bool {
         let mut inner = self.lock();
-        if inner.closed || inner.bytes + message.len() > MAX_BYTES || inner.queue.len() >= MAX_MESSAGES {
+        if !inner.takes_messages() || inner.bytes + message.len() > MAX_BYTES || inner.queue.len() >= MAX_MESSAGES {
             inner.dropped += 1;
             return false;
         }
@@ -63,7 +75,24 @@ impl Mailbox {
 
     /// Adds an answer. There is always room for it: its number is bounded by that of the open requests.
     pub fn answer(&self, message: Bytes, error_code: Option<i64>) {
-        self.lock().put(Delivery::Answer { message, error_code });
+        let mut inner = self.lock();
+        if !inner.closed {
+            inner.put(Delivery::Answer { message, error_code });
+        }
+    }
+
+    /// One of the answers will never come.
+    pub fn expect_one_less(&self) {
+        let mut inner = self.lock();
+        inner.expected = inner.expected.map(|expected| expected.saturating_sub(1));
+        inner.wake();
+    }
+
+    /// Nobody will read any more: keeps nothing, and takes nothing.
+    pub fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        (inner.queue, inner.bytes) = (VecDeque::new(), 0);
     }
 
     /// No more will come. What has been put in before can still be taken out.
@@ -113,6 +142,10 @@ impl Mailbox {
 }
 
 impl Inner {
+    fn takes_messages(&self) -> bool {
+        !self.closed && !self.answers_only
+    }
+
     fn put(&mut self, delivery: Delivery) {
         self.bytes += delivery.len();
         self.queue.push_back(delivery);
@@ -177,6 +210,26 @@ mod tests {
             }
         }
         assert_eq!(seen, MAX_MESSAGES + 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_is_not_waited_for() {
+        let mailbox = Mailbox::for_answers(2);
+        mailbox.expect_one_less();
+        mailbox.answer(text("the other"), None);
+        assert!(mailbox.next().await.is_some());
+        assert_eq!(mailbox.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_whoever_has_gone() {
+        let mailbox = Mailbox::for_answers(1);
+        assert!(mailbox.push(text("m")));
+        mailbox.abandon();
+        mailbox.answer(text("answer"), None);
+        assert!(!mailbox.push(text("m")) && !mailbox.takes_messages());
+        assert_eq!(mailbox.next().await, None);
+        assert!(!Mailbox::for_answers_only(1).push(text("m")));
     }
 
     #[tokio::test]

@@ -14,13 +14,19 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Instant,
+    time::Duration,
 };
-use tokio::{net::unix::pipe, sync::Notify};
-use writer::{NotTaken, Writer};
+use tokio::{net::unix::pipe, sync::Notify, time::sleep};
+use writer::{ClosedBy, NotTaken, Writer};
 
 /// The longest message that a server may send. A server that goes beyond is broken, and ended.
 pub const MAX_MESSAGE: usize = 64 << 20;
+
+/// The most requests that may be open at one server. Beyond this, clients are told to come back later.
+const MAX_OPEN: usize = 16 << 10;
+
+/// How long what a server still says counts after it has closed its stdin: it may be about to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Who stands at the client's end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +44,7 @@ pub enum Refused {
     Closed(Arc<str>),
     #[error("this instance is being replaced or stopped")]
     Draining,
-    #[error("the server does not read its requests fast enough")]
+    #[error("the server has more requests than it can deal with")]
     Overloaded,
 }
 
@@ -93,10 +99,10 @@ struct State {
     next: u64,
     /// Raw ids of the server's requests that its client has not answered.
     asked: HashSet<Box<str>>,
-    sinks: Vec<Weak<Sink>>,
+    /// By address, which is theirs for as long as they are here.
+    sinks: BTreeMap<usize, Weak<Sink>>,
     draining: bool,
     closed: Option<Arc<str>>,
-    last_message: Instant,
     garbage: u64,
 }
 
@@ -122,10 +128,9 @@ impl Link {
                 open: BTreeMap::new(),
                 next: 1,
                 asked: HashSet::new(),
-                sinks: Vec::new(),
+                sinks: BTreeMap::new(),
                 draining: false,
                 closed: None,
-                last_message: Instant::now(),
                 garbage: 0,
             }),
             idle: Notify::new(),
@@ -139,10 +144,16 @@ impl Link {
     /// Carries messages until the server's stdout ends; returns why it did. The link is still to be closed then, by
     /// who may know more about the reason.
     pub async fn run(&self, stdout: pipe::Receiver) -> String {
+        let deaf = async {
+            match self.writer.flush().await {
+                // What it still says counts until it ends, which somebody sees to.
+                ClosedBy::Us => std::future::pending().await,
+                ClosedBy::Server => sleep(LAST_WORDS).await,
+            }
+        };
         tokio::select! {
             reason = self.receive(stdout) => reason,
-            // The writer ends early when the server closes its stdin; what it says meanwhile still counts.
-            () = async { self.writer.flush().await; std::future::pending::<()>().await } => unreachable!("pending"),
+            () = deaf => "it has closed its standard input".into(),
         }
     }
 
@@ -153,6 +164,9 @@ impl Link {
         let id = {
             let mut state = self.lock();
             state.check_open()?;
+            if state.open.len() >= MAX_OPEN {
+                return Err(Refused::Overloaded);
+            }
             let id = state.next;
             state.next += 1;
             let mapped = id.to_string();
@@ -172,7 +186,6 @@ impl Link {
                 wants_logs: params.meta_log_level.is_some(),
             };
             state.open.insert(id, open);
-            state.last_message = Instant::now();
             id
         };
         self.write(line).inspect_err(|_| self.forget(CallId(id)))?;
@@ -182,7 +195,7 @@ impl Link {
     /// A request of the gateway's own; the answer is the delivery in the returned mailbox.
     pub fn ask(&self, method: &str, params: &Value) -> Result<(CallId, Arc<Mailbox>), Refused> {
         let bytes = crate::protocol::request(0, method, params);
-        let mailbox = Arc::new(Mailbox::for_answers(1));
+        let mailbox = Arc::new(Mailbox::for_answers_only(1));
         let message = Message::parse(&bytes).map_err(|e| Refused::Closed(e.to_string().into()))?;
         let call = Call { message: &message, params: &message.params(), owner: 0 };
         Ok((self.open(call, &mailbox)?, mailbox))
@@ -190,17 +203,12 @@ impl Link {
 
     /// Forwards a notification as it is.
     pub fn notify(&self, message: &Message<'_>) -> Result<(), Refused> {
-        self.lock().last_message = Instant::now();
         self.forward(message)
     }
 
     /// Forwards a client's answer to a request of the server's, if the server asked and has no answer yet.
     pub fn respond(&self, message: &Message<'_>) -> Result<(), Refused> {
-        let known = {
-            let mut state = self.lock();
-            state.last_message = Instant::now();
-            message.id.is_some_and(|RawId(raw)| state.asked.remove(raw))
-        };
+        let known = message.id.is_some_and(|RawId(raw)| self.lock().asked.remove(raw));
         if known { self.forward(message) } else { Ok(()) }
     }
 
@@ -208,12 +216,11 @@ impl Link {
     pub fn cancel_named(&self, owner: u64, client_id: &str, notification: &Message<'_>) -> Result<(), Refused> {
         let found = {
             let mut state = self.lock();
-            state.last_message = Instant::now();
             let found = state.open.iter().find(|(_, call)| call.owner == owner && *call.id == *client_id);
             found.map(|(id, _)| *id).and_then(|id| state.open.remove(&id).map(|call| (id, call)))
         };
         let Some((id, call)) = found else { return Ok(()) };
-        call.mailbox.close();
+        call.mailbox.expect_one_less();
         self.signal_idle();
         let mapped = id.to_string();
         let at = notification.params().request_id.map(|raw| notification.span(raw));
@@ -239,11 +246,14 @@ impl Link {
         self.signal_idle();
     }
 
-    /// Registers where to put what belongs to no request.
+    /// Registers where to put what belongs to no request; once more changes nothing.
     pub fn attach(&self, sink: &Arc<Sink>) {
         let mut state = self.lock();
-        state.sinks.retain(|s| s.strong_count() > 0);
-        state.sinks.push(Arc::downgrade(sink));
+        let address = Arc::as_ptr(sink).addr();
+        if !state.sinks.contains_key(&address) {
+            state.sinks.retain(|_, other| other.strong_count() > 0);
+            state.sinks.insert(address, Arc::downgrade(sink));
+        }
     }
 
     /// Whether another client than the owner of `sink` has subscribed to a URI.
@@ -255,10 +265,6 @@ impl Link {
     /// How many requests are open, listeners apart.
     pub fn open_calls(&self) -> usize {
         self.lock().waiting()
-    }
-
-    pub fn last_message(&self) -> Instant {
-        self.lock().last_message
     }
 
     /// Takes no new requests from now on, and ends the listeners, so that their clients come back to the new version.
@@ -304,7 +310,8 @@ impl Link {
         self.writer.close();
     }
 
-    /// Ends the link: every open request is answered with an error that says why.
+    /// Ends the link: every open request is answered with an error that says why. What is only for one client ends with
+    /// it; clients of a shared server go on with the process that comes next.
     pub fn close(&self, reason: &str) {
         let (open, sinks) = {
             let mut state = self.lock();
@@ -321,7 +328,9 @@ impl Link {
             let answer = crate::protocol::error_response(&call.id, code, &text, None);
             call.mailbox.answer(answer.into(), Some(code));
         }
-        sinks.iter().for_each(|sink| sink.mailbox.close());
+        if self.sharing == Sharing::Exclusive {
+            sinks.iter().for_each(|sink| sink.mailbox.close());
+        }
         self.idle.notify_waiters();
     }
 
@@ -368,7 +377,7 @@ impl State {
     }
 
     fn sinks(&self) -> Vec<Arc<Sink>> {
-        self.sinks.iter().filter_map(Weak::upgrade).collect()
+        self.sinks.values().filter_map(Weak::upgrade).collect()
     }
 }
 

@@ -51,7 +51,6 @@ impl Link {
         let Some(RawId(raw)) = message.id else { return };
         let call = message.id.and_then(|id| id.as_mapped()).and_then(|id| {
             let mut state = self.lock();
-            state.last_message = std::time::Instant::now();
             state.open.remove(&id)
         });
         let Some(call) = call else {
@@ -163,7 +162,7 @@ fn recipients(sharing: Sharing, state: &State, method: &str, params: &Params<'_>
     let announces = method.ends_with("/list_changed") || method == "notifications/resources/updated";
     match sharing {
         Sharing::Exclusive => {
-            let newest = state.open.values().next_back().map(call);
+            let newest = state.open.values().rfind(|call| call.mailbox.takes_messages()).map(call);
             let stream = state.sinks().pop();
             let read = stream.as_ref().is_some_and(|sink| sink.attached.load(Relaxed));
             let stream = stream.map(Recipient::Stream);

@@ -1,5 +1,6 @@
 //! The writing half of a link: stdin of a server that may be slow to read.
 
+use bytes::{Buf, BytesMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{net::unix::pipe, sync::Notify};
 
@@ -13,6 +14,13 @@ pub(super) enum NotTaken {
     Full,
 }
 
+/// Which side closed the pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClosedBy {
+    Us,
+    Server,
+}
+
 #[derive(Debug)]
 pub(super) struct Writer {
     inner: Mutex<Inner>,
@@ -24,14 +32,14 @@ pub(super) struct Writer {
 struct Inner {
     /// `None` once it has been closed.
     pipe: Option<Arc<pipe::Sender>>,
-    queued: Vec<u8>,
+    queued: BytesMut,
     closing: bool,
 }
 
 impl Writer {
     pub(super) fn new(pipe: pipe::Sender) -> Self {
         Writer {
-            inner: Mutex::new(Inner { pipe: Some(Arc::new(pipe)), queued: Vec::new(), closing: false }),
+            inner: Mutex::new(Inner { pipe: Some(Arc::new(pipe)), queued: BytesMut::new(), closing: false }),
             changed: Notify::new(),
         }
     }
@@ -75,14 +83,14 @@ impl Writer {
         self.changed.notify_one();
     }
 
-    /// Writes what is queued whenever the server reads; ends when the pipe is closed.
-    pub(super) async fn flush(&self) {
+    /// Writes what is queued whenever the server reads; ends when the pipe has been closed, here or by the server.
+    pub(super) async fn flush(&self) -> ClosedBy {
         loop {
             let notified = self.changed.notified();
             let pipe = {
                 let inner = self.lock();
                 match &inner.pipe {
-                    None => return,
+                    None => return ClosedBy::Us,
                     Some(_) if inner.queued.is_empty() => None,
                     Some(pipe) => Some(pipe.clone()),
                 }
@@ -92,8 +100,8 @@ impl Writer {
                 continue;
             };
             if pipe.writable().await.is_err() || !self.flush_some(&pipe) {
-                *self.lock() = Inner { pipe: None, queued: Vec::new(), closing: true };
-                return;
+                *self.lock() = Inner { pipe: None, queued: BytesMut::new(), closing: true };
+                return ClosedBy::Server;
             }
         }
     }
@@ -103,10 +111,10 @@ impl Writer {
         let mut inner = self.lock();
         match pipe.try_write(&inner.queued) {
             Ok(n) => {
-                inner.queued.drain(..n);
+                inner.queued.advance(n);
                 if inner.queued.is_empty() {
                     // A large message must not hold its memory for ever.
-                    inner.queued = Vec::new();
+                    inner.queued = BytesMut::new();
                     if inner.closing {
                         inner.pipe = None;
                     }

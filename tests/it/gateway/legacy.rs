@@ -27,6 +27,59 @@ async fn a_session_ends_with_delete_and_its_process_too() {
 }
 
 #[tokio::test]
+async fn an_open_stream_does_not_keep_the_process_of_a_session_that_has_ended() {
+    let stage = Stage::with(&["--era", "legacy"], json!({})).await;
+    let session = stage.session().await;
+    let pid: u32 = session.text("pid", json!({})).await.parse().unwrap();
+    let mut stream = Events::new(session.stream().send().await.unwrap());
+    assert_eq!(session.delete().send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    eventually("the process is gone", async || (!crate::support::processes::exists(pid)).then_some(())).await;
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn a_session_is_not_idle_while_its_client_waits_for_an_answer() {
+    let stage = Stage::with(&["--era", "legacy"], json!({ "idle_timeout": "50ms" })).await;
+    let session = stage.session().await;
+    let gateway = stage.gateway.clone();
+    let sweeping = async {
+        loop {
+            gateway.sessions.sweep(&gateway.fleet);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let response = tokio::select! {
+        response = session.call(1, "sleep", json!({ "ms": 400 })).send() => response.unwrap(),
+        () = sweeping => unreachable!("it goes on for ever"),
+    };
+    assert!(answer(response).await["result"].is_object());
+    eventually("it is idle, and ended", async || {
+        stage.gateway.sessions.sweep(&stage.gateway.fleet);
+        stage.gateway.sessions.get(&session.id, "app").is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_events_is_not_asked() {
+    let stage = Stage::with(&["--era", "legacy"], json!({})).await;
+    let session = stage.session().await;
+    let mut stream = Events::new(session.stream().send().await.unwrap());
+    let request = stage.http.post(stage.endpoint()).header("content-type", "application/json");
+    let request = request.header("accept", "application/json").header("mcp-session-id", &session.id);
+    let asking = request.body(call("c", "ask", json!({ "text": "why?" })).to_string()).send();
+    let answering = async {
+        // The question comes on the stream instead.
+        let question = stream.next().await.unwrap();
+        let result = json!({ "role": "assistant", "content": { "type": "text", "text": "because" }, "model": "m" });
+        let reply = json!({ "jsonrpc": "2.0", "id": question["id"], "result": result });
+        session.post(reply).send().await.unwrap();
+    };
+    let (asked, ()) = tokio::join!(asking, answering);
+    assert!(text(&answer(asked.unwrap()).await).contains("because"));
+}
+
+#[tokio::test]
 async fn requests_of_the_server_reach_the_client_and_its_answer_the_server() {
     let stage = Stage::with(&["--era", "legacy"], json!({})).await;
     let session = stage.session().await;
@@ -144,6 +197,19 @@ async fn batches_exist_in_one_version_only() {
     let mut answers = messages(old.post(batch).send().await.unwrap()).await;
     answers.sort_by_key(|answer| answer["id"].as_u64());
     assert_eq!(answers.iter().map(text).collect::<Vec<_>>(), ["a", "b"]);
+    // To cancel one of a batch leaves the others alone.
+    let batch = json!([call("slow", "sleep", json!({ "ms": 60_000 })), call("quick", "sleep", json!({ "ms": 300 }))]);
+    let open = old.post(batch).send();
+    let cancel = async {
+        eventually("it is open", async || old.text("stats", json!({})).await.contains("call:sleep").then_some(()))
+            .await;
+        let cancel =
+            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "slow" } });
+        old.post(cancel).send().await.unwrap();
+    };
+    let (open, ()) = tokio::join!(open, cancel);
+    let answers = messages(open.unwrap()).await;
+    assert_eq!(answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>(), ["quick"]);
     let smuggled =
         "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"name\":\"b\"}}]";
     let refused = stage.post(smuggled).header("mcp-session-id", &old.id).send().await.unwrap();

@@ -35,6 +35,7 @@ async fn malformed_requests_say_what_is_wrong() {
         ("{}", 400, -32600),
         (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, 400, -32600),
         (ambiguous, 400, -32600),
+        (&format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "x".repeat(1025)), 400, -32600),
     ] {
         let response = stage.post(body).header("mcp-session-id", &session.id).send().await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{body}");
