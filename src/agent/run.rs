@@ -128,13 +128,13 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             "a listener"
         });
     }
-    let sweeping = gateway.clone();
+    let (sweeping, sweep_token) = (gateway.clone(), stop_connections.clone());
     parts.spawn(async move {
         let mut interval = tokio::time::interval(SWEEP);
-        loop {
-            interval.tick().await;
+        while sweep_token.run_until_cancelled(interval.tick()).await.is_some() {
             sweeping.sessions.sweep(&sweeping.fleet);
         }
+        "the sweeper"
     });
 
     let mut report = Some(report);
