@@ -17,6 +17,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::oneshot;
 
 impl Supervisor {
     pub(super) fn take(&mut self, event: Event) {
@@ -25,7 +26,11 @@ impl Supervisor {
                 self.primary_launched(version, run, result, permit);
             }
             Event::PoolLaunched { version, result } => self.pool_launched(version, result),
-            Event::Probed { version, run, result } => self.probed(version, run, result),
+            Event::Probed { version, run, result, heard } => {
+                self.probed(version, run, result);
+                // Whoever waits to tell the end of the process may also have been stopped.
+                let _ = heard.send(());
+            }
             Event::Ended { version, instance, exit } => self.ended(version, &instance, exit),
         }
     }
@@ -52,11 +57,12 @@ impl Supervisor {
         }
         let era = version.era;
         let timeout = version.stdio().map_or(Duration::ZERO, |stdio| stdio.startup_timeout);
-        self.own(id, owned);
+        let (heard, probed) = oneshot::channel();
+        self.own(id, owned, Some(probed));
         self.tasks.spawn(async move {
             let result = probe::probe(&running.link, era, timeout).await;
             drop(permit);
-            Event::Probed { version: id, run, result }
+            Event::Probed { version: id, run, result, heard }
         });
     }
 
@@ -69,23 +75,28 @@ impl Supervisor {
                     running.order(late);
                 }
                 version.pool.add(running);
-                self.own(id, owned);
+                self.own(id, owned, None);
             }
             Err(reason) => version.pool.launch_failed(&reason, Instant::now()),
         }
         self.fill_pool(id);
     }
 
-    fn own(&mut self, version: VersionId, owned: Owned) {
+    /// Has a task own a process. Its end is told after what its probe came to, which explains it.
+    fn own(&mut self, version: VersionId, owned: Owned, probed: Option<oneshot::Receiver<()>>) {
         self.tasks.spawn(async move {
             let instance = owned.instance();
-            Event::Ended { version, exit: owned.run().await, instance }
+            let exit = owned.run().await;
+            if let Some(probed) = probed {
+                // An error means that nothing will be heard of the probe.
+                let _ = probed.await;
+            }
+            Event::Ended { version, exit, instance }
         });
     }
 
     fn probed(&mut self, id: VersionId, run: Run, result: Result<Profile, ProbeError>) {
         let Some(version) = self.version_mut(id) else { return };
-        // What has been learnt counts even if the end of the process was heard of before.
         let known = version.era;
         version.era = match &result {
             Ok(profile) => Some(profile.era),

@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc, watch},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
     task::JoinSet,
     time::sleep_until,
 };
@@ -53,10 +53,28 @@ pub struct Wires {
 
 /// What the tasks of a supervisor come to.
 enum Event {
-    PrimaryLaunched { version: VersionId, run: Run, result: Result<(Arc<Running>, Owned), String>, permit: Permit },
-    PoolLaunched { version: VersionId, result: Result<(Arc<Running>, Owned), String> },
-    Probed { version: VersionId, run: Run, result: Result<Profile, ProbeError> },
-    Ended { version: VersionId, instance: Arc<str>, exit: Exit },
+    PrimaryLaunched {
+        version: VersionId,
+        run: Run,
+        result: Result<(Arc<Running>, Owned), String>,
+        permit: Permit,
+    },
+    PoolLaunched {
+        version: VersionId,
+        result: Result<(Arc<Running>, Owned), String>,
+    },
+    /// `heard` is told once this has been taken.
+    Probed {
+        version: VersionId,
+        run: Run,
+        result: Result<Profile, ProbeError>,
+        heard: oneshot::Sender<()>,
+    },
+    Ended {
+        version: VersionId,
+        instance: Arc<str>,
+        exit: Exit,
+    },
 }
 
 /// Held while a server starts, so that not all of them do at once.
