@@ -22,7 +22,7 @@ use tokio::{
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// More connections than this are closed once idle.
-const IDLE_CONNECTIONS: usize = 16;
+const IDLE_CONNECTIONS: usize = 64;
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
