@@ -1,12 +1,20 @@
 //! The real agent, on a folder and a port of its own.
 
-use super::{Home, eventually, processes::example};
+use super::{
+    Home, eventually,
+    processes::{copy, example},
+};
 use serde_json::Value;
 use std::{
     path::PathBuf,
     process::{Output, Stdio},
 };
 use tokio::process::{Child, Command};
+
+const FAKE: &str = "fake-mcp-server";
+
+/// The folder below home where the agent looks for programs first.
+const PROGRAMS: &str = "bin";
 
 /// A running agent. Killed when dropped, if it has not been stopped.
 pub struct Agent {
@@ -23,6 +31,12 @@ impl Agent {
         for (name, text) in files {
             write(&home, name, text);
         }
+        // As root, servers are other users', who may not get to where the examples are built.
+        if files.iter().any(|(_, text)| text.contains(FAKE)) {
+            let programs = home.path().join(PROGRAMS);
+            std::fs::create_dir(&programs).unwrap();
+            copy(&example(FAKE), programs.join(FAKE));
+        }
         Agent::start_in(home, "127.0.0.1:0").await
     }
 
@@ -31,8 +45,10 @@ impl Agent {
         std::fs::create_dir_all(home.path().join("fleet")).unwrap();
         // What the agent and its servers say is kept for whoever looks at a failed test.
         let log = std::fs::File::create(home.path().join("agent.log")).unwrap();
+        let inherited = std::env::var("PATH").unwrap_or_default();
         let child = home
             .mcpfleet(["run", "fleet"])
+            .env("PATH", format!("{}:{inherited}", home.path().join(PROGRAMS).display()))
             .args(["--set", &format!("gateway.listen={listen}")])
             .args(["--set", &format!("state_dir={}", home.path().join("state/mcpfleet").display())])
             .args(["--set", &format!("control_socket={}", socket(&home).display())])
@@ -123,7 +139,7 @@ pub fn demo_app(name: &str) -> String {
 
 /// The file of an app that runs the fake server of `examples/`.
 pub fn fake_app(name: &str, flags: &[&str]) -> String {
-    app(name, example("fake-mcp-server").to_str().expect("a path in UTF-8"), flags)
+    app(name, FAKE, flags)
 }
 
 fn app(name: &str, command: &str, args: &[&str]) -> String {

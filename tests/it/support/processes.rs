@@ -80,11 +80,7 @@ impl Stage {
 
     /// A copy of a file at a place that every user can reach.
     pub fn copy(&self, file: &Path, to: &str) -> PathBuf {
-        let copy = self.path().join(to);
-        // By another process: a file that is open for writing anywhere cannot be executed.
-        let copied = std::process::Command::new("cp").arg(file).arg(&copy).status().expect("`cp` runs");
-        assert!(copied.success());
-        copy
+        copy(file, self.path().join(to))
     }
 
     /// The processes that run with this stage's mark.
@@ -128,6 +124,14 @@ impl FakeServer {
     pub async fn look(&mut self, tool: &str) -> Value {
         serde_json::from_str(&self.call(tool, json!({})).await).expect("JSON")
     }
+}
+
+/// Copies a program so that it can be started at once.
+pub fn copy(file: &Path, to: PathBuf) -> PathBuf {
+    // By another process: a file that is open for writing anywhere cannot be executed.
+    let copied = std::process::Command::new("cp").arg(file).arg(&to).status().expect("`cp` runs");
+    assert!(copied.success());
+    to
 }
 
 /// Whether the tests run as root. Says so if not, because something is not tested then.
