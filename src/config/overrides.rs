@@ -173,7 +173,7 @@ fn scalar(written: &str) -> Value<'static> {
             Content::Valid(Node { value: Value::Null, .. }) => Some(Value::Null),
             Content::Valid(Node { value: Value::Bool(value), .. }) => Some(Value::Bool(value)),
             Content::Valid(Node { value: Value::Number(number), .. }) => {
-                Some(Value::Number(yaml::Number { text: owned(number.text), amount: number.amount }))
+                Some(Value::Number(Box::new(yaml::Number { text: owned(number.text), amount: number.amount })))
             }
             Content::Valid(Node { value: Value::String(text), .. }) => Some(Value::String(owned(text))),
             _ => None,

@@ -9,6 +9,9 @@ pub const MAX_FILE_SIZE: usize = 1024 * 1024;
 /// How many characters of a line a diagnostic shows.
 const SHOWN_LINE: usize = 240;
 
+/// The lines that are found without an index of all lines.
+const NEAR_LINES: usize = 32;
+
 /// How many characters of a value a message quotes.
 const SHOWN_VALUE: usize = 60;
 
@@ -122,13 +125,16 @@ impl<'a> Text<'a> {
 
     /// A line as diagnostics show it: bounded, without its end.
     pub fn line(&self, number: u32) -> String {
-        let starts = self.lines.get_or_init(|| {
-            std::iter::once(0).chain(memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|i| i + 1)).collect()
-        });
         let index = (number as usize).saturating_sub(1);
-        let start = starts.get(index).copied().unwrap_or(self.text.len());
-        let end = starts.get(index + 1).copied().unwrap_or(self.text.len());
-        let line = self.text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r']);
+        // What is asked for first is near the start, and nearly always all that is asked for.
+        let line = if index < NEAR_LINES {
+            self.text.split('\n').nth(index)
+        } else {
+            let starts = self.lines.get_or_init(|| line_starts(self.text));
+            starts.get(index).and_then(|start| self.text.get(*start..)).and_then(|rest| rest.split('\n').next())
+        };
+        let line = line.unwrap_or_default();
+        let line = line.strip_suffix('\r').unwrap_or(line);
         shorten(line, SHOWN_LINE)
     }
 
@@ -166,6 +172,10 @@ impl<'a> Text<'a> {
             finding.help("save the file as UTF-8")
         }
     }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i + 1)).collect()
 }
 
 fn longest_prefix(bytes: &[u8], valid: usize) -> &str {

@@ -24,7 +24,7 @@ pub enum Value<'a> {
     /// Nothing, `~` or `null`.
     Null,
     Bool(bool),
-    Number(Number<'a>),
+    Number(Box<Number<'a>>),
     String(Cow<'a, str>),
     List(Vec<Node<'a>>),
     Map(Vec<Entry<'a>>),

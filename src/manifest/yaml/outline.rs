@@ -28,6 +28,8 @@ pub struct Item<'a> {
     pub mark: Mark,
     /// Of a scalar: its content.
     pub text: Cow<'a, str>,
+    /// Of a list: its entries. Of a mapping: its keys.
+    pub children: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct Sheet {
 /// Walks the text once, up to the first mistake after which its structure is unknown.
 pub fn outline(text: &str) -> Outline<'_> {
     let mut walk = Walk::default();
+    // An ordinary file has a node every eight bytes.
+    walk.outline.nodes.reserve((text.len() / 8).min(1024));
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let result = match event {
@@ -79,6 +83,9 @@ fn nesting(place: Mark) -> Finding {
 
 /// An open collection.
 struct Frame {
+    /// The collection itself.
+    node: usize,
+    children: usize,
     /// Of a mapping: whether a key comes next, and where its keys start in [`Walk::keys`].
     map: Option<Keys>,
 }
@@ -157,7 +164,7 @@ impl<'a> Walk<'a> {
     }
 
     fn key_is_next(&self) -> bool {
-        matches!(self.frames.last(), Some(Frame { map: Some(Keys { next_is_key: true, .. }) }))
+        matches!(self.frames.last(), Some(Frame { map: Some(Keys { next_is_key: true, .. }), .. }))
     }
 
     fn properties(&mut self, anchor: usize, tagged: bool, span: Span) {
@@ -208,7 +215,7 @@ impl<'a> Walk<'a> {
         if self.frames.len() <= 2 && shape.is_scalar() {
             self.note_identity(index);
         }
-        self.outline.nodes.push(Item { shape, mark, text });
+        self.outline.nodes.push(Item { shape, mark, text, children: 0 });
     }
 
     /// Remembers the node to come if it is the value of `kind` or `metadata.name`.
@@ -216,10 +223,10 @@ impl<'a> Walk<'a> {
         let key = |at: Option<&usize>| at.and_then(|i| self.outline.nodes.get(*i)).map(|n| &*n.text);
         let Some(document) = self.outline.documents.last_mut() else { return };
         match &*self.frames {
-            [Frame { map: Some(Keys { next_is_key: false, .. }) }] if key(self.keys.last()) == Some("kind") => {
+            [Frame { map: Some(Keys { next_is_key: false, .. }), .. }] if key(self.keys.last()) == Some("kind") => {
                 document.kind = Some(index);
             }
-            [Frame { map: Some(_) }, Frame { map: Some(Keys { next_is_key: false, start }) }]
+            [Frame { map: Some(_), .. }, Frame { map: Some(Keys { next_is_key: false, start }), .. }]
                 if key(self.keys.last()) == Some("name")
                     && key(start.checked_sub(1).and_then(|i| self.keys.get(i))) == Some("metadata") =>
             {
@@ -231,8 +238,13 @@ impl<'a> Walk<'a> {
 
     /// A node is complete: in a mapping, the other half of an entry comes next.
     fn node_done(&mut self) {
-        if let Some(keys) = self.frames.last_mut().and_then(|f| f.map.as_mut()) {
-            keys.next_is_key = !keys.next_is_key;
+        let Some(frame) = self.frames.last_mut() else { return };
+        match &mut frame.map {
+            Some(keys) => {
+                frame.children += usize::from(keys.next_is_key);
+                keys.next_is_key = !keys.next_is_key;
+            }
+            None => frame.children += 1,
         }
     }
 
@@ -240,16 +252,22 @@ impl<'a> Walk<'a> {
         if self.frames.len() == MAX_DEPTH {
             return Err(nesting(mark(span.start, 1)));
         }
+        let node = self.outline.nodes.len();
         self.node(shape, span, Cow::Borrowed(""));
         let map = (shape == Shape::Map).then_some(Keys { next_is_key: true, start: self.keys.len() });
-        self.frames.push(Frame { map });
+        self.frames.push(Frame { node, children: 0, map });
         Ok(())
     }
 
     fn close(&mut self) {
-        if let Some(Frame { map: Some(keys) }) = self.frames.pop() {
-            self.find_duplicates(keys.start);
-            self.keys.truncate(keys.start);
+        if let Some(frame) = self.frames.pop() {
+            if let Some(node) = self.outline.nodes.get_mut(frame.node) {
+                node.children = frame.children;
+            }
+            if let Some(keys) = frame.map {
+                self.find_duplicates(keys.start);
+                self.keys.truncate(keys.start);
+            }
         }
         self.node_done();
     }

@@ -23,6 +23,10 @@ fn document(text: &str) -> Node<'static> {
     }
 }
 
+fn number(text: &str, amount: Amount) -> Value<'static> {
+    Value::Number(Box::new(Number { text: text.to_owned().into(), amount }))
+}
+
 #[test]
 fn values_have_the_places_where_they_are_written() {
     let root = document("a: x\nlist:\n  - \"größe\"\n  - 1.10\nempty:\nlast: {k: ~}\n");
@@ -32,8 +36,7 @@ fn values_have_the_places_where_they_are_written() {
     let Some(Node { value: Value::List(list), .. }) = root.get("list") else { panic!() };
     let places: Vec<Mark> = list.iter().map(|n| n.mark).collect();
     assert_eq!(places, [mark(3, 5, 7), mark(4, 5, 4)]);
-    let number = Number { text: "1.10".into(), amount: Amount::Float(1.1) };
-    assert_eq!(list.get(1).map(|n| &n.value), Some(&Value::Number(number)));
+    assert_eq!(list.get(1).map(|n| &n.value), Some(&number("1.10", Amount::Float(1.1))));
     // What is not there is where its key is.
     assert_eq!(root.get("empty").map(|n| n.mark), Some(mark(5, 1, 5)));
     assert_eq!(root.get("last").and_then(|n| n.get("k")).map(|n| n.mark), Some(mark(6, 11, 1)));
@@ -41,9 +44,8 @@ fn values_have_the_places_where_they_are_written() {
 
 #[test]
 fn scalars_are_what_they_look_like() {
-    let integer =
-        |text: &str, amount| Value::Number(Number { text: text.to_owned().into(), amount: Amount::Integer(amount) });
-    let unclear = |text: &str| Value::Number(Number { text: text.to_owned().into(), amount: Amount::Unclear });
+    let integer = |text: &str, amount| number(text, Amount::Integer(amount));
+    let unclear = |text: &str| number(text, Amount::Unclear);
     let string = |text: &str| Value::String(text.to_owned().into());
     for (text, value) in [
         ("12", integer("12", 12)),

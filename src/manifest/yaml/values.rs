@@ -109,8 +109,30 @@ impl<'a> DeserializeSeed<'a> for Seed<'_, '_, 'a> {
 
     fn deserialize<D: Deserializer<'a>>(self, source: D) -> Result<Node<'a>, D::Error> {
         let Some(item) = self.0.rest.next() else { return self.0.disagree(Mark::default()) };
-        let value = source.deserialize_any(ValueVisitor { cursor: self.0, item })?;
-        Ok(Node { value, mark: item.mark })
+        let cursor = self.0;
+        let mark = item.mark;
+        let value = if is_evidently_string(item) {
+            match source.deserialize_str(ValueVisitor { cursor: &mut *cursor, item }) {
+                Err(error) if error.to_string().starts_with("invalid type") => return cursor.disagree(mark),
+                result => result?,
+            }
+        } else {
+            source.deserialize_any(ValueVisitor { cursor, item })?
+        };
+        Ok(Node { value, mark })
+    }
+}
+
+/// Whether a scalar can be nothing but a string, going by its first character. Trying what else it might be is half
+/// the work of reading a file.
+fn is_evidently_string(item: &Item) -> bool {
+    match item.shape {
+        Shape::Quoted => true,
+        Shape::Plain => item.text.bytes().next().is_some_and(|first| {
+            // Numbers and their signs, `.inf` and `.nan`, null, true and false.
+            !matches!(first, b'0'..=b'9' | b'+' | b'-' | b'.' | b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F')
+        }),
+        Shape::List | Shape::Map => false,
     }
 }
 
@@ -132,7 +154,7 @@ impl<'a> ValueVisitor<'_, '_, 'a> {
 
     fn number<E: Error>(self, agrees: impl Fn(&str) -> bool, amount: Amount) -> Result<Value<'a>, E> {
         let text = self.item.text.clone();
-        self.plain(agrees, Value::Number(Number { text, amount }))
+        self.plain(agrees, Value::Number(Box::new(Number { text, amount })))
     }
 }
 
@@ -204,7 +226,7 @@ impl<'a> Visitor<'a> for ValueVisitor<'_, '_, 'a> {
         if self.item.shape != Shape::List {
             return self.cursor.disagree(self.item.mark);
         }
-        let mut list = Vec::new();
+        let mut list = Vec::with_capacity(self.item.children);
         while let Some(node) = source.next_element_seed(Seed(self.cursor))? {
             list.push(node);
         }
@@ -215,7 +237,7 @@ impl<'a> Visitor<'a> for ValueVisitor<'_, '_, 'a> {
         if self.item.shape != Shape::Map {
             return self.cursor.disagree(self.item.mark);
         }
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(self.item.children);
         while let Some(key) = source.next_key_seed(Seed(self.cursor))? {
             let value = source.next_value_seed(Seed(self.cursor))?;
             let mark = key.mark;
