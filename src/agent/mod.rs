@@ -3,6 +3,7 @@
 mod controller;
 mod open_files;
 mod run;
+mod signals;
 mod socket;
 
 pub use run::{AgentError, Settings, run};

@@ -3,6 +3,7 @@
 use super::{
     controller::{Controller, Source},
     open_files,
+    signals::{Signals, Told},
     socket::{self, SocketError},
 };
 use crate::{
@@ -22,7 +23,6 @@ use jiff::Timestamp;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
 };
@@ -160,8 +160,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     fleet.stop_all(settings.shutdown_timeout);
     tokio::select! {
         () = fleet.stopped() => {}
-        () = signals.stop() => {
-            tracing::warn!("forced to stop");
+        forced = forced(&mut signals, settings.shutdown_timeout) => {
+            tracing::warn!("{forced}: what still runs is killed");
             fleet.kill_all();
             fleet.stopped().await;
         }
@@ -172,6 +172,14 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     failure.map_or(Ok(()), Err)
 }
 
+/// Waits for a reason not to wait any longer for an orderly end.
+async fn forced(signals: &mut Signals, limit: Duration) -> &'static str {
+    tokio::select! {
+        () = signals.stop() => "a second signal",
+        () = tokio::time::sleep(limit) => "shutdown_timeout is over",
+    }
+}
+
 /// The hosts that the configuration names.
 fn hosts(settings: &Settings) -> Vec<String> {
     let public = settings.public_url.as_deref().and_then(|url| {
@@ -180,37 +188,4 @@ fn hosts(settings: &Settings) -> Vec<String> {
         authority.get(..end).map(str::to_lowercase)
     });
     settings.allowed_hosts.iter().map(|host| host.to_lowercase()).chain(public).collect()
-}
-
-enum Told {
-    Look,
-    Stop(&'static str),
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Signals {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.hangup.recv() => Told::Look,
-            _ = self.terminate.recv() => Told::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Told::Stop("SIGINT"),
-        }
-    }
-
-    async fn stop(&mut self) {
-        while matches!(self.next().await, Told::Look) {}
-    }
 }

@@ -5,6 +5,7 @@
 
 mod classify;
 mod guard;
+mod handshake;
 mod http;
 mod legacy;
 mod modern;

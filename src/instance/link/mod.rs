@@ -4,6 +4,7 @@
 //! request a number of its own, which stands in for both on the server's side, and puts the client's back into what
 //! comes out. So a client can neither see nor cancel nor answer what is another's.
 
+mod ending;
 mod receive;
 mod writer;
 
@@ -265,73 +266,6 @@ impl Link {
     /// How many requests are open, listeners apart.
     pub fn open_calls(&self) -> usize {
         self.lock().waiting()
-    }
-
-    /// Takes no new requests from now on, and ends the listeners, so that their clients come back to the new version.
-    pub fn drain(&self) {
-        let mut state = self.lock();
-        state.draining = true;
-        let listeners: Vec<u64> = state.open.iter().filter(|(_, call)| call.listens).map(|(id, _)| *id).collect();
-        let ended: Vec<OpenCall> = listeners.iter().filter_map(|id| state.open.remove(id)).collect();
-        drop(state);
-        for call in ended {
-            let key = crate::protocol::meta::SUBSCRIPTION_ID;
-            let id = &call.id;
-            let end = format!(
-                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"complete","_meta":{{"{key}":{id}}}}}}}"#
-            );
-            call.mailbox.answer(end.into(), None);
-        }
-        self.signal_idle();
-    }
-
-    /// Waits until a draining link has no open request.
-    pub async fn idle(&self) {
-        loop {
-            let idle = self.idle.notified();
-            tokio::pin!(idle);
-            idle.as_mut().enable();
-            {
-                let state = self.lock();
-                if state.closed.is_some() || state.waiting() == 0 {
-                    return;
-                }
-            }
-            idle.await;
-        }
-    }
-
-    pub fn is_closed(&self) -> bool {
-        self.lock().closed.is_some()
-    }
-
-    /// Closes the server's stdin, which asks it to end.
-    pub fn close_stdin(&self) {
-        self.writer.close();
-    }
-
-    /// Ends the link: every open request is answered with an error that says why. What is only for one client ends with
-    /// it; clients of a shared server go on with the process that comes next.
-    pub fn close(&self, reason: &str) {
-        let (open, sinks) = {
-            let mut state = self.lock();
-            if state.closed.is_some() {
-                return;
-            }
-            state.closed = Some(reason.into());
-            (std::mem::take(&mut state.open), state.sinks())
-        };
-        self.writer.close();
-        for call in open.into_values() {
-            let text = format!("the server ended before it answered: {reason}");
-            let code = crate::protocol::codes::SERVER_GONE;
-            let answer = crate::protocol::error_response(&call.id, code, &text, None);
-            call.mailbox.answer(answer.into(), Some(code));
-        }
-        if self.sharing == Sharing::Exclusive {
-            sinks.iter().for_each(|sink| sink.mailbox.close());
-        }
-        self.idle.notify_waiters();
     }
 
     fn forward(&self, message: &Message<'_>) -> Result<(), Refused> {

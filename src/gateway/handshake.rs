@@ -1,0 +1,118 @@
+//! How a session begins: with a process of its own, or with the one that all sessions of a server share.
+
+use super::{
+    Gateway,
+    classify::{Fault, SESSION_ID},
+    http::Post,
+    reply,
+    session::Backend,
+};
+use crate::{
+    instance::{
+        link::{Call, Sink},
+        mailbox::{Delivery, Mailbox},
+        view::{Route, Service},
+    },
+    protocol::{Era, LEGACY_VERSIONS, Message, Params, is_legacy_version, text_member},
+    resource::Sessions as Sharing,
+};
+use axum::{
+    http::{HeaderValue, StatusCode},
+    response::Response,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How long a server may take to answer `initialize`.
+const HANDSHAKE: Duration = Duration::from_secs(120);
+
+pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
+    let id = post.message.id.map(|id| id.0);
+    let Some(route) = gateway.route(post.app) else { return reply::unknown_app(post.app, id) };
+    let service = match &*route {
+        Route::Ready(service) => service,
+        Route::Unready { .. } => return reply::unready(&route, post.app, id),
+    };
+    if let Err(error) = gateway.sessions.has_room() {
+        return reply::unavailable(id, &error.to_string(), None, 5);
+    }
+    if service.sessions == Sharing::Shared {
+        return initialize_shared(gateway, service, post);
+    }
+    let lease = match service.checkout().await {
+        Ok(lease) => lease,
+        Err(error) => return reply::unavailable(id, &error.to_string(), None, 1),
+    };
+    let link = lease.running().link.clone();
+    let sink = Sink::new();
+    link.attach(&sink);
+    let mailbox = Arc::new(Mailbox::for_answers(1));
+    if let Err(refused) = link.open(Call { message: post.message, params: post.params, owner: 0 }, &mailbox) {
+        return reply::unavailable(id, &refused.to_string(), None, 1);
+    }
+    // What the server says before it answers is kept for the session's stream.
+    let answer = async {
+        loop {
+            match mailbox.next().await {
+                Some(Delivery::Message(message)) => _ = sink.mailbox.push(message),
+                other => return other,
+            }
+        }
+    };
+    let Ok(Some(Delivery::Answer { message, error_code })) = tokio::time::timeout(HANDSHAKE, answer).await else {
+        return reply::unavailable(id, "the server has not answered `initialize`", None, 1);
+    };
+    if error_code.is_some() {
+        return reply::json(StatusCode::OK, message);
+    }
+    let version = Message::parse(&message).ok().and_then(|answer| {
+        let result = Params::parse(answer.result?);
+        result.protocol_version.and_then(text_member).map(|version| version.into_owned())
+    });
+    let version = version.unwrap_or_default();
+    opened(gateway, post.app, Backend::Own(lease), sink, version, service.idle_timeout, message, id)
+}
+
+/// A session on a server that has been initialized already: the gateway answers with what the server said then.
+fn initialize_shared(gateway: &Gateway, service: &Service, post: &Post<'_>) -> Response {
+    let id = post.message.id.map(|id| id.0);
+    if service.profile.era == Era::Modern {
+        let requested = post.params.protocol_version.and_then(text_member).unwrap_or_default();
+        return reply::fault(&Fault::unsupported_version(&requested, &[crate::protocol::MODERN_VERSION]), id);
+    }
+    let mut result = service.profile.introduction.clone();
+    let spoken = result.get("protocolVersion").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let asked = post.params.protocol_version.and_then(text_member).unwrap_or_default();
+    // Versions are dates. An older one than the server's can be served, since what it lacks is not used.
+    let known = LEGACY_VERSIONS.contains(&asked.as_ref()) && is_legacy_version(&asked);
+    let version = if known && *asked < *spoken { asked.into_owned() } else { spoken };
+    if let Some(result) = result.as_object_mut() {
+        result.insert("protocolVersion".into(), version.clone().into());
+    }
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.unwrap_or("null"));
+    let sink = Sink::new();
+    service.primary.link.attach(&sink);
+    opened(gateway, post.app, Backend::Shared, sink, version, service.idle_timeout, answer.into(), id)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one session, put together in one place")]
+fn opened(
+    gateway: &Gateway,
+    app: &str,
+    backend: Backend,
+    sink: Arc<Sink>,
+    version: String,
+    idle_timeout: Duration,
+    answer: bytes::Bytes,
+    id: Option<&str>,
+) -> Response {
+    match gateway.sessions.insert(app, backend, sink, version, idle_timeout) {
+        Ok(session) => {
+            let mut response = reply::json(StatusCode::OK, answer);
+            if let Ok(value) = HeaderValue::from_str(&session) {
+                response.headers_mut().insert(SESSION_ID, value);
+            }
+            response
+        }
+        Err(error) => reply::unavailable(id, &error.to_string(), None, 5),
+    }
+}
