@@ -15,7 +15,10 @@ use crate::{
     manifest::{Diagnostic, FileState, ParsedFile, Revision, Tree, parse_file},
     resource::Digest,
 };
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::{
+    iter::{IntoParallelRefIterator, ParallelIterator},
+    slice::ParallelSliceMut,
+};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
@@ -161,9 +164,10 @@ fn read_listed(
     let complete = read.iter().all(|(_, complete)| *complete);
     let unreadable = listing.unreadable.iter().map(|d| (d.path.as_str().into(), Err(Box::new(d.clone()))));
     let mut files: Vec<Read> = read.into_iter().map(|(file, _)| file).chain(unreadable).collect();
-    files.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let revision = revision(&files);
-    cache.0 = files.iter().filter_map(|(path, c)| Some((path.clone(), c.as_ref().ok()?.clone()))).collect();
+    files.par_sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let known = || files.iter().filter_map(|(path, c)| Some((path.clone(), c.as_ref().ok()?.clone()))).collect();
+    let (revision, known) = rayon::join(|| revision(&files), known);
+    cache.0 = known;
     let state = |content: Result<Content, Box<Diagnostic>>| match content {
         Ok(content) => FileState::Parsed(content.parsed),
         Err(diagnostic) => FileState::Unreadable(diagnostic),
