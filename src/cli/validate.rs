@@ -28,7 +28,7 @@ Examples:
   mcpfleet validate apps roles/admin.yaml --ignore 'drafts/**'
   mcpfleet validate . -o json | jq -r '.diagnostics[] | \"\\(.path):\\(.line) \\(.message)\"'
 
-Exit codes: 0 all is well, 1 there are errors, 2 wrong usage, 3 something could not be read")]
+Exit codes: 0 all is well, 1 there are errors, 2 wrong usage, 3 a PATH cannot be read at all")]
 pub struct Args {
     /// Folders and files to check
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]

@@ -8,7 +8,6 @@ use super::{
     yaml::{self, Content, Node},
 };
 use crate::resource::{Kind, Resource, ResourceId, check_name};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
 
 /// A resource and where it was written.
@@ -72,15 +71,6 @@ pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
     }
     file.diagnostics = context.into_diagnostics(&text);
     file
-}
-
-/// Reads many files, on all cores. The result is in the order of `files`.
-pub fn parse_files<P, B>(files: &[(P, B)]) -> Vec<ParsedFile>
-where
-    P: AsRef<str> + Sync,
-    B: AsRef<[u8]> + Sync,
-{
-    files.par_iter().map(|(path, bytes)| parse_file(path.as_ref(), bytes.as_ref())).collect()
 }
 
 fn places(resource: &Resource, node: &Node, text: &Text) -> Places {

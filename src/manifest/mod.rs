@@ -12,6 +12,6 @@ pub mod yaml;
 
 pub use check::cross_check;
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
-pub use load::{Located, ParsedFile, parse_file, parse_files};
+pub use load::{Located, ParsedFile, parse_file};
 pub use place::{Place, Places, UserPlaces};
 pub use snapshot::{Entry, FileState, Revision, Snapshot, Tree};

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// The most bytes that a resource file may have.
-pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+pub const MAX_FILE_BYTES: u64 = crate::manifest::text::MAX_FILE_SIZE as u64;
 
 /// How often a file that changes under the reader is begun again.
 const ATTEMPTS: usize = 4;

@@ -6,6 +6,7 @@
 //! read the same text: values come from it alone. The two are zipped as they are built; where they do not agree in
 //! shape and content, the document is refused.
 
+mod number;
 mod outline;
 mod values;
 

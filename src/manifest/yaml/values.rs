@@ -2,6 +2,7 @@
 
 use super::{
     Amount, Content, Document, Entry, Node, Number, Reading, Value,
+    number::{integer, is_unclear},
     outline::{Item, Outline, Shape},
 };
 use crate::manifest::{
@@ -261,28 +262,4 @@ fn key_type(key: &Value, mark: Mark) -> Finding {
         Value::Bool(value) => finding.help(format!("quote it: `\"{value}\"`")),
         _ => finding,
     }
-}
-
-/// The integer that a plain scalar is, as `serde_yaml` reads it.
-fn integer(text: &str) -> Option<i128> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, text.get(1..)?),
-        b'+' => (false, text.get(1..)?),
-        _ => (false, text),
-    };
-    let (digits, radix) = [("0x", 16), ("0o", 8), ("0b", 2)]
-        .into_iter()
-        .find_map(|(prefix, radix)| digits.strip_prefix(prefix).map(|digits| (digits, radix)))
-        .unwrap_or((digits, 10));
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    let amount = i128::from_str_radix(digits, radix).ok()?;
-    Some(if negative { -amount } else { amount })
-}
-
-/// Digits that start with a zero: a string in YAML 1.2, octal in 1.1, and a decimal number to who reads it.
-fn is_unclear(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
 }
