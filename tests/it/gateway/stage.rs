@@ -1,7 +1,7 @@
 //! A gateway on a port of its own, and a client that speaks plain HTTP to it.
 
 use crate::support::{
-    eventually,
+    PATIENCE, eventually,
     processes::{MCPFLEET, example, mode},
 };
 use futures_util::StreamExt;
@@ -81,7 +81,10 @@ impl Stage {
     }
 
     pub async fn ready(&self, name: &str) {
-        eventually("an app that is ready", async || (self.state(name) == AppState::Ready).then_some(())).await;
+        let entry = self.gateway.fleet.get(name).unwrap();
+        let mut view = entry.view.clone();
+        let ready = tokio::time::timeout(PATIENCE, view.wait_for(|view| view.state == AppState::Ready)).await.is_ok();
+        assert!(ready, "{name} is not ready: {:#?}\n{:#?}", *entry.view.borrow(), entry.logs.tail(20));
     }
 
     pub fn state(&self, name: &str) -> AppState {
