@@ -66,7 +66,13 @@ impl ProbeError {
 
 impl From<Refused> for ProbeError {
     fn from(refused: Refused) -> Self {
-        ProbeError::Ended(refused.to_string().into())
+        match refused {
+            // Whether it ended before or after it was asked is chance, and makes no difference to anyone.
+            Refused::Closed(reason) => {
+                ProbeError::Ended(format!("the server ended before it answered: {reason}").into())
+            }
+            other => ProbeError::Ended(other.to_string().into()),
+        }
     }
 }
 
