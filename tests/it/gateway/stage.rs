@@ -1,7 +1,7 @@
 //! A gateway on a port of its own, and a client that speaks plain HTTP to it.
 
 use crate::support::{
-    PATIENCE, eventually,
+    PATIENCE,
     processes::{MCPFLEET, example, mode},
 };
 use futures_util::StreamExt;
