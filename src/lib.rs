@@ -24,12 +24,14 @@
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod authorize;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
 pub mod escape;
 pub mod gateway;
+pub mod git;
 pub mod instance;
 pub mod manifest;
 pub mod protocol;

@@ -11,6 +11,8 @@ use std::{
 const ORDER: &[&[&str]] = &[
     &["escape", "protocol", "resource", "sys"],
     &["manifest"],
+    &["authorize"],
+    &["git"],
     // What is told of a running agent, in the words that all its parts share.
     &["status::model"],
     &["demo", "instance", "reconcile", "source"],
@@ -22,6 +24,7 @@ const ORDER: &[&[&str]] = &[
 
 /// What is a function from values to values.
 const PURE: &[&str] = &[
+    "authorize",
     "client::settings::merge",
     "client::sse",
     "config",

@@ -1,0 +1,5 @@
+//! Git repositories: everything that touches them goes through here.
+
+mod objects;
+
+pub use objects::{GitError, Repository};

@@ -1,0 +1,139 @@
+//! Reading a repository's objects. Nothing is ever checked out.
+
+use crate::authorize::{Blob, ObjectError, ObjectId, Objects, TreeItem};
+use git2::{ErrorCode, ObjectType, Oid};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The largest commit or tree that is read: a tree of some 300,000 names.
+const MAX_OBJECT: usize = 16 << 20;
+
+/// A repository, or the way to one, that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    #[error("{path} is not a git repository that can be opened: {message}", path = .path.display())]
+    Open { path: PathBuf, message: String },
+    #[error("{revision} is not a commit of {path}: {message}", path = .path.display())]
+    Revision { path: PathBuf, revision: String, message: String },
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+/// An open repository. Blocking, and for one thread at a time.
+pub struct Repository {
+    git: git2::Repository,
+    /// The commits whose parents were not fetched.
+    shallow: BTreeSet<ObjectId>,
+}
+
+impl Repository {
+    /// Opens the repository at a path: a bare one, a work tree, or a folder of one.
+    pub fn discover(path: &Path) -> Result<Repository, GitError> {
+        let git = git2::Repository::discover(path)
+            .map_err(|error| GitError::Open { path: path.to_owned(), message: error.message().to_owned() })?;
+        let shallow = std::fs::read_to_string(git.commondir().join("shallow")).unwrap_or_default();
+        let shallow = shallow.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        Ok(Repository { git, shallow })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.git.path()
+    }
+
+    pub fn git(&self) -> &git2::Repository {
+        &self.git
+    }
+
+    /// The commit that a revision, as `git rev-parse` understands it, leads to.
+    pub fn commit_at(&self, revision: &str) -> Result<ObjectId, GitError> {
+        let commit = self.git.revparse_single(revision).and_then(|object| object.peel_to_commit());
+        commit.map(|commit| id_of(commit.id())).map_err(|error| GitError::Revision {
+            path: self.git.path().to_owned(),
+            revision: revision.to_owned(),
+            message: error.message().to_owned(),
+        })
+    }
+
+    /// Reads an object of a kind, unless it is larger than `limit` bytes.
+    fn read<T>(
+        &self,
+        id: ObjectId,
+        kind: ObjectType,
+        limit: usize,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Result<T, u64>, ObjectError> {
+        let read = || {
+            let odb = self.git.odb()?;
+            let (size, found) = odb.read_header(oid_of(id))?;
+            if found != kind || size > limit {
+                return Ok((found, Err(size as u64)));
+            }
+            let object = odb.read(oid_of(id))?;
+            Ok((found, Ok(take(object.data()))))
+        };
+        match read().map_err(|error: git2::Error| unreadable(id, &error))? {
+            (found, _) if found != kind => {
+                Err(ObjectError::Damaged { id, message: format!("it is a {found}, not a {kind}") })
+            }
+            (_, content) => Ok(content),
+        }
+    }
+}
+
+impl Objects for Repository {
+    fn commit(&self, id: ObjectId) -> Result<Arc<[u8]>, ObjectError> {
+        let content = self.read(id, ObjectType::Commit, MAX_OBJECT, |bytes| Arc::from(bytes))?;
+        content.map_err(|_| ObjectError::TooLarge { id, limit: MAX_OBJECT })
+    }
+
+    fn tree(&self, id: ObjectId) -> Result<Arc<[TreeItem]>, ObjectError> {
+        let content = self.read(id, ObjectType::Tree, MAX_OBJECT, tree_items)?;
+        let items = content.map_err(|_| ObjectError::TooLarge { id, limit: MAX_OBJECT })?;
+        items.map(Arc::from).ok_or_else(|| ObjectError::Damaged { id, message: "it is not a tree".to_owned() })
+    }
+
+    fn blob(&self, id: ObjectId, limit: usize) -> Result<Blob, ObjectError> {
+        let content = self.read(id, ObjectType::Blob, limit, |bytes| Blob::Bytes(bytes.to_vec()))?;
+        Ok(content.unwrap_or_else(Blob::TooLarge))
+    }
+
+    fn is_shallow(&self, id: ObjectId) -> bool {
+        self.shallow.contains(&id)
+    }
+}
+
+/// A tree as git stores it: `MODE NAME`, NUL, the 20 bytes of the object's name, again and again.
+fn tree_items(mut bytes: &[u8]) -> Option<Vec<TreeItem>> {
+    let mut items = Vec::new();
+    while !bytes.is_empty() {
+        let (mode, rest) = bytes.split_at(memchr::memchr(b' ', bytes)?);
+        let mode = u32::from_str_radix(std::str::from_utf8(mode).ok()?, 8).ok()?;
+        let (name, rest) = rest.get(1..)?.split_at(memchr::memchr(0, rest.get(1..)?)?);
+        let (id, rest) = rest.get(1..)?.split_first_chunk::<20>()?;
+        items.push(TreeItem { name: name.to_vec(), mode, id: ObjectId::new(*id) });
+        bytes = rest;
+    }
+    Some(items)
+}
+
+/// The same name in libgit2's form.
+pub fn oid_of(id: ObjectId) -> Oid {
+    Oid::from_bytes(id.as_bytes()).unwrap_or(Oid::ZERO_SHA1)
+}
+
+/// The same name in ours.
+pub fn id_of(oid: Oid) -> ObjectId {
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(oid.as_bytes());
+    ObjectId::new(bytes)
+}
+
+fn unreadable(id: ObjectId, error: &git2::Error) -> ObjectError {
+    match error.code() {
+        ErrorCode::NotFound => ObjectError::Missing(id),
+        _ => ObjectError::Unreadable { id, message: error.message().to_owned() },
+    }
+}
