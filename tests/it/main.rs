@@ -15,6 +15,7 @@ mod leftovers;
 mod lifecycle;
 mod process;
 mod reference;
+mod signature;
 mod source;
 mod support;
 mod validate;

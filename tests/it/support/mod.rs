@@ -5,10 +5,14 @@ mod eventually;
 mod home;
 mod mcp;
 mod outside;
+mod policy;
 pub mod processes;
+mod repository;
 
 pub use agent::{Agent, demo_app, fake_app};
 pub use eventually::{PATIENCE, eventually};
 pub use home::Home;
 pub use mcp::{Era, RealClient, arguments, text};
 pub use outside::{missing, outside};
+pub use policy::{Files, app, policy, role, root, user};
+pub use repository::{Draft, Key, Repo};
