@@ -16,7 +16,7 @@ use crate::{
         user,
     },
     reconcile::{PruneSettings, Selection},
-    source::{self, DirectorySettings},
+    source,
     status::{self, Applied, Store},
 };
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 /// Everything an agent needs to know, resolved from its configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub sources: Vec<DirectorySettings>,
+    pub sources: Vec<source::Settings>,
     pub selection: Selection,
     pub prune: PruneSettings,
     pub host: HostSettings,
@@ -94,8 +94,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let (stop_loop, stop_connections) = (CancellationToken::new(), CancellationToken::new());
     let mut parts = JoinSet::new();
     let mut sources = Vec::new();
-    for directory in settings.sources {
-        let (view, trigger, task) = source::spawn(directory, stop_loop.clone());
+    for source in settings.sources {
+        let (view, trigger, task) = source::spawn(source, stop_loop.clone());
         sources.push(Source { view, trigger });
         parts.spawn(async move {
             let _ = task.await;

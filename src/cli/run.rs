@@ -11,7 +11,7 @@ use crate::{
     instance::host::HostSettings,
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
-    source::{DirectorySettings, Ignore},
+    source::{self, DirectorySettings, Ignore},
     status::model::{AppState, Status},
     telemetry,
 };
@@ -145,7 +145,7 @@ fn warn(config: &Config) {
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let service = &config.app_service;
     let sources = config.sources.iter().map(|source| {
-        anyhow::Ok(DirectorySettings {
+        anyhow::Ok(source::Settings::from(DirectorySettings {
             name: source.name.clone(),
             path: source.directory.path.clone(),
             subpath: source.path.clone(),
@@ -153,7 +153,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             watch: source.directory.watch,
             window: source.directory.window,
             resync: source.directory.resync,
-        })
+        }))
     });
     let ambient = |name: &str| Some((name.to_owned(), std::env::var_os(name)?));
     Ok(Settings {

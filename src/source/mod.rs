@@ -7,19 +7,23 @@
 mod confirm;
 mod directory;
 mod error;
+mod git;
 mod guard;
 mod ignore;
 mod listing;
 mod open;
 mod problem;
 mod read;
+mod settings;
 mod view;
 mod walk;
 mod watch;
 
-pub use directory::{DirectorySettings, spawn};
+pub use directory::DirectorySettings;
 pub use error::ReadError;
+pub use git::{GitSettings, Mode, Root};
 pub use ignore::{Ignore, IgnoreError};
 pub use open::MAX_FILE_BYTES;
 pub use read::{Cache, TreeRead, read_file, read_tree};
+pub use settings::{Settings, spawn};
 pub use view::{Problem, SourceView, Trigger, WatchMode, WatchSetting};
