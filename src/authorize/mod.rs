@@ -4,15 +4,33 @@
 //! that state. A commit takes effect whole or not at all. What is refused stays at its last accepted content, and
 //! everything else goes on. The agent, `mcpfleet authorize` and the git hooks call the same functions.
 
+mod change;
+mod commit;
+mod content;
+#[cfg(test)]
+mod fixture;
+mod graph;
+mod judge;
+mod layered;
 mod object;
 mod policy;
+mod report;
+mod rights;
 mod rules;
 pub mod signature;
+mod signer;
+mod state;
+mod stored;
+mod tree;
 mod verdict;
 
+pub use content::{Cache, Entry, Slot};
+pub use judge::{Failure, Judge, Judgement};
 pub use object::{Blob, NotAnId, ObjectError, ObjectId, Objects, TreeItem};
 pub use policy::Policy;
 pub use rules::{Identity, Rules};
+pub use state::State;
+pub use stored::Stored;
 pub use verdict::{
     AcceptedPath, Answer, ChangeVerb, ChangeVerdict, Code, CommitAnswer, CommitVerdict, HeldPath, Outcome, Refusal,
     Report,

@@ -1,0 +1,233 @@
+//! A commit with several parents that count.
+
+use super::{
+    super::{
+        CommitAnswer, CommitVerdict, ObjectId, State,
+        state::{Held, Undecided, Value},
+    },
+    Code, Decision, Failure, Slot, Walk, Weighed,
+    replay::Replayed,
+    value_set, vouch_advice,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A parent of a merge, as far as content that was refused there matters.
+struct Parent {
+    id: ObjectId,
+    /// The paths whose content was refused, and by which commits.
+    refused: BTreeMap<Arc<str>, ObjectId>,
+}
+
+/// A path at which there is something to say.
+struct Place {
+    path: Arc<str>,
+    /// What the lines come to; several values when they do not agree.
+    values: Vec<Value>,
+    /// What the merge has.
+    has: Slot,
+    /// What refused that content, on a parent that has the same.
+    came_with: BTreeSet<ObjectId>,
+    own: Option<Decision>,
+}
+
+impl Place {
+    fn contested(&self) -> bool {
+        self.values.len() > 1
+    }
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn merge(
+        &mut self,
+        id: ObjectId,
+        parents: &[ObjectId],
+    ) -> Result<(State, CommitVerdict, Vec<Decision>), Failure> {
+        let states = self.lines(parents)?;
+        let mut lines = Vec::with_capacity(states.len());
+        for (line, state) in &states {
+            let others: Vec<ObjectId> = parents.iter().copied().filter(|parent| parent != line).collect();
+            lines.push((*line, self.replay(*line, state, &others)?));
+        }
+        let refused = self.refused_content(parents, &states, &lines)?;
+        let before = joined(lines.iter().map(|(_, replayed)| &replayed.state));
+        let places = self.places(id, &states, &lines, &refused, &before)?;
+        let decisions: Vec<Decision> = places.iter().filter_map(|place| place.own.clone()).collect();
+        let (weighed, after) = match decisions.is_empty() {
+            true => (Weighed { signer: None, changes: vec![] }, None),
+            false => self.weigh(id, &decisions, &before)?,
+        };
+        let verdict = match (&after, decisions.is_empty()) {
+            (_, true) => CommitAnswer::NothingToDecide,
+            (Some(_), _) => CommitAnswer::Accepted,
+            (None, _) => CommitAnswer::Refused,
+        };
+        let own = if after.is_some() { decisions } else { vec![] };
+        let mut state = after.unwrap_or(before);
+        state.commit = id;
+        state.held = Arc::default();
+        for place in places {
+            self.settle(id, &mut state, place, &weighed, verdict)?;
+        }
+        state.join_lines();
+        Ok((state, CommitVerdict { id, signer: weighed.signer, verdict, changes: weighed.changes }, own))
+    }
+
+    /// The parents that descend from the base, with their states.
+    fn lines(&mut self, parents: &[ObjectId]) -> Result<Vec<(ObjectId, State)>, Failure> {
+        let trusted = parents.iter().copied().filter(|parent| self.graph.is_trusted(*parent));
+        let trusted: Vec<ObjectId> = trusted.collect();
+        trusted.into_iter().map(|line| Ok((line, self.take_state(line)?))).collect()
+    }
+
+    /// What of each parent's content is refused: held or undecided there, or written by a commit that was skipped.
+    fn refused_content(
+        &mut self,
+        parents: &[ObjectId],
+        states: &[(ObjectId, State)],
+        lines: &[(ObjectId, Replayed)],
+    ) -> Result<Vec<Parent>, Failure> {
+        let mut all = Vec::new();
+        for parent in parents {
+            let mut refused = BTreeMap::new();
+            for (line, replayed) in lines.iter().filter(|(line, _)| line != parent) {
+                refused.extend(self.written_by_skipped(*parent, *line, &replayed.skipped)?);
+            }
+            let state = states.iter().find(|(line, _)| line == parent).map(|(_, state)| state);
+            refused.extend(state.into_iter().flat_map(State::waiting).map(|(path, reason)| (path.clone(), reason)));
+            all.push(Parent { id: *parent, refused });
+        }
+        Ok(all)
+    }
+
+    /// Every path at which lines, replays or the merge itself differ.
+    fn places(
+        &mut self,
+        id: ObjectId,
+        states: &[(ObjectId, State)],
+        lines: &[(ObjectId, Replayed)],
+        refused: &[Parent],
+        before: &State,
+    ) -> Result<Vec<Place>, Failure> {
+        let tree = self.judge.tree(id)?;
+        let mut paths: BTreeSet<Arc<str>> = BTreeSet::new();
+        for ((line, state), (_, replayed)) in states.iter().zip(lines) {
+            let line_tree = self.judge.tree(*line)?;
+            paths.extend(self.judge.trees.compare(Some(line_tree), Some(tree))?.into_keys());
+            paths.extend(state.waiting().map(|(path, _)| path.clone()));
+            paths.extend(replayed.changed.iter().cloned());
+        }
+        let mut places = Vec::new();
+        for path in paths {
+            let has = self.judge.trees.at(tree, &path)?;
+            let mut values: Vec<Value> = Vec::new();
+            for (_, replayed) in lines {
+                let value = replayed.state.value(&path);
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            places.push(self.place(id, path, values, has, refused, before)?);
+        }
+        Ok(places)
+    }
+
+    /// Finds out whether the merge decides a path.
+    fn place(
+        &mut self,
+        id: ObjectId,
+        path: Arc<str>,
+        values: Vec<Value>,
+        has: Slot,
+        refused: &[Parent],
+        before: &State,
+    ) -> Result<Place, Failure> {
+        let commit = self.judge.commit(id)?;
+        let mut came_with = BTreeSet::new();
+        let mut underneath = BTreeSet::new();
+        let mut new = true;
+        for parent in refused {
+            let same = self.slot(parent.id, &path)? == has;
+            new &= !same;
+            if let Some(reason) = parent.refused.get(&path) {
+                underneath.insert(*reason);
+                if same {
+                    came_with.insert(*reason);
+                }
+            }
+        }
+        let contested = values.len() > 1;
+        let agreed = values == [Value::Decided(has)];
+        let vouched = |reasons: &BTreeSet<ObjectId>| reasons.iter().all(|reason| commit.vouches.contains(reason));
+        let from: BTreeSet<Slot> = values.iter().flat_map(value_set).collect();
+        let decision = |needed: &BTreeSet<ObjectId>, approves: bool| {
+            let missing = !approves && !vouched(needed);
+            let obstacle = missing.then(|| (Code::HeldUnderneath, vouch_advice(needed)));
+            Decision { path: path.clone(), from: from.clone(), to: has, obstacle, contested }
+        };
+        let approves = self.judge.rules.merge_approves;
+        let own = if agreed {
+            None
+        } else if !contested && !came_with.is_empty() && !vouched(&came_with) {
+            // It came along, and stays held, unless whoever merges approves by merging.
+            let approved = decision(&BTreeSet::new(), true);
+            (approves && self.weigh(id, std::slice::from_ref(&approved), before)?.1.is_some()).then_some(approved)
+        } else {
+            let needed = if new { &underneath } else { &came_with };
+            Some(decision(needed, approves))
+        };
+        Ok(Place { path, values, has, came_with, own })
+    }
+
+    /// Enters what a path is after the merge, as far as that is not accepted content.
+    fn settle(
+        &mut self,
+        id: ObjectId,
+        state: &mut State,
+        place: Place,
+        weighed: &Weighed,
+        verdict: CommitAnswer,
+    ) -> Result<(), Failure> {
+        let Place { path, has, .. } = &place;
+        if place.own.is_some() && verdict == CommitAnswer::Accepted {
+            return Ok(());
+        }
+        let refused_here = place.own.is_some();
+        if place.contested() {
+            let slots: BTreeSet<Slot> = place.values.iter().flat_map(value_set).collect();
+            let mut candidates = BTreeMap::new();
+            for slot in slots {
+                candidates.insert(slot, self.judge.content(path, slot)?);
+            }
+            state.leave_undecided(path, Undecided { candidates, reason: id, applied: None });
+            return Ok(());
+        }
+        match state.value(path) {
+            Value::Undecided(_) if refused_here => state.blame(path, id),
+            Value::Undecided(_) => {}
+            Value::Decided(slot) if slot == *has => {}
+            Value::Decided(_) => {
+                let carried = place.came_with.iter().next().copied().filter(|_| !refused_here);
+                let reason = carried.unwrap_or(id);
+                let code = match refused_here {
+                    true => weighed.code(path),
+                    false => self.refused.get(&(reason, path.clone())).copied(),
+                };
+                state.hold(path, Held { reason, code, has: *has });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The state of the first line, with the policies of all.
+fn joined<'s>(mut states: impl Iterator<Item = &'s State>) -> State {
+    let first = states.next().cloned();
+    let mut state = first.unwrap_or_else(State::nothing);
+    for other in states {
+        state.lines.extend(other.lines.iter().cloned());
+    }
+    state
+}

@@ -1,0 +1,346 @@
+//! The judgement itself: from a trusted base to a head, one commit at a time.
+
+mod linear;
+mod merge;
+mod old;
+mod replay;
+
+use super::{
+    Answer, ChangeVerdict, Code, CommitVerdict, ObjectError, ObjectId, Objects, Refusal, Rules, State,
+    commit::Commit,
+    content::{Cache, Content, Entry, Slot},
+    graph::Graph,
+    rights::{Rights, Step},
+    state::{Accepted, Fault, Value},
+    stored::Stored,
+    tree::Trees,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// Why nothing was judged. Whatever was decided before stays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The history as a whole cannot be accepted.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+/// How many commits are replayed in merges, all together.
+const MAX_REPLAYED: usize = 5_000_000;
+
+/// What came of a history.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The accepted state at the head.
+    pub state: State,
+    /// A verdict on every commit that the base does not have, parents first.
+    pub commits: Vec<CommitVerdict>,
+}
+
+/// Judges history by some rules. Holds nothing but what it has read.
+pub struct Judge<'a> {
+    objects: &'a dyn Objects,
+    rules: &'a Rules,
+    cache: &'a mut Cache,
+    trees: Trees<'a>,
+}
+
+impl<'a> Judge<'a> {
+    pub fn new(objects: &'a dyn Objects, rules: &'a Rules, cache: &'a mut Cache) -> Self {
+        Judge { objects, rules, cache, trees: Trees::new(objects, &rules.managed) }
+    }
+
+    /// The state in which everything that a commit has is accepted: the root of trust, or a source without checks.
+    pub fn root(&mut self, commit: ObjectId) -> Result<State, Failure> {
+        let tree = self.cache.links(self.objects, commit)?.tree;
+        let found = self.trees.compare(None, Some(tree))?;
+        let entries: Vec<(Arc<str>, Entry)> =
+            found.into_iter().filter_map(|(path, (_, entry))| Some((path, entry?))).collect();
+        self.cache.prepare(&self.trees, &entries)?;
+        let mut files = BTreeMap::new();
+        for (path, entry) in entries {
+            if let Some(accepted) = self.accepted(&path, Some(entry))? {
+                files.insert(path, accepted);
+            }
+        }
+        Ok(State::new(commit, files, self.rules))
+    }
+
+    /// The state that was stored, checked against the objects.
+    pub fn restore(&mut self, stored: &Stored) -> Result<State, Failure> {
+        let mut state = self.root(stored.commit)?;
+        stored.apply(&mut state, |path, slot| self.accepted(path, slot))?;
+        state.renew_policies(self.rules);
+        Ok(state)
+    }
+
+    /// Judges everything that `head` has over the commit of a state.
+    pub fn advance(&mut self, from: &State, head: ObjectId) -> Result<Judgement, Failure> {
+        let graph = Graph::new(self.objects, self.cache, from.commit, head, self.rules.max_commits)?;
+        let mut walk = Walk {
+            uses: HashMap::new(),
+            states: HashMap::from([(from.commit, from.clone())]),
+            own: HashMap::new(),
+            old: HashMap::new(),
+            refused: BTreeMap::new(),
+            replayed: 0,
+            graph,
+            judge: self,
+        };
+        let mut commits = walk.run()?;
+        let old = std::mem::take(&mut walk.old);
+        let mut state = match walk.states.remove(&head) {
+            Some(state) => state,
+            None => return Err(ObjectError::Missing(head).into()),
+        };
+        // Those of old lines were judged where they were merged.
+        let order: HashMap<ObjectId, usize> =
+            walk.graph.commits().iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        commits.extend(old.into_values());
+        commits.sort_by_key(|commit| order.get(&commit.id).copied());
+        state.keep_applied(from);
+        state.settle();
+        let wanted = state.entries();
+        self.cache.retain(wanted.into_iter());
+        Ok(Judgement { state, commits })
+    }
+
+    fn content(&mut self, path: &Arc<str>, slot: Slot) -> Result<Option<Arc<Content>>, Failure> {
+        self.cache.content(&self.trees, path, slot)
+    }
+
+    fn accepted(&mut self, path: &Arc<str>, slot: Slot) -> Result<Option<Accepted>, Failure> {
+        let content = self.content(path, slot)?;
+        Ok(slot.zip(content).map(|(entry, content)| Accepted { entry, content }))
+    }
+
+    fn commit(&mut self, id: ObjectId) -> Result<Arc<Commit>, Failure> {
+        self.cache.commit(self.objects, id)
+    }
+
+    fn tree(&mut self, id: ObjectId) -> Result<ObjectId, Failure> {
+        Ok(self.cache.links(self.objects, id)?.tree)
+    }
+
+    fn step(&mut self, decision: &Decision) -> Result<Step, Failure> {
+        let path = decision.path.clone();
+        let from = decision.from.iter().map(|slot| self.content(&path, *slot)).collect::<Result<_, _>>()?;
+        Ok(Step { from, to: self.content(&path, decision.to)?, path })
+    }
+}
+
+/// What a commit decides of a path.
+#[derive(Clone, Debug)]
+struct Decision {
+    path: Arc<str>,
+    /// What it takes the place of: several values where lines do not agree.
+    from: BTreeSet<Slot>,
+    to: Slot,
+    /// Something that stands in the way whatever the rights of the signer are.
+    obstacle: Option<(Code, String)>,
+    /// A refusal of a contested path is always called that.
+    contested: bool,
+}
+
+/// What is said of the decisions of a commit.
+struct Weighed {
+    signer: Option<String>,
+    changes: Vec<ChangeVerdict>,
+}
+
+impl Weighed {
+    fn is_accepted(&self) -> bool {
+        self.changes.iter().all(|change| change.verdict == Answer::Accepted)
+    }
+
+    /// Why a path is refused.
+    fn code(&self, path: &str) -> Option<Code> {
+        self.changes.iter().find(|change| change.path == path && change.code.is_some()).and_then(|change| change.code)
+    }
+
+    /// Adds what is wrong with the result as a whole.
+    fn add_faults(&mut self, faults: Vec<Fault>) {
+        for fault in faults {
+            let of_path = self.changes.iter_mut().filter(|change| *change.path == *fault.path);
+            for change in of_path {
+                change.verdict = Answer::Refused;
+                change.code = Some(fault.code);
+                change.rule = None;
+                change.message = fault.message.clone();
+            }
+        }
+    }
+
+    /// A commit takes effect whole or not at all.
+    fn refuse_whole(&mut self) {
+        let Some((code, path)) = self.changes.iter().find_map(|c| Some((c.code?, c.path.clone()))) else { return };
+        for change in self.changes.iter_mut().filter(|change| change.verdict == Answer::Accepted) {
+            change.verdict = Answer::Refused;
+            change.code = Some(code);
+            change.rule = None;
+            change.message =
+                format!("allowed by itself, but a commit takes effect whole or not at all, and {path} is refused");
+        }
+    }
+}
+
+/// One way through a history.
+struct Walk<'w, 'a> {
+    judge: &'w mut Judge<'a>,
+    graph: Graph,
+    /// Of commits that others still build on.
+    states: HashMap<ObjectId, State>,
+    uses: HashMap<ObjectId, usize>,
+    /// What the commits that descend from the base decided.
+    own: HashMap<ObjectId, Arc<[Decision]>>,
+    /// Verdicts on commits of old lines.
+    old: HashMap<ObjectId, CommitVerdict>,
+    /// Codes of refusals, for what is held because of them later.
+    refused: BTreeMap<(ObjectId, Arc<str>), Code>,
+    replayed: usize,
+}
+
+impl Walk<'_, '_> {
+    fn run(&mut self) -> Result<Vec<CommitVerdict>, Failure> {
+        let trusted: Vec<ObjectId> =
+            self.graph.commits().iter().copied().filter(|id| self.graph.is_trusted(*id)).collect();
+        let parents: Vec<Vec<ObjectId>> = trusted.iter().map(|id| self.graph.parents(*id)).collect();
+        for parent in parents.iter().flatten() {
+            *self.uses.entry(*parent).or_default() += 1;
+        }
+        let mut verdicts = Vec::with_capacity(trusted.len());
+        for (id, parents) in trusted.into_iter().zip(parents) {
+            let (state, verdict, own) = match parents.as_slice() {
+                [parent] => {
+                    let before = self.take_state(*parent)?;
+                    self.linear(id, *parent, before)?
+                }
+                _ => self.merge(id, &parents)?,
+            };
+            for change in &verdict.changes {
+                if let Some(code) = change.code {
+                    self.refused.insert((id, change.path.as_str().into()), code);
+                }
+            }
+            self.own.insert(id, own.into());
+            self.states.insert(id, state);
+            verdicts.push(verdict);
+        }
+        Ok(verdicts)
+    }
+
+    /// The state after a commit; the last one who asks gets it without a copy.
+    fn take_state(&mut self, id: ObjectId) -> Result<State, Failure> {
+        let left = self.uses.get_mut(&id).map(|uses| {
+            *uses = uses.saturating_sub(1);
+            *uses
+        });
+        let state = if left == Some(0) { self.states.remove(&id) } else { self.states.get(&id).cloned() };
+        state.ok_or_else(|| ObjectError::Missing(id).into())
+    }
+
+    /// The name of the user whose commit it is, by the policy of a state.
+    fn signer(&mut self, id: ObjectId, state: &State) -> Result<Option<String>, Failure> {
+        let commit = self.judge.commit(id)?;
+        Ok(Rights::new(&commit, state.policies(), self.judge.rules).signer())
+    }
+
+    /// Judges decisions under the policies of `before`. Accepted ones are carried out.
+    fn weigh(
+        &mut self,
+        id: ObjectId,
+        decisions: &[Decision],
+        before: &State,
+    ) -> Result<(Weighed, Option<State>), Failure> {
+        let commit = self.judge.commit(id)?;
+        let rights = Rights::new(&commit, before.policies(), self.judge.rules);
+        let mut changes = Vec::new();
+        for decision in decisions {
+            let step = self.judge.step(decision)?;
+            let mut of_path = rights.judge(&step);
+            let obstacle = decision.obstacle.as_ref();
+            if let Some((code, message)) = obstacle
+                && of_path.iter().all(|change| change.verdict == Answer::Accepted)
+            {
+                for change in &mut of_path {
+                    change.verdict = Answer::Refused;
+                    change.code = Some(*code);
+                    change.rule = None;
+                    change.message = message.clone();
+                }
+            }
+            changes.extend(of_path);
+        }
+        let mut weighed = Weighed { signer: rights.signer(), changes };
+        let mut after = None;
+        if weighed.is_accepted() {
+            let (state, faults) = self.carry_out(id, decisions, before)?;
+            if faults.is_empty() {
+                after = Some(state);
+            }
+            weighed.add_faults(faults);
+        }
+        if !weighed.is_accepted() {
+            after = None;
+            for decision in decisions.iter().filter(|decision| decision.contested) {
+                weighed.call_contested(&decision.path);
+            }
+            weighed.refuse_whole();
+        }
+        Ok((weighed, after))
+    }
+
+    /// The state after some decisions, and what is wrong with it.
+    fn carry_out(
+        &mut self,
+        id: ObjectId,
+        decisions: &[Decision],
+        before: &State,
+    ) -> Result<(State, Vec<Fault>), Failure> {
+        let mut state = before.clone();
+        for decision in decisions {
+            let accepted = self.judge.accepted(&decision.path, decision.to)?;
+            state.decide(&decision.path, accepted, Some(id));
+        }
+        state.renew_policies(self.judge.rules);
+        let changed: Vec<Arc<str>> = decisions.iter().map(|decision| decision.path.clone()).collect();
+        let faults = state.faults(before, &changed, self.judge.rules);
+        if faults.is_empty() {
+            state.join_lines();
+        }
+        Ok((state, faults))
+    }
+}
+
+impl Weighed {
+    fn call_contested(&mut self, path: &str) {
+        for change in self.changes.iter_mut().filter(|change| change.path == path) {
+            if let Some(code) = change.code.filter(|code| *code != Code::ContestedMerge) {
+                change.code = Some(Code::ContestedMerge);
+                change.message = format!(
+                    "the merged sides do not agree on this file, and this merge may not decide: {} ({code})",
+                    change.message
+                );
+            }
+        }
+    }
+}
+
+/// `Vouch-For: ID` as advice.
+fn vouch_advice(reasons: &BTreeSet<ObjectId>) -> String {
+    let trailers: Vec<String> = reasons.iter().map(|id| format!("`Vouch-For: {id}`")).collect();
+    format!(
+        "it builds on refused content; if you have looked at all of it, say so with {} in the last paragraph of the \
+         commit's message, or restore the accepted content first",
+        trailers.join(" and ")
+    )
+}
+
+fn value_set(value: &Value) -> BTreeSet<Slot> {
+    value.slots().into_iter().collect()
+}

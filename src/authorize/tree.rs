@@ -1,0 +1,235 @@
+//! Managed paths of a commit's tree, and where two trees differ. Trees are what somebody pushed: names may be anything,
+//! nested or repeated without end.
+
+use super::{Blob, Entry, Failure, ObjectError, ObjectId, Objects, Refusal, Slot, TreeItem, verdict::Code};
+use globset::GlobSet;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+const TREE: u32 = 0o040000;
+/// A mode that git does not have: what stands there is no entry that could be accepted.
+const NONE: u32 = 0;
+
+/// Folders below one another. What is deeper is refused as a whole.
+const MAX_DEPTH: usize = 64;
+/// Names that are looked at in one comparison of trees.
+const MAX_NAMES: usize = 4_000_000;
+/// Trees that are remembered.
+const REMEMBERED: usize = 4096;
+
+/// Where the two sides of a comparison differ: what each has.
+pub type Differences = BTreeMap<Arc<str>, (Slot, Slot)>;
+
+/// Reads trees, and remembers them.
+pub struct Trees<'a> {
+    objects: &'a dyn Objects,
+    managed: &'a GlobSet,
+    read: HashMap<ObjectId, Arc<[TreeItem]>>,
+}
+
+impl<'a> Trees<'a> {
+    pub fn new(objects: &'a dyn Objects, managed: &'a GlobSet) -> Self {
+        Trees { objects, managed, read: HashMap::new() }
+    }
+
+    /// The managed paths that differ, with what `before` and `after` have there. `None` is the empty tree.
+    pub fn compare(&mut self, before: Option<ObjectId>, after: Option<ObjectId>) -> Result<Differences, Failure> {
+        let mut comparison = Comparison { trees: self, found: BTreeMap::new(), names: 0 };
+        comparison.folder("", before, after, 0)?;
+        Ok(comparison.found)
+    }
+
+    /// What a tree has at a path.
+    pub fn at(&mut self, tree: ObjectId, path: &str) -> Result<Slot, Failure> {
+        let mut folder = tree;
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            let items = self.items(folder)?;
+            let mut named = items.iter().filter(|item| shown(&item.name) == part);
+            let Some(item) = named.next() else { return Ok(None) };
+            let mode = if named.next().is_some() { NONE } else { item.mode };
+            match (parts.peek(), mode) {
+                (Some(_), TREE) => folder = item.id,
+                (Some(_), _) | (None, TREE) => return Ok(None),
+                (None, _) => return Ok(Some(Entry { mode, id: item.id })),
+            }
+        }
+        Ok(None)
+    }
+
+    fn items(&mut self, id: ObjectId) -> Result<Arc<[TreeItem]>, ObjectError> {
+        if let Some(items) = self.read.get(&id) {
+            return Ok(items.clone());
+        }
+        if self.read.len() >= REMEMBERED {
+            self.read.clear();
+        }
+        let items = self.objects.tree(id)?;
+        self.read.insert(id, items.clone());
+        Ok(items)
+    }
+
+    pub fn blob(&self, id: ObjectId, limit: usize) -> Result<Blob, ObjectError> {
+        self.objects.blob(id, limit)
+    }
+}
+
+struct Comparison<'t, 'a> {
+    trees: &'t mut Trees<'a>,
+    found: Differences,
+    names: usize,
+}
+
+impl Comparison<'_, '_> {
+    fn folder(
+        &mut self,
+        path: &str,
+        before: Option<ObjectId>,
+        after: Option<ObjectId>,
+        depth: usize,
+    ) -> Result<(), Failure> {
+        if before == after {
+            return Ok(());
+        }
+        let read = |trees: &mut Trees, id: Option<ObjectId>| id.map(|id| trees.items(id)).transpose();
+        let (before, after) =
+            (read(self.trees, before)?.unwrap_or_default(), read(self.trees, after)?.unwrap_or_default());
+        self.names += before.len() + after.len();
+        if self.names > MAX_NAMES {
+            let message = format!("the trees have more than {MAX_NAMES} names; a repository of resources is smaller");
+            return Err(Refusal { code: Code::Limit, message }.into());
+        }
+        for (name, before, after) in pairs(&before, &after) {
+            if name.starts_with('.') || before == after {
+                continue;
+            }
+            let path: Arc<str> = if path.is_empty() { name.into() } else { format!("{path}/{name}").into() };
+            let folder = |slot: Slot| slot.filter(|entry| entry.mode == TREE).map(|entry| entry.id);
+            let file = |slot: Slot| slot.filter(|entry| entry.mode != TREE);
+            if depth >= MAX_DEPTH && (folder(before).is_some() || folder(after).is_some()) {
+                // An entry of that mode is never accepted.
+                self.found.insert(path, (before, after));
+                continue;
+            }
+            self.folder(&path, folder(before), folder(after), depth + 1)?;
+            let (before, after) = (file(before), file(after));
+            if before != after && self.trees.managed.is_match(&*path) {
+                self.found.insert(path, (before, after));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of two folders, with what each has by that name.
+fn pairs<'i>(before: &'i [TreeItem], after: &'i [TreeItem]) -> Vec<(String, Slot, Slot)> {
+    let (before, after) = (by_name(before), by_name(after));
+    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
+    let mut pairs = Vec::new();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (None, None) => return pairs,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+        };
+        let left = if order.is_le() { before.next() } else { None };
+        let right = if order.is_ge() { after.next() } else { None };
+        let entries = (left.map(|(_, entry)| entry), right.map(|(_, entry)| entry));
+        // Equal names are the rule, and need not be written out.
+        if entries.0 != entries.1
+            && let Some((name, _)) = left.or(right)
+        {
+            pairs.push((shown(name), entries.0, entries.1));
+        }
+    }
+}
+
+/// What a folder has, by name. A name that stands there twice is one entry that is never accepted: which one counts is
+/// anybody's guess.
+fn by_name(items: &[TreeItem]) -> Vec<(&[u8], Entry)> {
+    let mut named: Vec<_> = items.iter().map(|i| (i.name.as_slice(), Entry { mode: i.mode, id: i.id })).collect();
+    named.sort_by(|a, b| a.0.cmp(b.0));
+    named.dedup_by(|later, earlier| {
+        let twin = later.0 == earlier.0;
+        if twin {
+            earlier.1.mode = NONE;
+        }
+        twin
+    });
+    named
+}
+
+/// A name as part of a path. One that is not UTF-8, or has a `/` in it, gets the replacement character, by which
+/// [`is_faithful`] knows it.
+fn shown(name: &[u8]) -> String {
+    let bad = || name.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match std::str::from_utf8(name) {
+        Ok(text) if !text.contains(['/', '\0', '\n']) && !text.is_empty() => text.to_owned(),
+        _ => format!("{}\u{fffd}{}", String::from_utf8_lossy(name).replace(['/', '\0', '\n'], "\u{fffd}"), bad()),
+    }
+}
+
+/// Whether a path is what the tree has, and not made up for a name that cannot be one.
+pub fn is_faithful(path: &str) -> bool {
+    !path.contains('\u{fffd}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::fixture::Memory;
+
+    fn globs() -> GlobSet {
+        let mut set = globset::GlobSetBuilder::new();
+        set.add(globset::Glob::new("**/*.yaml").expect("a glob"));
+        set.build().expect("a set")
+    }
+
+    #[test]
+    fn only_managed_files_count_and_folders_may_become_files() {
+        let mut memory = Memory::default();
+        let before = memory.tree_of(&[("a.yaml", "1"), ("b/c.yaml", "1"), (".github/x.yaml", "1"), ("README", "1")]);
+        let after =
+            memory.tree_of(&[("a.yaml/d.yaml", "1"), ("b/c.yaml", "1"), (".github/x.yaml", "2"), ("README", "2")]);
+        let globs = globs();
+        let mut trees = Trees::new(&memory, &globs);
+        let found = trees.compare(Some(before), Some(after)).expect("readable");
+        let shown: Vec<_> = found.iter().map(|(p, (a, b))| (&**p, a.is_some(), b.is_some())).collect();
+        assert_eq!(shown, [("a.yaml", true, false), ("a.yaml/d.yaml", false, true)]);
+        assert!(trees.at(after, "a.yaml/d.yaml").expect("readable").is_some());
+        assert_eq!(trees.at(after, "a.yaml").expect("readable"), None);
+    }
+
+    #[test]
+    fn names_that_are_no_paths_are_never_accepted() {
+        let mut memory = Memory::default();
+        let blob = memory.blob_of("x");
+        let item = |name: &[u8]| TreeItem { name: name.to_vec(), mode: 0o100644, id: blob };
+        let tree = memory.raw_tree(vec![item(b"a/b.yaml"), item(b"\xff.yaml"), item(b"t.yaml"), item(b"t.yaml")]);
+        let globs = globs();
+        let mut trees = Trees::new(&memory, &globs);
+        let found = trees.compare(None, Some(tree)).expect("readable");
+        for (path, (_, after)) in &found {
+            assert!(!is_faithful(path) || after.is_some_and(|entry| !entry.is_file()), "{path}");
+        }
+        assert!(found.contains_key("t.yaml"));
+    }
+
+    #[test]
+    fn a_tree_without_end_is_given_up() {
+        let mut memory = Memory::default();
+        let blob = memory.blob_of("x");
+        let mut tree = memory.raw_tree(vec![TreeItem { name: b"x.yaml".to_vec(), mode: 0o100644, id: blob }]);
+        for _ in 0..30 {
+            let item = |n: usize| TreeItem { name: format!("d{n}").into_bytes(), mode: TREE, id: tree };
+            let items = (0..10).map(item).collect();
+            tree = memory.raw_tree(items);
+        }
+        let globs = globs();
+        let error = Trees::new(&memory, &globs).compare(None, Some(tree)).expect_err("too large");
+        assert!(matches!(error, Failure::Refused(Refusal { code: Code::Limit, .. })), "{error:?}");
+    }
+}
