@@ -71,3 +71,22 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, 
     }
     Ok((message.bytes, descriptors))
 }
+
+/// Takes away what libgit2 would otherwise obey besides its arguments:
+///
+/// - The settings of the machine and of the user (`insteadOf`, proxies, a file that cannot be parsed): what an agent
+///   does follows from its own configuration.
+/// - The refusal to open a repository that belongs to another user, which would keep mounted repositories out. It is
+///   there for programs that run what a repository's own settings name, such as hooks; this one reads objects and
+///   references, and runs nothing.
+///
+/// To be called before anything else is done with libgit2.
+pub fn prepare_git() -> Result<(), git2::Error> {
+    use git2::ConfigLevel::{Global, ProgramData, System, XDG};
+    for level in [System, Global, XDG, ProgramData] {
+        // SAFETY: libgit2 is not yet in use by any thread: the caller's promise.
+        unsafe { git2::opts::set_search_path(level, "")? };
+    }
+    // SAFETY: as above.
+    unsafe { git2::opts::set_verify_owner_validation(false) }
+}

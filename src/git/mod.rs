@@ -1,7 +1,29 @@
 //! Git repositories: everything that touches them goes through here.
+//!
+//! [`Repository`] reads objects. A [`Mirror`] brings those of a [`Remote`] to this machine: one folder, bare, with the
+//! objects of what is followed and nothing else. Nothing is ever checked out, and no hook, filter or setting of a
+//! repository is ever run or obeyed.
 
+mod address;
+mod bounds;
+mod error;
+mod local;
+mod mirror;
 mod objects;
+mod packs;
 mod remote;
 
+use std::sync::OnceLock;
+
+pub use address::AddressError;
+pub use error::{FetchError, FetchFailure};
+pub use mirror::Mirror;
 pub use objects::{GitError, Repository};
-pub use remote::{Follow, Remote};
+pub use remote::{Follow, Remote, RemoteError};
+
+/// Makes libgit2 ready, once: see [`crate::sys::prepare_git`].
+fn prepare() -> Result<(), git2::Error> {
+    static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
+    let prepared = PREPARED.get_or_init(|| crate::sys::prepare_git().map_err(|error| error.message().to_owned()));
+    prepared.clone().map_err(|message| git2::Error::from_str(&message))
+}

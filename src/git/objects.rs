@@ -32,8 +32,25 @@ pub struct Repository {
 impl Repository {
     /// Opens the repository at a path: a bare one, a work tree, or a folder of one.
     pub fn discover(path: &Path) -> Result<Repository, GitError> {
-        let git = git2::Repository::discover(path)
-            .map_err(|error| GitError::Open { path: path.to_owned(), message: error.message().to_owned() })?;
+        let opened = super::prepare().and_then(|()| git2::Repository::discover(path));
+        Repository::opened(path, opened)
+    }
+
+    /// Opens the repository that a folder is, or has in its `.git`, without looking further up.
+    pub(super) fn at(folder: &Path) -> Result<Repository, GitError> {
+        let opened = super::prepare().and_then(|()| git2::Repository::open(folder));
+        Repository::opened(folder, opened)
+    }
+
+    /// Opens the bare repository that a folder is.
+    pub(super) fn open(folder: &Path) -> Result<Repository, GitError> {
+        let opened = super::prepare().and_then(|()| git2::Repository::open_bare(folder));
+        Repository::opened(folder, opened)
+    }
+
+    fn opened(path: &Path, opened: Result<git2::Repository, git2::Error>) -> Result<Repository, GitError> {
+        let git =
+            opened.map_err(|error| GitError::Open { path: path.to_owned(), message: error.message().to_owned() })?;
         let shallow = std::fs::read_to_string(git.commondir().join("shallow")).unwrap_or_default();
         let shallow = shallow.lines().filter_map(|line| line.trim().parse().ok()).collect();
         Ok(Repository { git, shallow })

@@ -1,32 +1,196 @@
-//! Where a repository is fetched from, and what of it is followed.
+//! Where a repository is, what of it is followed, and how it is reached.
 
+use super::address::{Address, AddressError};
 use crate::authorize::ObjectId;
 use std::{path::PathBuf, time::Duration};
 
-/// A remote repository, and what it takes to get at it. Secrets are files, never values.
+/// A repository elsewhere, and what it takes to read it. Credentials are always files, read at each connection, so that
+/// they can be replaced while the agent runs; this has only their paths.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// `https://`, `ssh://`, `git@host:path`, `git://`, `file://` or a path.
+    /// `https://`, `http://`, `ssh://`, `user@host:path`, `git://`, `file://` or a path.
     pub url: String,
-    /// After how long a remote that does not answer is given up.
+    /// The longest that a look, or a fetch, may take as a whole.
     pub timeout: Duration,
+    /// Of HTTP and, where the URL names no user, of SSH.
     pub username_file: Option<PathBuf>,
+    /// A password or a token, of HTTP.
     pub password_file: Option<PathBuf>,
+    /// A private key.
     pub ssh_key_file: Option<PathBuf>,
     pub ssh_passphrase_file: Option<PathBuf>,
+    /// The keys of the hosts that may be talked to by SSH.
     pub known_hosts_file: Option<PathBuf>,
+    /// Certificates of authorities, trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// `http://host:port`, of HTTP and HTTPS.
     pub proxy: Option<String>,
     /// The most bytes that one fetch may bring.
     pub max_bytes: u64,
 }
 
-/// What of a remote repository is followed.
+/// Settings of a remote that cannot work, with what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("ssh needs `known_hosts_file`: the keys of the hosts that are trusted, as `ssh-keyscan HOST` prints them")]
+    KnownHostsRequired,
+    #[error("ssh needs `ssh_key_file`: a private key that may read the repository")]
+    SshKeyRequired,
+    #[error("`{0}` is of no use for this url: remove it")]
+    Useless(&'static str),
+    #[error("`{0}` needs `{1}` as well")]
+    Needs(&'static str, &'static str),
+    #[error("`proxy` is to be `http://HOST:PORT`")]
+    Proxy,
+    #[error("`timeout` is to be more than nothing")]
+    Timeout,
+}
+
+impl Remote {
+    /// Whether the settings can work, as far as that can be told without trying.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with what to do about it.
+    pub fn check(&self) -> Result<(), RemoteError> {
+        let address = Address::parse(&self.url)?;
+        let (http, ssh) = (matches!(address, Address::Http(_)), matches!(address, Address::Ssh(_)));
+        let useless = [
+            ("username_file", self.username_file.is_some() && !http && !ssh),
+            ("password_file", self.password_file.is_some() && !http),
+            ("ca_file", self.ca_file.is_some() && !self.url.to_ascii_lowercase().starts_with("https:")),
+            ("proxy", self.proxy.is_some() && !http),
+            ("ssh_key_file", self.ssh_key_file.is_some() && !ssh),
+            ("ssh_passphrase_file", self.ssh_passphrase_file.is_some() && !ssh),
+            ("known_hosts_file", self.known_hosts_file.is_some() && !ssh),
+        ];
+        if let Some((name, _)) = useless.into_iter().find(|(_, useless)| *useless) {
+            return Err(RemoteError::Useless(name));
+        }
+        if ssh && self.known_hosts_file.is_none() {
+            return Err(RemoteError::KnownHostsRequired);
+        }
+        if ssh && self.ssh_key_file.is_none() {
+            return Err(RemoteError::SshKeyRequired);
+        }
+        if http && self.username_file.is_some() && self.password_file.is_none() {
+            return Err(RemoteError::Needs("username_file", "password_file"));
+        }
+        if self.proxy.as_deref().is_some_and(|proxy| !is_proxy(proxy)) {
+            return Err(RemoteError::Proxy);
+        }
+        if self.timeout.is_zero() {
+            return Err(RemoteError::Timeout);
+        }
+        Ok(())
+    }
+
+    /// The folder of a repository on this machine, which can be watched.
+    pub fn local(&self) -> Option<PathBuf> {
+        match Address::parse(&self.url) {
+            Ok(Address::Local(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The URL as it may be shown: without the user and password that somebody may have put into it.
+    pub fn shown(&self) -> String {
+        Address::shown(&self.url)
+    }
+}
+
+/// `http://host:port`, without a user: a credential would be shown.
+fn is_proxy(proxy: &str) -> bool {
+    let rest = proxy.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '/', '?', '#']) && rest.is_ascii())
+}
+
+/// What of a remote is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Follow {
-    /// What the remote's HEAD names.
+    /// The branch that the remote says is its own (its `HEAD`), even when that changes.
     Default,
     Branch(String),
     Tag(String),
     Commit(ObjectId),
+}
+
+impl Follow {
+    /// The full name of the reference; none for a commit.
+    pub(super) fn reference(&self) -> Option<String> {
+        match self {
+            Follow::Default => Some("HEAD".to_owned()),
+            Follow::Branch(name) => Some(format!("refs/heads/{name}")),
+            Follow::Tag(name) => Some(format!("refs/tags/{name}")),
+            Follow::Commit(_) => None,
+        }
+    }
+
+    /// In the words of the settings.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Follow::Default => "default branch (its HEAD leads to no commit)".to_owned(),
+            Follow::Branch(name) => format!("branch {name}"),
+            Follow::Tag(name) => format!("tag {name}"),
+            Follow::Commit(id) => format!("commit {id}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remote(url: &str) -> Remote {
+        Remote {
+            url: url.to_owned(),
+            timeout: Duration::from_secs(60),
+            username_file: None,
+            password_file: None,
+            ssh_key_file: None,
+            ssh_passphrase_file: None,
+            known_hosts_file: None,
+            ca_file: None,
+            proxy: None,
+            max_bytes: 1 << 30,
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let file = || Some(PathBuf::from("/run/secrets/file"));
+        let ssh = Remote { known_hosts_file: file(), ssh_key_file: file(), ..remote("git@example.com:fleet.git") };
+        assert_eq!(ssh.check(), Ok(()));
+        assert_eq!(remote("/srv/fleet.git").check(), Ok(()));
+        assert_eq!(remote("https://example.com/fleet.git").check(), Ok(()));
+        let table = [
+            (Remote { known_hosts_file: None, ..ssh.clone() }, RemoteError::KnownHostsRequired),
+            (Remote { ssh_key_file: None, ..ssh.clone() }, RemoteError::SshKeyRequired),
+            (Remote { password_file: file(), ..ssh.clone() }, RemoteError::Useless("password_file")),
+            (Remote { password_file: file(), ..remote("/srv/fleet.git") }, RemoteError::Useless("password_file")),
+            (Remote { ca_file: file(), ..remote("http://example.com/a") }, RemoteError::Useless("ca_file")),
+            (
+                Remote { username_file: file(), ..remote("https://example.com/a") },
+                RemoteError::Needs("username_file", "password_file"),
+            ),
+            (
+                Remote { proxy: Some("http://user:secret@proxy:1".to_owned()), ..remote("https://example.com/a") },
+                RemoteError::Proxy,
+            ),
+            (Remote { timeout: Duration::ZERO, ..remote("/srv/fleet.git") }, RemoteError::Timeout),
+            (remote("ftp://example.com/a"), RemoteError::Address(AddressError::Scheme("ftp".to_owned()))),
+            (remote("https://user:secret@example.com/a"), RemoteError::Address(AddressError::Credentials)),
+        ];
+        for (remote, expected) in table {
+            assert_eq!(remote.check(), Err(expected), "{}", remote.url);
+        }
+    }
+
+    #[test]
+    fn only_a_repository_on_this_machine_is_local() {
+        assert_eq!(remote("/srv/fleet.git").local(), Some(PathBuf::from("/srv/fleet.git")));
+        assert_eq!(remote("file:///srv/a%20b").local(), Some(PathBuf::from("/srv/a b")));
+        assert_eq!(remote("git@example.com:fleet").local(), None);
+    }
 }

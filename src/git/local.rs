@@ -1,0 +1,210 @@
+//! A repository on this machine as a remote: its references and objects are read as they are, without a protocol.
+
+use super::{
+    bounds::Bounds,
+    error::{FetchError, FetchFailure},
+    objects::{GitError, Repository, id_of, oid_of},
+    remote::Follow,
+};
+use crate::authorize::{ObjectError, ObjectId, Objects};
+use git2::{ErrorCode, OdbLookupFlags, Oid, PackBuilder};
+use std::{collections::HashSet, fs, io::Write, path::Path};
+
+/// The commit that is followed now.
+pub(super) fn look(path: &Path, follow: &Follow, shown: &str) -> Result<ObjectId, FetchError> {
+    let reference = match (follow, follow.reference()) {
+        (Follow::Commit(id), _) => return Ok(*id),
+        (_, None) => return Err(FetchError::missing(shown, &follow.shown())),
+        (_, Some(reference)) => reference,
+    };
+    let source = open(path, shown)?;
+    let git = source.git();
+    match git.find_reference(&reference).and_then(|found| found.peel_to_commit()) {
+        Ok(commit) => Ok(id_of(commit.id())),
+        Err(_) if git.is_empty().unwrap_or(false) => {
+            Err(FetchError::new(FetchFailure::Empty, format!("{shown} has no commit yet")))
+        }
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Peel) => {
+            Err(FetchError::missing(shown, &follow.shown()))
+        }
+        Err(error) => Err(FetchError::of_git(shown, &error)),
+    }
+}
+
+/// Copies `head` and all that it leads to, besides what the mirror already has.
+///
+/// What the mirror has is complete: whatever a commit or tree in it leads to is there as well. So the walk ends
+/// wherever it meets an object of the mirror.
+pub(super) fn fetch(path: &Path, mirror: &Repository, head: ObjectId, bounds: &Bounds) -> Result<(), FetchError> {
+    let source = open(path, &bounds.remote)?;
+    let git = |error: git2::Error| FetchError::of_git(&bounds.remote, &error);
+    let mut copy = Copy {
+        source: &source,
+        known: mirror.git().odb().map_err(git)?,
+        pack: source.git().packbuilder().map_err(git)?,
+        seen: HashSet::new(),
+        bounds,
+    };
+    copy.pack.set_threads(1);
+    copy.commits(head)?;
+    copy.write()
+}
+
+fn open(path: &Path, shown: &str) -> Result<Repository, FetchError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    if let Err(error) = fs::read_dir(path) {
+        let kind = match error.kind() {
+            NotFound | NotADirectory => FetchFailure::NotFound,
+            PermissionDenied => FetchFailure::Forbidden,
+            _ => FetchFailure::Unreachable,
+        };
+        return Err(FetchError::new(kind, format!("{shown}: {error}")));
+    }
+    Repository::at(path).map_err(|error| match error {
+        GitError::Open { message, .. } if message.contains("objectformat") || message.contains("object format") => {
+            FetchError::new(FetchFailure::Sha256, format!("{shown}: {message}"))
+        }
+        error => FetchError::new(FetchFailure::NotGit, format!("{shown} cannot be opened: {error}")),
+    })
+}
+
+/// Objects on their way from one repository to another.
+struct Copy<'a> {
+    source: &'a Repository,
+    known: git2::Odb<'a>,
+    pack: PackBuilder<'a>,
+    seen: HashSet<ObjectId>,
+    bounds: &'a Bounds,
+}
+
+impl Copy<'_> {
+    fn commits(&mut self, head: ObjectId) -> Result<(), FetchError> {
+        let mut pending = vec![head];
+        while let Some(id) = pending.pop() {
+            if !self.is_new(id) {
+                continue;
+            }
+            let commit = match self.source.commit(id) {
+                Ok(commit) => commit,
+                Err(ObjectError::Missing(_)) if id == head => return Err(FetchError::moved(&self.bounds.remote, id)),
+                Err(error) => return Err(self.unreadable(&error)),
+            };
+            if self.source.is_shallow(id) {
+                let what = format!("{} is a shallow clone: it ends at commit {}", self.bounds.remote, id.short());
+                return Err(FetchError::new(FetchFailure::Shallow, what));
+            }
+            self.insert(id)?;
+            for (name, id) in links(&commit) {
+                match name {
+                    Link::Tree => self.tree(id)?,
+                    Link::Parent => pending.push(id),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tree(&mut self, root: ObjectId) -> Result<(), FetchError> {
+        let mut pending = vec![root];
+        while let Some(id) = pending.pop() {
+            if !self.is_new(id) {
+                continue;
+            }
+            self.insert(id)?;
+            let items = match self.source.tree(id) {
+                Ok(items) => items,
+                // What nobody can read leads nowhere. Who judges it says so; what it does not concern goes on.
+                Err(ObjectError::Damaged { .. } | ObjectError::TooLarge { .. }) => continue,
+                Err(error) => return Err(self.unreadable(&error)),
+            };
+            for item in items.iter() {
+                match item.mode & 0o170_000 {
+                    0o040_000 => pending.push(item.id),
+                    // A submodule's commit is in another repository.
+                    0o160_000 => {}
+                    _ if self.is_new(item.id) => self.insert(item.id)?,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an object is not in the mirror, and has not been met before.
+    fn is_new(&mut self, id: ObjectId) -> bool {
+        self.seen.insert(id) && !self.known.exists_ext(oid_of(id), OdbLookupFlags::NO_REFRESH)
+    }
+
+    fn insert(&mut self, id: ObjectId) -> Result<(), FetchError> {
+        self.bounds.left()?;
+        self.pack.insert_object(oid_of(id), None).map_err(|error| match error.code() {
+            ErrorCode::NotFound => self.unreadable(&ObjectError::Missing(id)),
+            _ => FetchError::of_git(&self.bounds.remote, &error),
+        })
+    }
+
+    /// Writes the objects into the mirror: all of them, or none.
+    fn write(&mut self) -> Result<(), FetchError> {
+        if self.pack.object_count() == 0 {
+            return Ok(());
+        }
+        let bounds = self.bounds;
+        let git = |error: git2::Error| FetchError::of_git(&bounds.remote, &error);
+        let mut writer = self.known.packwriter().map_err(git)?;
+        let mut failure = None;
+        let written = self.pack.foreach(|bytes| {
+            let written = bounds.left().and_then(|_| bounds.spend(bytes.len())).and_then(|()| {
+                let stored = writer.write_all(bytes);
+                stored.map_err(|error| FetchError::new(FetchFailure::Storage, format!("cannot store objects: {error}")))
+            });
+            failure = written.err();
+            failure.is_none()
+        });
+        match (failure, written) {
+            (Some(failure), _) => Err(failure),
+            (None, Err(error)) => Err(git(error)),
+            (None, Ok(())) => writer.commit().map(drop).map_err(git),
+        }
+    }
+
+    fn unreadable(&self, error: &ObjectError) -> FetchError {
+        FetchError::new(FetchFailure::Truncated, format!("{} is damaged: {error}", self.bounds.remote))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Link {
+    Tree,
+    Parent,
+}
+
+/// What the headers of a commit lead to.
+pub(super) fn links(commit: &[u8]) -> impl Iterator<Item = (Link, ObjectId)> {
+    let headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    headers.map_while(|line| {
+        let (link, id) = match line {
+            [b't', b'r', b'e', b'e', b' ', id @ ..] => (Link::Tree, id),
+            [b'p', b'a', b'r', b'e', b'n', b't', b' ', id @ ..] => (Link::Parent, id),
+            // These two come first, and only once.
+            _ => return None,
+        };
+        Some((link, std::str::from_utf8(id).ok()?.parse().ok()?))
+    })
+}
+
+/// Whether a commit and all before it are there, up to one that is known to be complete.
+///
+/// # Errors
+/// The first that is not.
+pub(super) fn check_history(repository: &Repository, head: ObjectId, known: Option<Oid>) -> Result<(), ObjectError> {
+    let mut seen: HashSet<ObjectId> = known.map(id_of).into_iter().collect();
+    let mut pending = vec![head];
+    while let Some(id) = pending.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let commit = repository.commit(id)?;
+        pending.extend(links(&commit).filter_map(|(link, id)| matches!(link, Link::Parent).then_some(id)));
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! A folder with the objects of what is followed.
+
+use super::{
+    address::Address,
+    bounds::Bounds,
+    error::{FetchError, FetchFailure},
+    local,
+    objects::{Repository, oid_of},
+    packs,
+    remote::{Follow, Remote},
+};
+use crate::authorize::{ObjectId, Objects};
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+/// The last commit that was fetched: complete, with all that it leads to.
+const FETCHED: &str = "refs/mcpfleet/fetched";
+/// In the folder: the URL that it mirrors. A folder without it is not ours.
+const MARK: &str = "mcpfleet-mirror";
+
+/// The mirror of a remote: a bare repository that belongs to one user of it, with one reference of our own.
+///
+/// What was fetched stays, also what the remote no longer has: only a mirror that is made anew forgets. Blocking, and
+/// for one thread at a time.
+pub struct Mirror {
+    folder: PathBuf,
+    remote: Remote,
+    address: Address,
+    repository: Repository,
+}
+
+impl Mirror {
+    /// Opens the mirror in a folder, which need not exist. It is made anew, empty, when it is damaged or of another URL;
+    /// what a killed process left in it is removed.
+    ///
+    /// # Errors
+    /// Settings that cannot work; a folder that cannot be used, or that has something else in it.
+    pub fn open(folder: &Path, remote: Remote) -> Result<Mirror, FetchError> {
+        let settings = |error: &dyn std::error::Error| FetchError::new(FetchFailure::Settings, error.to_string());
+        remote.check().map_err(|error| settings(&error))?;
+        let address = Address::parse(&remote.url).map_err(|error| settings(&error))?;
+        let repository = match kept(folder, &remote)? {
+            Some(repository) => repository,
+            None => make(folder, &remote)?,
+        };
+        Ok(Mirror { folder: folder.to_owned(), remote, address, repository })
+    }
+
+    /// The commit that is followed now, by one listing of the remote's references; a tag is followed to its commit.
+    /// Nothing is fetched.
+    pub fn look(&mut self, follow: &Follow) -> Result<ObjectId, FetchError> {
+        match &self.address {
+            Address::Local(path) => local::look(path, follow, &self.remote.shown()),
+            _ => unimplemented!(),
+        }
+    }
+
+    /// Brings a commit that a look has found, and all that it leads to, besides what is here already.
+    ///
+    /// # Errors
+    /// Whatever [`FetchError`] says. The mirror then is as it was, or has objects that nothing leads to.
+    pub fn fetch(&mut self, follow: &Follow, head: ObjectId) -> Result<(), FetchError> {
+        if self.fetched() == Some(head) {
+            return Ok(());
+        }
+        let bounds = Bounds::new(self.remote.shown(), self.remote.timeout, self.remote.max_bytes);
+        match &self.address {
+            Address::Local(path) => local::fetch(path, &self.repository, head, &bounds)?,
+            _ => unimplemented!("{follow:?}"),
+        }
+        // The same folder, with what was added.
+        self.repository = reopen(&self.folder)?;
+        self.check_commit(head)?;
+        let name = self.repository.git().reference(FETCHED, oid_of(head), true, "");
+        name.map_err(|error| FetchError::of_git("the mirror", &error))?;
+        if packs::merge(&self.folder, &self.repository)? {
+            self.repository = reopen(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Throws all away and begins anew: for when an object that was fetched cannot be read.
+    ///
+    /// # Errors
+    /// When the folder cannot be removed or made.
+    pub fn reset(&mut self) -> Result<(), FetchError> {
+        self.repository = make(&self.folder, &self.remote)?;
+        Ok(())
+    }
+
+    /// The objects.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    fn fetched(&self) -> Option<ObjectId> {
+        self.repository.commit_at(FETCHED).ok()
+    }
+
+    fn check_commit(&self, head: ObjectId) -> Result<(), FetchError> {
+        match self.repository.commit(head) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(FetchError::missing(&self.remote.shown(), &format!("commit {head}: {error}"))),
+        }
+    }
+}
+
+/// The mirror that is there, if it can go on being used.
+fn kept(folder: &Path, remote: &Remote) -> Result<Option<Repository>, FetchError> {
+    let failed = |error: io::Error| FetchError::storage("read the mirror", folder, &error);
+    for beside in [beside(folder, "new"), beside(folder, "old")] {
+        remove(&beside)?;
+    }
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(failed)?.count(),
+    };
+    let url = match fs::read_to_string(folder.join(MARK)) {
+        Ok(url) => url,
+        Err(_) if entries == 0 => return Ok(None),
+        Err(_) => {
+            let what = format!("{} is not a mirror that mcpfleet has made: move it away", folder.display());
+            return Err(FetchError::new(FetchFailure::Storage, what));
+        }
+    };
+    if url != remote.url {
+        tracing::info!(folder = %folder.display(), remote = %remote.shown(), "another repository is followed now: the mirror is made anew");
+        return Ok(None);
+    }
+    match sound(folder) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(why) => {
+            tracing::warn!(folder = %folder.display(), remote = %remote.shown(), %why, "the mirror is damaged: it is made anew");
+            Ok(None)
+        }
+    }
+}
+
+/// Opens a mirror after a check of what can be checked without reading it all.
+///
+/// # Errors
+/// What is wrong with it.
+fn sound(folder: &Path) -> Result<Repository, String> {
+    packs::sweep(folder).and_then(|()| packs::check(folder)).map_err(|error| error.to_string())?;
+    let repository = Repository::open(folder).map_err(|error| error.to_string())?;
+    let head = match repository.git().find_reference(FETCHED) {
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(repository),
+        found => found.and_then(|found| found.peel_to_commit()).map_err(|error| error.message().to_owned())?,
+    };
+    head.tree().map_err(|error| error.message().to_owned())?;
+    drop(head);
+    Ok(repository)
+}
+
+/// Makes an empty mirror, in place of what is there.
+fn make(folder: &Path, remote: &Remote) -> Result<Repository, FetchError> {
+    let failed = |error: io::Error| FetchError::storage("make the mirror", folder, &error);
+    let (new, old) = (beside(folder, "new"), beside(folder, "old"));
+    remove(&new)?;
+    remove(&old)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&new).map_err(failed)?;
+    let mut options = git2::RepositoryInitOptions::new();
+    options.bare(true).external_template(false);
+    super::prepare()
+        .and_then(|()| git2::Repository::init_opts(&new, &options))
+        .map_err(|error| FetchError::of_git("the mirror", &error))?;
+    fs::write(new.join(MARK), &remote.url).map_err(failed)?;
+    match fs::rename(folder, &old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    fs::rename(&new, folder).map_err(failed)?;
+    remove(&old)?;
+    reopen(folder)
+}
+
+fn reopen(folder: &Path) -> Result<Repository, FetchError> {
+    Repository::open(folder).map_err(|error| FetchError::new(FetchFailure::Storage, error.to_string()))
+}
+
+fn remove(folder: &Path) -> Result<(), FetchError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FetchError::storage("remove", folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// A folder of our own next to the mirror's.
+fn beside(folder: &Path, word: &str) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(word);
+    folder.with_file_name(name)
+}

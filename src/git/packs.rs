@@ -1,0 +1,122 @@
+//! The pack files of a mirror: what a killed process left behind, what is damaged, and not too many of them.
+
+use super::{
+    error::FetchError,
+    objects::{Repository, id_of, oid_of},
+};
+use crate::authorize::ObjectId;
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+/// Each fetch adds a pack, and each is looked into for every object.
+const MAX_PACKS: usize = 50;
+/// Larger ones are left alone: to write them anew would take longer than it saves.
+const MAX_MERGED: u64 = 32 << 20;
+
+/// Removes what a process that was killed may have left: locks, halves of packs. There is one user of a mirror.
+pub(super) fn sweep(mirror: &Path) -> io::Result<()> {
+    for entry in walkdir::WalkDir::new(mirror).into_iter() {
+        let entry = entry?;
+        if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "lock") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    let folder = folder(mirror);
+    let names = names(&folder)?;
+    for name in &names {
+        let whole = match name.strip_suffix(".pack").map(|stem| (stem, ".idx")) {
+            found @ Some(_) => found,
+            None => name.strip_suffix(".idx").map(|stem| (stem, ".pack")),
+        };
+        if !whole.is_some_and(|(stem, other)| stem.starts_with("pack-") && names.contains(&format!("{stem}{other}"))) {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether each pack is the one that its index was made for, as far as their last bytes tell: a pack ends with its
+/// checksum, and an index has that before its own. What is damaged within is found when it is read.
+///
+/// # Errors
+/// What is wrong.
+pub(super) fn check(mirror: &Path) -> io::Result<()> {
+    let folder = folder(mirror);
+    for stem in stems(&folder)? {
+        let (pack, index) = (tail(&folder.join(format!("{stem}.pack")), 20)?, tail(&folder.join(format!("{stem}.idx")), 40)?);
+        if index.get(..20) != Some(pack.as_slice()) {
+            return Err(io::Error::other(format!("{stem}.pack is not whole")));
+        }
+    }
+    Ok(())
+}
+
+/// Writes many small packs into one, when there are too many. All objects stay, also those that no reference leads to
+/// any more: the trusted state may be among them.
+pub(super) fn merge(mirror: &Path, repository: &Repository) -> Result<bool, FetchError> {
+    let failed = |error: io::Error| FetchError::storage("merge the packs of", mirror, &error);
+    let git = |error: git2::Error| FetchError::of_git("the mirror", &error);
+    let folder = folder(mirror);
+    let stems = stems(&folder).map_err(failed)?;
+    if stems.len() <= MAX_PACKS {
+        return Ok(false);
+    }
+    let mut builder = repository.git().packbuilder().map_err(git)?;
+    builder.set_threads(1);
+    let mut merged = Vec::new();
+    for stem in stems {
+        let (pack, index) = (folder.join(format!("{stem}.pack")), folder.join(format!("{stem}.idx")));
+        if fs::metadata(&pack).map_err(failed)?.len() > MAX_MERGED {
+            continue;
+        }
+        for id in objects(&fs::read(&index).map_err(failed)?) {
+            builder.insert_object(oid_of(id), None).map_err(git)?;
+        }
+        merged.push((pack, index));
+    }
+    builder.write(&folder, 0o444).map_err(git)?;
+    let written = builder.name().map_err(git)?.map(|name| folder.join(format!("pack-{name}.pack")));
+    for (pack, index) in merged.into_iter().filter(|(pack, _)| Some(pack) != written.as_ref()) {
+        // Without its index a pack is nothing; the next sweep takes what a kill leaves here.
+        fs::remove_file(index).and_then(|()| fs::remove_file(pack)).map_err(failed)?;
+    }
+    Ok(true)
+}
+
+/// The names in an index of version 2: a header of 8 bytes, 256 counts that end with the number of all, the names.
+fn objects(index: &[u8]) -> impl Iterator<Item = ObjectId> {
+    const NAMES: usize = 8 + 256 * 4;
+    let count = index.get(NAMES - 4..NAMES).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
+    let names = index.get(NAMES..).unwrap_or_default().chunks_exact(20).take(count as usize);
+    names.filter_map(|name| git2::Oid::from_bytes(name).ok()).map(id_of)
+}
+
+fn folder(mirror: &Path) -> PathBuf {
+    mirror.join("objects/pack")
+}
+
+fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries?,
+    };
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// The packs, each without its ending.
+fn stems(folder: &Path) -> io::Result<Vec<String>> {
+    Ok(names(folder)?.iter().filter_map(|name| name.strip_suffix(".pack")).map(str::to_owned).collect())
+}
+
+fn tail(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-(bytes as i64)))?;
+    let mut tail = vec![0; bytes];
+    file.read_exact(&mut tail)?;
+    tail.truncate(20);
+    Ok(tail)
+}
