@@ -34,7 +34,8 @@ impl Bounds {
     pub fn spend(&self, bytes: usize) -> Result<(), FetchError> {
         let before = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         if before.saturating_add(bytes as u64) > self.max_bytes {
-            let what = format!("{} sends more than {} bytes, the most that one fetch may bring", self.remote, self.max_bytes);
+            let what =
+                format!("{} sends more than {} bytes, the most that one fetch may bring", self.remote, self.max_bytes);
             return Err(FetchError::new(FetchFailure::TooLarge, what));
         }
         Ok(())

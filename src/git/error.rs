@@ -93,7 +93,9 @@ impl FetchFailure {
             FetchFailure::NotFound => {
                 Some("check the url, and that the credentials may read it: many servers say this of what is private")
             }
-            FetchFailure::Certificate => Some("set `ca_file` if the server's certificate is from an authority of your own"),
+            FetchFailure::Certificate => {
+                Some("set `ca_file` if the server's certificate is from an authority of your own")
+            }
             FetchFailure::Redirect => Some("set the address that it leads to as the url, if that is meant"),
             FetchFailure::Empty => Some("push a first commit"),
             FetchFailure::RefMissing => Some("check `branch`, `tag` or `commit` of the source"),
@@ -133,7 +135,7 @@ impl FetchError {
             Class::Os | Class::Filesystem | Class::Reference | Class::Repository | Class::Config => {
                 FetchFailure::Storage
             }
-            Class::Zlib | Class::Indexer | Class::Odb | Class::Object | Class::Tree | Class::Sha => {
+            Class::Zlib | Class::Indexer | Class::Odb | Class::Object | Class::Tree | Class::Sha1 => {
                 FetchFailure::Truncated
             }
             _ => FetchFailure::Truncated,

@@ -7,7 +7,7 @@ use super::{
     remote::Follow,
 };
 use crate::authorize::{ObjectError, ObjectId, Objects};
-use git2::{ErrorCode, OdbLookupFlags, Oid, PackBuilder};
+use git2::{ErrorCode, OdbLookupFlags, PackBuilder};
 use std::{collections::HashSet, fs, io::Write, path::Path};
 
 /// The commit that is followed now.
@@ -21,7 +21,7 @@ pub(super) fn look(path: &Path, follow: &Follow, shown: &str) -> Result<ObjectId
     let git = source.git();
     match git.find_reference(&reference).and_then(|found| found.peel_to_commit()) {
         Ok(commit) => Ok(id_of(commit.id())),
-        Err(_) if git.is_empty().unwrap_or(false) => {
+        Err(_) if git.references().is_ok_and(|mut all| all.next().is_none()) => {
             Err(FetchError::new(FetchFailure::Empty, format!("{shown} has no commit yet")))
         }
         Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Peel) => {
@@ -190,21 +190,4 @@ pub(super) fn links(commit: &[u8]) -> impl Iterator<Item = (Link, ObjectId)> {
         };
         Some((link, std::str::from_utf8(id).ok()?.parse().ok()?))
     })
-}
-
-/// Whether a commit and all before it are there, up to one that is known to be complete.
-///
-/// # Errors
-/// The first that is not.
-pub(super) fn check_history(repository: &Repository, head: ObjectId, known: Option<Oid>) -> Result<(), ObjectError> {
-    let mut seen: HashSet<ObjectId> = known.map(id_of).into_iter().collect();
-    let mut pending = vec![head];
-    while let Some(id) = pending.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        let commit = repository.commit(id)?;
-        pending.extend(links(&commit).filter_map(|(link, id)| matches!(link, Link::Parent).then_some(id)));
-    }
-    Ok(())
 }

@@ -54,7 +54,7 @@ impl Mirror {
     pub fn look(&mut self, follow: &Follow) -> Result<ObjectId, FetchError> {
         match &self.address {
             Address::Local(path) => local::look(path, follow, &self.remote.shown()),
-            _ => unimplemented!(),
+            _ => Err(FetchError::new(FetchFailure::Settings, "only repositories of this machine are followed yet")),
         }
     }
 
@@ -69,7 +69,7 @@ impl Mirror {
         let bounds = Bounds::new(self.remote.shown(), self.remote.timeout, self.remote.max_bytes);
         match &self.address {
             Address::Local(path) => local::fetch(path, &self.repository, head, &bounds)?,
-            _ => unimplemented!("{follow:?}"),
+            _ => return Err(FetchError::missing(&self.remote.shown(), &follow.shown())),
         }
         // The same folder, with what was added.
         self.repository = reopen(&self.folder)?;
@@ -146,13 +146,18 @@ fn kept(folder: &Path, remote: &Remote) -> Result<Option<Repository>, FetchError
 fn sound(folder: &Path) -> Result<Repository, String> {
     packs::sweep(folder).and_then(|()| packs::check(folder)).map_err(|error| error.to_string())?;
     let repository = Repository::open(folder).map_err(|error| error.to_string())?;
-    let head = match repository.git().find_reference(FETCHED) {
-        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(repository),
-        found => found.and_then(|found| found.peel_to_commit()).map_err(|error| error.message().to_owned())?,
-    };
-    head.tree().map_err(|error| error.message().to_owned())?;
-    drop(head);
-    Ok(repository)
+    match fetched_tree(&repository) {
+        Err(error) if error.code() != git2::ErrorCode::NotFound => Err(error.message().to_owned()),
+        _ => Ok(repository),
+    }
+}
+
+/// Reads the last commit that was fetched, and its tree: not found when there is none yet.
+fn fetched_tree(repository: &Repository) -> Result<(), git2::Error> {
+    let reference = repository.git().find_reference(FETCHED)?;
+    let read = reference.peel_to_commit().and_then(|commit| commit.tree().map(drop));
+    // Only the reference may be missing.
+    read.map_err(|error| git2::Error::from_str(error.message()))
 }
 
 /// Makes an empty mirror, in place of what is there.

@@ -47,7 +47,8 @@ pub(super) fn sweep(mirror: &Path) -> io::Result<()> {
 pub(super) fn check(mirror: &Path) -> io::Result<()> {
     let folder = folder(mirror);
     for stem in stems(&folder)? {
-        let (pack, index) = (tail(&folder.join(format!("{stem}.pack")), 20)?, tail(&folder.join(format!("{stem}.idx")), 40)?);
+        let (pack, index) =
+            (tail(&folder.join(format!("{stem}.pack")), 20)?, tail(&folder.join(format!("{stem}.idx")), 40)?);
         if index.get(..20) != Some(pack.as_slice()) {
             return Err(io::Error::other(format!("{stem}.pack is not whole")));
         }

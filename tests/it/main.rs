@@ -7,6 +7,7 @@ mod connect;
 mod demo;
 mod docs;
 mod gateway;
+mod git;
 mod golden;
 mod host_user;
 mod interop;
