@@ -127,7 +127,7 @@ pub enum Code {
     InvalidAddress,
     /// Not an email address.
     InvalidEmail,
-    /// Neither an OpenSSH public key nor an OpenPGP fingerprint or key.
+    /// Not a key that commits may be signed with.
     InvalidKey,
     /// Not a SHA-256 digest.
     InvalidDigest,
@@ -149,6 +149,8 @@ pub enum Code {
     // Warnings:
     /// Certificates of a remote server are not checked.
     InsecureTls,
+    /// A fingerprint where a whole key is needed to verify what it signed.
+    UnverifiableKey,
 }
 
 impl fmt::Display for Code {

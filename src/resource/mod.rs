@@ -12,6 +12,7 @@ pub mod quantity;
 mod re2;
 mod role;
 pub mod selector;
+pub mod signing_key;
 mod user;
 mod written;
 

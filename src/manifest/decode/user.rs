@@ -13,22 +13,10 @@ use crate::{
         text::{Text, quoted},
         yaml::Node,
     },
-    resource::{GatewayIdentity, GitIdentity, Metadata, OidcSubject, User},
+    resource::{GatewayIdentity, GitIdentity, Metadata, OidcSubject, User, signing_key::SigningKey},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Uri;
 use std::collections::BTreeMap;
-
-/// The kinds of OpenSSH public keys that can sign a commit.
-const KEY_KINDS: &[&str] = &[
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-];
 
 /// The `spec` of a user.
 pub struct Spec {
@@ -93,53 +81,26 @@ fn signing_key(node: &Node, context: &Context) -> Option<String> {
         let help = "throw the key pair away and write the public half of a new one";
         return context.error_with_help(Code::InvalidKey, node.mark, message, help);
     }
-    match wrong_with_key(key) {
-        None => Some(key.to_owned()),
-        Some(why) => {
-            let message = format!("{} {why}", quoted(key));
-            let help =
-                "write an OpenSSH public key (`ssh-ed25519 AAAA…`), a full OpenPGP fingerprint or an armoured key";
-            context.error_with_help(Code::InvalidKey, node.mark, message, help)
+    let why = match SigningKey::parse(key) {
+        Ok(_) if key.starts_with("SHA256:") => "is a fingerprint, and not the key".to_owned(),
+        Ok(parsed) => {
+            if parsed.is_openpgp_fingerprint() {
+                let message = "an OpenPGP fingerprint names a key, and does not do to verify what that key signed";
+                let help = "write the whole key, as `gpg --armor --export-options export-minimal --export` shows it";
+                context.warning(Code::UnverifiableKey, node.mark, message, help);
+            }
+            return Some(key.to_owned());
         }
-    }
+        Err(error) => error.to_string(),
+    };
+    let help = "write an OpenSSH public key (`ssh-ed25519 AAAA…`) or an armoured OpenPGP public key";
+    let shown = if key.starts_with("-----") { "this key".to_owned() } else { quoted(key) };
+    context.error_with_help(Code::InvalidKey, node.mark, format!("{shown} {why}"), help)
 }
 
-/// What is wrong with a signing key, as the end of a sentence.
-fn wrong_with_key(key: &str) -> Option<&'static str> {
-    const ARMOUR: (&str, &str) = ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----");
-    if key.starts_with("-----BEGIN") {
-        let whole = key.starts_with(ARMOUR.0) && key.ends_with(ARMOUR.1);
-        return (!whole).then_some("is not a whole armoured OpenPGP public key");
-    }
-    let mut words = key.split_whitespace();
-    let (kind, material) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if KEY_KINDS.contains(&kind) {
-        return (!names_kind(kind, material)).then_some("is damaged: it does not contain a key of its kind");
-    }
-    let hex: String = key.strip_prefix("0x").unwrap_or(key).split_whitespace().collect();
-    match hex.len() {
-        40 | 64 if is_hex(&hex) => None,
-        8 | 16 if is_hex(&hex) => Some("is a short key id, which others can imitate"),
-        _ => Some("is not a signing key"),
-    }
-}
-
-/// What identifies a key: an OpenSSH key without its comment, a fingerprint without spaces and case.
+/// What identifies a key, however it is written: an OpenSSH key without its comment, an armoured key by its fingerprint.
 pub fn normal_key(key: &str) -> String {
-    let mut words = key.split_whitespace();
-    match (words.next(), words.next()) {
-        (Some(kind), Some(material)) if KEY_KINDS.contains(&kind) => format!("{kind} {material}"),
-        _ if key.starts_with("-----BEGIN") => key.to_owned(),
-        _ => key.strip_prefix("0x").unwrap_or(key).split_whitespace().collect::<String>().to_ascii_uppercase(),
-    }
-}
-
-/// Whether an OpenSSH key's base64 part starts with the name of its kind, as it must.
-fn names_kind(kind: &str, material: &str) -> bool {
-    let Ok(blob) = STANDARD.decode(material) else { return false };
-    let Some((length, rest)) = blob.split_first_chunk::<4>() else { return false };
-    let length = u32::from_be_bytes(*length) as usize;
-    rest.len() > length && rest.get(..length) == Some(kind.as_bytes())
+    SigningKey::parse(key).map_or_else(|_| key.to_owned(), |key| key.name().to_string())
 }
 
 fn is_hex(text: &str) -> bool {
