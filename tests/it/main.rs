@@ -11,6 +11,7 @@ mod git;
 mod golden;
 mod host_user;
 mod interop;
+mod judgement;
 mod layout;
 mod leftovers;
 mod lifecycle;

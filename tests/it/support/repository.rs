@@ -153,19 +153,27 @@ impl Repo {
             Some(parent) => self.git.find_commit(oid_of(*parent)).and_then(|commit| commit.tree()),
             None => self.git.treebuilder(None).and_then(|empty| self.git.find_tree(empty.write()?)),
         };
+        let base = base.expect("a tree to start from");
+        // First what goes: something of another kind may come in its place.
+        let mut cleared = TreeUpdateBuilder::new();
+        for (path, _) in draft.changes.iter().filter(|(_, content)| content.is_none()) {
+            cleared.remove(*path);
+        }
+        for (path, ..) in draft.entries.iter().filter(|(path, ..)| base.get_path(Path::new(path)).is_ok()) {
+            cleared.remove(*path);
+        }
+        let cleared = cleared.create_updated(&self.git, &base).and_then(|tree| self.git.find_tree(tree));
         let mut update = TreeUpdateBuilder::new();
         for (path, content) in draft.changes {
-            match content {
-                Some(text) => {
-                    update.upsert(*path, oid_of(self.write(ObjectType::Blob, text.as_bytes())), FileMode::Blob)
-                }
-                None => update.remove(*path),
-            };
+            if let Some(text) = content {
+                update.upsert(*path, oid_of(self.write(ObjectType::Blob, text.as_bytes())), FileMode::Blob);
+            }
         }
         for (path, mode, id) in draft.entries {
             update.upsert(*path, oid_of(*id), *mode);
         }
-        update.create_updated(&self.git, &base.expect("a tree to start from")).expect("changes that fit the tree")
+        let cleared = cleared.expect("files to delete that are there");
+        update.create_updated(&self.git, &cleared).expect("changes that fit the tree")
     }
 }
 
