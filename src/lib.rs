@@ -42,3 +42,4 @@ pub mod status;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod telemetry;
+pub mod webhook;

@@ -67,7 +67,7 @@ pub struct Trigger(mpsc::Sender<()>);
 
 impl Trigger {
     /// A trigger and the end that it wakes.
-    pub(super) fn new() -> (Self, mpsc::Receiver<()>) {
+    pub fn new() -> (Self, mpsc::Receiver<()>) {
         let (sender, receiver) = mpsc::channel(1);
         (Trigger(sender), receiver)
     }

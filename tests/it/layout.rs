@@ -16,6 +16,7 @@ const ORDER: &[&[&str]] = &[
     // What is told of a running agent, in the words that all its parts share.
     &["status::model"],
     &["demo", "instance", "reconcile", "source"],
+    &["webhook"],
     &["config", "gateway"],
     &["status"],
     &["agent", "client", "telemetry"],
@@ -38,6 +39,7 @@ const PURE: &[&str] = &[
     "resource",
     "source::confirm",
     "status::model",
+    "webhook::proof",
 ];
 
 /// What a pure module may not name. (`std::io` has traits and kinds of errors, which do nothing by themselves.)

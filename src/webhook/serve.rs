@@ -1,0 +1,134 @@
+//! `POST /hooks/NAME`.
+
+use super::{Webhook, pace::Paced, proof::Proof};
+use crate::source::Trigger;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+    routing::post,
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    path::{self, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// The largest call. GitHub's go up to 25 MiB for pushes of thousands of commits; what is larger than this waits for the
+/// next poll.
+const MAX_BODY: usize = 1 << 20;
+/// The longest secret.
+const MAX_SECRET: u64 = 4096;
+/// How long a caller may take to send its call, waiting for its turn included.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks at a source that webhooks ask for.
+const PACE: Duration = Duration::from_secs(1);
+/// How many calls are read at a time.
+const AT_A_TIME: usize = 16;
+
+/// Why the secret of a webhook cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    #[error("the webhook's secret {} cannot be read: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    #[error("the webhook's secret {} is empty", .0.display())]
+    Empty(PathBuf),
+    #[error("the webhook's secret {} is longer than {MAX_SECRET} bytes", .0.display())]
+    TooLong(PathBuf),
+}
+
+/// Whether there is a secret in a file that will do.
+///
+/// # Errors
+/// Why not.
+pub fn check_secret(path: &path::Path) -> Result<(), SecretError> {
+    secret(path).map(drop)
+}
+
+/// The content of the file, without the end of its line.
+fn secret(path: &path::Path) -> Result<Vec<u8>, SecretError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_SECRET + 1).read_to_end(&mut bytes));
+    read.map_err(|error| SecretError::Read { path: path.to_owned(), error })?;
+    if bytes.len() as u64 > MAX_SECRET {
+        return Err(SecretError::TooLong(path.to_owned()));
+    }
+    let length = bytes.trim_ascii_end().len();
+    bytes.truncate(length);
+    if bytes.is_empty() { Err(SecretError::Empty(path.to_owned())) } else { Ok(bytes) }
+}
+
+/// A webhook and what it does.
+struct Hook {
+    settings: Webhook,
+    source: Paced,
+}
+
+struct Hooks {
+    by_name: BTreeMap<String, Hook>,
+    turns: Semaphore,
+}
+
+/// Answers webhooks until `shutdown`; `sources` are to be had by name. A webhook of a source that is not among them is
+/// not there.
+pub fn router(hooks: Vec<Webhook>, sources: &BTreeMap<String, Trigger>, shutdown: &CancellationToken) -> Router {
+    // One pace for a source, however many webhooks it has.
+    let paced: BTreeMap<&str, Paced> = sources
+        .iter()
+        .map(|(name, trigger)| (name.as_str(), Paced::new(trigger.clone(), PACE, shutdown.clone())))
+        .collect();
+    let hook = |settings: Webhook| {
+        let source = paced.get(settings.source.as_str())?.clone();
+        Some((settings.name.clone(), Hook { settings, source }))
+    };
+    let by_name = hooks.into_iter().filter_map(hook).collect();
+    let hooks = Arc::new(Hooks { by_name, turns: Semaphore::new(AT_A_TIME) });
+    Router::new().route("/hooks/{name}", post(call)).with_state(hooks)
+}
+
+async fn call(State(hooks): State<Arc<Hooks>>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> StatusCode {
+    let Some(hook) = hooks.by_name.get(&name) else { return StatusCode::NOT_FOUND };
+    match judge(&hooks.turns, &hook.settings, &headers, body).await {
+        Ok(()) => {
+            tracing::debug!(webhook = name, source = hook.settings.source, "called");
+            hook.source.ask();
+            StatusCode::ACCEPTED
+        }
+        Err(status) => {
+            tracing::warn!(webhook = name, status = status.as_u16(), "a call was refused");
+            status
+        }
+    }
+}
+
+/// Whether a call counts, or what to answer if it does not. Costs little as long as nothing proves to be worth more.
+async fn judge(turns: &Semaphore, hook: &Webhook, headers: &HeaderMap, body: Body) -> Result<(), StatusCode> {
+    let proof = Proof::find(hook.scheme, hook.header.as_ref(), headers).ok_or(StatusCode::UNAUTHORIZED)?;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let reading = async {
+        let _turn = turns.acquire().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let body =
+            Limited::new(body, MAX_BODY).collect().await.map_err(|error| match error.is::<LengthLimitError>() {
+                true => StatusCode::PAYLOAD_TOO_LARGE,
+                false => StatusCode::BAD_REQUEST,
+            })?;
+        let path = hook.secret_file.clone();
+        let secret = tokio::task::spawn_blocking(move || secret(&path)).await;
+        let secret = secret.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?.map_err(|error| {
+            tracing::error!(webhook = hook.name, "{error}");
+            StatusCode::SERVICE_UNAVAILABLE
+        })?;
+        if proof.holds(&secret, &body.to_bytes()) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+}
