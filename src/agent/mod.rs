@@ -6,4 +6,4 @@ mod run;
 mod signals;
 mod socket;
 
-pub use run::{AgentError, Settings, run};
+pub use run::{AgentError, Settings, Webhooks, run};

@@ -18,9 +18,10 @@ use crate::{
     reconcile::{PruneSettings, Selection},
     source,
     status::{self, Applied, Store},
+    webhook::{self, Webhook},
 };
 use jiff::Timestamp;
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -42,9 +43,17 @@ pub struct Settings {
     /// Names by which the gateway may be called, besides loopback's and the public URL's.
     pub allowed_hosts: Vec<String>,
     pub limits: Limits,
+    pub webhooks: Option<Webhooks>,
     pub control_socket: PathBuf,
     /// How long open requests have when the agent stops.
     pub shutdown_timeout: Duration,
+}
+
+/// Webhooks, and where they are served.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    pub listen: SocketAddr,
+    pub hooks: Vec<Webhook>,
 }
 
 /// Why an agent could not start, or could not go on.
@@ -72,9 +81,11 @@ const REPORT_WITHIN: Duration = Duration::from_secs(10);
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
     let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
     let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;
-    let tcp = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|error| AgentError::Listen { address: settings.listen, error })?;
+    let tcp = listen(settings.listen).await?;
+    let webhooks = match settings.webhooks.clone() {
+        Some(Webhooks { listen: address, hooks }) => Some((listen(address).await?, hooks)),
+        None => None,
+    };
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
     match keeper::sweep(&settings.host.runtime_dir) {
         Ok(0) => {}
@@ -94,8 +105,11 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let (stop_loop, stop_connections) = (CancellationToken::new(), CancellationToken::new());
     let mut parts = JoinSet::new();
     let mut sources = Vec::new();
+    let mut by_name = BTreeMap::new();
     for source in settings.sources {
+        let name = source.name().to_owned();
         let (view, trigger, task) = source::spawn(source, stop_loop.clone());
+        by_name.insert(name, trigger.clone());
         sources.push(Source { view, trigger });
         parts.spawn(async move {
             let _ = task.await;
@@ -126,6 +140,14 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         parts.spawn(async move {
             serving.await;
             "a listener"
+        });
+    }
+    if let Some((listener, hooks)) = webhooks {
+        let router = webhook::router(hooks, &by_name, &stop_loop);
+        let serving = gateway::serve(Listener::Tcp(listener), router, stop_loop.clone());
+        parts.spawn(async move {
+            serving.await;
+            "the webhooks"
         });
     }
     let (sweeping, sweep_token) = (gateway.clone(), stop_connections.clone());
@@ -170,6 +192,10 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     // Whoever still holds a connection open then has nothing to wait for.
     let _ = tokio::time::timeout(Duration::from_secs(1), async { while parts.join_next().await.is_some() {} }).await;
     failure.map_or(Ok(()), Err)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, AgentError> {
+    TcpListener::bind(address).await.map_err(|error| AgentError::Listen { address, error })
 }
 
 /// Waits for a reason not to wait any longer for an orderly end.

@@ -21,6 +21,7 @@ pub mod signature;
 mod signer;
 mod state;
 mod stored;
+pub mod text;
 mod tree;
 mod verdict;
 

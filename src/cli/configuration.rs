@@ -69,7 +69,7 @@ pub fn describe(diagnostics: &[Diagnostic]) -> String {
 }
 
 /// The bytes of a file, and at most one more than a configuration may have, which is then found to be too large.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+pub fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_FILE_SIZE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -1,12 +1,15 @@
 //! The command line: one file a subcommand, wiring only.
 
 mod agent_args;
+mod authorize;
 mod config;
 mod configuration;
 mod demo_server;
+mod judging;
 mod logs;
 mod mcp;
 mod reconcile;
+mod rules;
 mod run;
 mod status;
 mod terminal;
@@ -27,6 +30,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Validate(validate::Args),
+    Authorize(authorize::Args),
     #[command(subcommand)]
     Mcp(mcp::Command),
     Status(status::Args),
@@ -67,6 +71,20 @@ impl From<Outcome> for ExitCode {
     }
 }
 
+/// Why a call cannot be carried out as it was made. Ends with exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(
+    /// Lines for a terminal, in which the text of strangers has been made harmless.
+    String,
+);
+
+impl UsageError {
+    fn new(message: impl AsRef<str>) -> UsageError {
+        UsageError(format!("error: {}\n", terminal::escape_lines(message.as_ref())))
+    }
+}
+
 /// The whole command line, for what describes it.
 pub fn command() -> clap::Command {
     Cli::command()
@@ -81,6 +99,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
+        Command::Authorize(args) => authorize::run(args),
         Command::Mcp(command) => mcp::run(command),
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),
@@ -91,6 +110,10 @@ pub fn main() -> ExitCode {
     match result {
         Ok(outcome) => outcome.into(),
         Err(error) => {
+            if let Some(UsageError(text)) = error.downcast_ref() {
+                anstream::eprint!("{text}");
+                return Outcome::Usage.into();
+            }
             anstream::eprintln!("error: {}", terminal::escape_lines(&format!("{error:#}")));
             exit_code(&error)
         }

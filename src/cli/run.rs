@@ -1,40 +1,59 @@
+mod sources;
+mod target;
+
+use self::target::Target;
 use super::{
     Outcome,
     configuration::{Loaded, describe, environment, load},
     terminal::{print, shell_words},
 };
 use crate::{
-    agent::{self, Settings},
-    config::{Auth, Config, LogFormat},
+    agent::{self, Settings, Webhooks},
+    config::{Auth, Config, LogFormat, SourceFrom},
     escape::escape,
     gateway::{Access, Limits},
     instance::host::HostSettings,
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
-    source::{self, DirectorySettings, Ignore},
     status::model::{AppState, Status},
     telemetry,
 };
-use anyhow::Context as _;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
-/// Run the agent: keep the servers of a directory running and let clients reach them.
+/// Run the agent: keep the servers of a directory or git repository running and let clients reach them.
 ///
-/// With a PATH every app of that directory runs, and the gateway is open to everybody on this machine. A configuration
-/// file says more precisely what is to happen. SIGHUP makes the agent look at its sources, SIGTERM stops it, a second
-/// one stops it at once.
+/// With a PATH or URL every app of it runs, and the gateway is open to everybody on this machine. A configuration file says
+/// more precisely what is to happen. SIGHUP makes the agent look at its sources, SIGTERM stops it, a second one stops it at
+/// once.
+///
+/// Of a repository only those commits take effect whose signers may make them, by the roles and users in the repository.
+/// The first start needs to know from which commit on: --root, or --trust-first.
 #[derive(clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("what").required(true).args(["path", "config"])),
-    after_help = "Examples:\n  mcpfleet run example-repo\n  mcpfleet run -c agent.yaml --set gateway.listen=127.0.0.1:8000"
+    group(clap::ArgGroup::new("what").required(true).args(["path", "git", "config"])),
+    after_help = "Examples:
+  mcpfleet run example-repo
+  mcpfleet run https://git.example.com/platform/fleet.git --root 4f2c8b1d0e9a7c6b5d4e3f2a1b0c9d8e7f6a5b4c
+  mcpfleet run --git . --trust-first
+  mcpfleet run -c agent.yaml --set gateway.listen=127.0.0.1:8000"
 )]
 pub struct Args {
-    /// A directory of resource files.
+    /// A directory of resource files, or a git repository: its URL, or the path of a bare one.
+    #[arg(value_name = "PATH|URL")]
     path: Option<PathBuf>,
+    /// A git repository on this machine, by the path of its work tree.
+    #[arg(long, value_name = "PATH")]
+    git: Option<PathBuf>,
+    /// The root of trust: every change after this commit is judged. A full id, unless the repository is on this machine.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["trust_first", "config"])]
+    root: Option<String>,
+    /// Trust whatever the repository has at the first look.
+    #[arg(long, conflicts_with = "config")]
+    trust_first: bool,
     /// The agent's configuration file.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -44,13 +63,11 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let loaded = match (&args.path, &args.config) {
-        (Some(path), _) => match directory(path)? {
-            Some(path) => for_directory(path, &args.set)?,
-            None => return Ok(Outcome::Usage),
-        },
-        (None, Some(file)) => load(file, &args.set)?,
-        (None, None) => return Ok(Outcome::Usage),
+    let loaded = match (&args.path, &args.git, &args.config) {
+        (Some(word), ..) => without_file(&Target::of(word)?, &args)?,
+        (None, Some(path), _) => without_file(&Target::repository(path)?, &args)?,
+        (None, None, Some(file)) => load(file, &args.set)?,
+        (None, None, None) => return Ok(Outcome::Usage),
     };
     let config = match loaded {
         Loaded::Good(config, warnings) => {
@@ -76,8 +93,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
     });
-    warn(&config);
     let settings = settings(&config)?;
+    warn(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let usual_sockets = environment(Path::new("."))?.control_sockets();
     let announce = |status: &Status| {
@@ -89,42 +106,21 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 }
 
 /// The configuration of an agent without a file, written out and read like one, so that `--set` goes over it alike.
-fn for_directory(path: PathBuf, set: &[String]) -> anyhow::Result<Loaded> {
+fn without_file(target: &Target, args: &Args) -> anyhow::Result<Loaded> {
     let environment = environment(Path::new("agent.yaml"))?;
-    let written = yaml::to_string(&Config::for_directory(path, &environment)?)?;
-    let Decoded { value, diagnostics } = Config::read("run PATH", written.as_bytes(), set, &environment);
+    let written = yaml::to_string(&target.config(args.root.as_deref(), args.trust_first, &environment)?)?;
+    let Decoded { value, diagnostics } = Config::read("run", written.as_bytes(), &args.set, &environment);
     Ok(match value {
         Some(config) => Loaded::Good(Box::new(config), diagnostics),
         None => Loaded::Bad(diagnostics),
     })
 }
 
-/// What PATH means. `None`: it cannot be followed, and why has been said.
-fn directory(path: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let text = path.to_string_lossy();
-    if text.contains("://") || is_bare_repository(path) {
-        anstream::eprintln!(
-            "error: {} is a git repository, which is not yet supported as a source\n  help: check it out, and give the folder",
-            escape(&text)
-        );
-        return Ok(None);
-    }
-    // A directory that does not exist yet is waited for by a configured source; on the command line it is a slip.
-    if !path.is_dir() {
-        anstream::eprintln!("error: there is no directory {}", escape(&text));
-        return Ok(None);
-    }
-    Ok(Some(std::path::absolute(path).with_context(|| format!("cannot find out where {} is", escape(&text)))?))
-}
-
-fn is_bare_repository(path: &Path) -> bool {
-    path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir()
-}
-
 /// Says what somebody who starts the agent like this should know.
 fn warn(config: &Config) {
     for source in &config.sources {
-        let path = &source.directory.path;
+        let SourceFrom::Directory { directory } = &source.from else { continue };
+        let path = &directory.path;
         let work_tree = path.ancestors().any(|folder| folder.join(".git").exists());
         let advice = if work_tree { "; it is a git work tree, but commit authors are not looked at" } else { "" };
         tracing::warn!(
@@ -144,20 +140,9 @@ fn warn(config: &Config) {
 /// What the configuration means for the agent.
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let service = &config.app_service;
-    let sources = config.sources.iter().map(|source| {
-        anyhow::Ok(source::Settings::from(DirectorySettings {
-            name: source.name.clone(),
-            path: source.directory.path.clone(),
-            subpath: source.path.clone(),
-            ignore: Ignore::new(&source.ignore).context("sources[].ignore")?,
-            watch: source.directory.watch,
-            window: source.directory.window,
-            resync: source.directory.resync,
-        }))
-    });
     let ambient = |name: &str| Some((name.to_owned(), std::env::var_os(name)?));
     Ok(Settings {
-        sources: sources.collect::<anyhow::Result<_>>()?,
+        sources: sources::sources(config)?,
         selection: Selection {
             enabled: service.enabled,
             selectors: service.resources.iter().map(|matcher| matcher.labels.clone()).collect(),
@@ -185,9 +170,16 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             body: usize::try_from(config.gateway.limits.body)?,
             sessions: config.gateway.limits.sessions as usize,
         },
+        webhooks: webhooks(config)?,
         control_socket: config.control_socket.clone(),
         shutdown_timeout: service.shutdown_timeout,
     })
+}
+
+/// Where webhooks are served, if anywhere. Their secrets must be there.
+fn webhooks(config: &Config) -> anyhow::Result<Option<Webhooks>> {
+    sources::check_webhooks(config)?;
+    Ok(config.webhook_listen.map(|listen| Webhooks { listen, hooks: config.webhooks.clone() }))
 }
 
 fn allowed(names: &[String]) -> BTreeMap<String, Option<OsString>> {

@@ -1,10 +1,7 @@
 //! What the settings are when nobody sets them.
 
-use super::{
-    AppService, Auth, Config, DirectoryConfig, Enforcement, Gateway, GatewayLimits, Later, LogFormat, SourceConfig,
-    Telemetry,
-};
-use crate::{reconcile::PruneSettings, source::WatchSetting};
+use super::{AppService, Auth, Config, Enforcement, Gateway, GatewayLimits, Later, LogFormat, Telemetry};
+use crate::reconcile::PruneSettings;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -16,7 +13,8 @@ use std::{
 pub struct Environment {
     /// Whether the agent runs as root.
     pub root: bool,
-    /// An absolute folder, from which relative paths of the file start: the one that the file is in.
+    /// The absolute folder from which relative paths of the file start: the one that the file is in. Empty for a file
+    /// that is in none, where they stay relative.
     pub base: PathBuf,
     /// `HOME`, `XDG_STATE_HOME` and `XDG_RUNTIME_DIR`; what is not an absolute path counts as not set, as the XDG Base
     /// Directory Specification wants it.
@@ -32,7 +30,10 @@ pub struct NoHome;
 
 impl Environment {
     /// The default of `state_dir`.
-    pub(super) fn state_dir(&self) -> Result<PathBuf, NoHome> {
+    ///
+    /// # Errors
+    /// When nothing tells where it could be.
+    pub fn state_dir(&self) -> Result<PathBuf, NoHome> {
         if self.root {
             return Ok("/var/lib/mcpfleet".into());
         }
@@ -79,8 +80,8 @@ impl Config {
             prune: PruneSettings::default(),
             gateway: Gateway::default(),
             admin_listen: Later::Null,
-            webhook_listen: Later::Null,
-            webhooks: Later::List,
+            webhook_listen: None,
+            webhooks: Vec::new(),
             notifications: Later::List,
             audit: Later::Map(&[
                 ("file", Later::Null),
@@ -89,19 +90,6 @@ impl Config {
             ]),
             telemetry: Telemetry::default(),
         }
-    }
-}
-
-impl SourceConfig {
-    /// A directory source with nothing but its name and path set.
-    pub(super) fn directory(name: String, path: PathBuf) -> SourceConfig {
-        let directory = DirectoryConfig {
-            path,
-            watch: WatchSetting::Auto,
-            window: Duration::from_millis(100),
-            resync: Duration::from_secs(60),
-        };
-        SourceConfig { name, directory, path: None, ignore: Vec::new(), authorization: Later::Map(&[]) }
     }
 }
 

@@ -8,15 +8,17 @@ mod decode;
 mod defaults;
 mod later;
 mod overrides;
+mod source;
 
 pub use defaults::{Environment, NoHome};
 pub use later::Later;
+pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootCommit, SourceConfig, SourceFrom};
 
 use crate::{
-    manifest::decode::Decoded,
+    manifest::decode::{Decoded, decode_document},
     reconcile::PruneSettings,
     resource::{App, Selector, Written, quantity},
-    source::WatchSetting,
+    webhook::Webhook,
 };
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -35,35 +37,12 @@ pub struct Config {
     pub prune: PruneSettings,
     pub gateway: Gateway,
     pub admin_listen: Later,
-    pub webhook_listen: Later,
-    pub webhooks: Later,
+    /// Where `webhooks` are served.
+    pub webhook_listen: Option<SocketAddr>,
+    pub webhooks: Vec<Webhook>,
     pub notifications: Later,
     pub audit: Later,
     pub telemetry: Telemetry,
-}
-
-/// One of `sources`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SourceConfig {
-    /// Unique when case is ignored.
-    pub name: String,
-    pub directory: DirectoryConfig,
-    /// Only apps below this folder are this agent's: relative, with `/`.
-    pub path: Option<String>,
-    /// Globs of files that are not read, from the source's root.
-    pub ignore: Vec<String>,
-    pub authorization: Later,
-}
-
-/// `sources[].directory`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DirectoryConfig {
-    pub path: PathBuf,
-    pub watch: WatchSetting,
-    #[serde(serialize_with = "duration")]
-    pub window: Duration,
-    #[serde(serialize_with = "duration")]
-    pub resync: Duration,
 }
 
 /// `app_service`: which apps run here, and how.
@@ -77,8 +56,8 @@ pub struct AppService {
     pub apps: Vec<Arc<App>>,
     pub secrets_dir: Later,
     pub secrets: Later,
-    /// Which apps may run as which user of the host. `None`: any as any, because there are no git sources yet, and
-    /// whoever can write a directory source is trusted.
+    /// Which apps may run as which user of the host. `None`: any as any, because whoever can write a directory source
+    /// is trusted; never so where there is a git source.
     pub host_users: Option<BTreeMap<String, Selector>>,
     /// For apps that name no host user, under an agent that is root.
     pub default_host_user: Option<String>,
@@ -168,7 +147,8 @@ impl Config {
     /// values of `--set`, each `path.to.setting=value`, which take the place of what the file says before anything
     /// is checked; diagnostics about them have the path `--set` and the number of the option as their line.
     pub fn read(path: &str, bytes: &[u8], set: &[String], environment: &Environment) -> Decoded<Config> {
-        overrides::read(path, bytes, set, |node, context| decode::config(node, environment, context))
+        let read = overrides::read(path, bytes, set, |node, context| decode::config(node, environment, context));
+        without_credentials(read)
     }
 
     /// The configuration of an agent that has no file, and one directory to follow: every app runs, and the gateway
@@ -177,13 +157,81 @@ impl Config {
     /// # Errors
     /// When the environment does not tell where the agent's state belongs.
     pub fn for_directory(path: PathBuf, environment: &Environment) -> Result<Config, NoHome> {
+        let directory = DirectoryConfig::new(path);
+        Config::for_source(SourceConfig::new("directory".to_owned(), SourceFrom::Directory { directory }), environment)
+    }
+
+    /// The same for one git repository, given by its URL or absolute path. No app may name a user of the host.
+    ///
+    /// # Errors
+    /// When the environment does not tell where the agent's state belongs.
+    pub fn for_git(
+        name: String,
+        url: String,
+        authorization: Authorization,
+        environment: &Environment,
+    ) -> Result<Config, NoHome> {
+        let git = Box::new(GitConfig::new(url));
+        let from = SourceFrom::Git { git, authorization: Box::new(authorization) };
+        Config::for_source(SourceConfig::new(name, from), environment)
+    }
+
+    fn for_source(source: SourceConfig, environment: &Environment) -> Result<Config, NoHome> {
         let mut config = Config::with_paths(environment.state_dir()?, environment);
-        config.sources = vec![SourceConfig::directory("directory".to_owned(), path)];
+        config.sources = vec![source];
         config.app_service.resources = vec![ResourceMatcher { labels: Selector::everything() }];
         config.app_service.default_host_user = environment.root.then(|| "nobody".to_owned());
         config.gateway.auth = Auth::Open;
+        config.restrict();
         Ok(config)
     }
+
+    /// Where the state of a source is kept.
+    pub fn source_dir(&self, name: &str) -> PathBuf {
+        self.state_dir.join("sources").join(name)
+    }
+
+    /// What is left open for those who can write a directory is closed for those who can push.
+    fn restrict(&mut self) {
+        if self.sources.iter().any(SourceConfig::is_git) {
+            self.app_service.host_users.get_or_insert_default();
+        }
+    }
+}
+
+/// What is needed to judge without an agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judging {
+    /// Of the agent's configuration, if it is one.
+    pub git: Option<Box<GitConfig>>,
+    pub authorization: Authorization,
+}
+
+impl Judging {
+    /// Reads a file with nothing but `authorization`, or an agent's configuration, of which the git source called
+    /// `source` counts, or the only one.
+    pub fn read(path: &str, bytes: &[u8], source: Option<&str>, environment: &Environment) -> Decoded<Judging> {
+        let read =
+            decode_document(path, bytes, |node, context| decode::for_judging(node, source, environment, context));
+        without_credentials(read)
+    }
+}
+
+/// What is said of a file ends up in logs; what stands in a URL between `//` and `@` must not.
+fn without_credentials<T>(mut read: Decoded<T>) -> Decoded<T> {
+    for line in read.diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.line_text.as_mut()) {
+        let mut done = 0;
+        while let Some(start) = line.get(done..).and_then(|rest| rest.find("://")).map(|at| done + at + 3) {
+            let rest = line.get(start..).unwrap_or_default();
+            let end = rest.find(['/', '"', '\'', ' ', ',', '}']).unwrap_or(rest.len());
+            if let Some(length) = rest.get(..end).and_then(|authority| authority.rfind('@')) {
+                let hidden = "*".repeat(rest.get(..length).map_or(0, |user| user.chars().count()));
+                line.replace_range(start..start + length, &hidden);
+            }
+            done = start;
+        }
+    }
+    read
 }
 
 fn duration<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

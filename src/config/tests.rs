@@ -2,6 +2,7 @@ use super::*;
 use crate::manifest::{Diagnostic, yaml};
 use std::path::Path;
 
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPKHAXcpQSiPlqQYGsJhTWpjvmrDuhOEqEpyQ/fNmmx5";
 const DOCUMENTED: &str = include_str!("../../docs/agent.yaml");
 
 fn root() -> Environment {
@@ -11,6 +12,13 @@ fn root() -> Environment {
 fn read_with(text: &str, set: &[&str]) -> Decoded<Config> {
     let set: Vec<String> = set.iter().map(|option| option.to_string()).collect();
     Config::read("agent.yaml", text.as_bytes(), &set, &root())
+}
+
+fn directory(source: &SourceConfig) -> Option<&Path> {
+    match &source.from {
+        SourceFrom::Directory { directory } => Some(&directory.path),
+        SourceFrom::Git { .. } => None,
+    }
 }
 
 fn good(text: &str) -> Config {
@@ -45,18 +53,30 @@ fn the_documented_file_has_the_defaults() {
         let indent = line.len() - text.len();
         let commented = text.strip_prefix("# ").unwrap_or_default();
         example = match commented {
-            "sources:" | "resources:" => true,
+            "sources:" | "resources:" | "webhooks:" => true,
             "" => false,
             _ => example,
         };
         if example {
             lines.push_str(&format!("{}{commented}\n", " ".repeat(indent)));
-        } else if !matches!(text, "sources: []" | "resources: []") {
+        } else if !matches!(text, "sources: []" | "resources: []" | "webhooks: []") {
             lines.push_str(&format!("{line}\n"));
         }
     }
-    let examples = good(&lines);
-    assert_eq!((examples.sources.len(), examples.app_service.resources.len()), (1, 3), "{lines}");
+    let examples = good_with(&lines, &["webhook_listen=127.0.0.1:7421"]);
+    let found = (examples.sources.len(), examples.app_service.resources.len(), examples.webhooks.len());
+    assert_eq!(found, (2, 3, 2), "{lines}");
+    // Where an example says nothing else it shows the defaults.
+    let git = "sources: [{name: fleet, git: {url: 'https://git.example.com/platform/fleet.git', branch: main}}]";
+    let plain = good(git);
+    let (Some(SourceFrom::Git { git, authorization }), Some(SourceFrom::Git { git: plain_git, authorization: plain })) =
+        (examples.sources.first().map(|s| &s.from), plain.sources.first().map(|s| &s.from))
+    else {
+        panic!("not git: {examples:?}");
+    };
+    assert_eq!(git, plain_git);
+    assert!(authorization.root.is_some());
+    assert_eq!(Authorization { root: None, ..Authorization::clone(authorization) }, **plain);
 }
 
 #[test]
@@ -67,6 +87,43 @@ sources:
   directory: {path: resources, watch: poll, window: 1s, resync: 1m30s}
   path: fleet/prod/
   ignore: ['drafts/**']
+- name: fleet
+  git:
+    url: ssh://git@git.example.com:2222/platform/fleet.git
+    tag: v1
+    interval: 5m
+    timeout: 10s
+    username_file: u
+    ssh_key_file: k
+    ssh_passphrase_file: s
+    known_hosts_file: h
+  path: fleet
+  authorization:
+    mode: audit
+    identity: author
+    root: {commit: 0123456789abcdef0123456789abcdef01234567, signer: KEY}
+    managed: ['apps/**']
+    policy_dir: policy
+    max_commits: 7
+    forge_keys: [{file: forge.asc}]
+    root_keys: ['KEY admin@example.com']
+    denied_keys: ['SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 'ABCDEF0123456789ABCDEF0123456789ABCDEF01']
+    merge_approves: true
+- name: mirror
+  git: {url: mirrors/fleet.git, commit: 0123456789abcdef0123456789abcdef01234567}
+  authorization: {trust_on_first_use: true}
+- name: web
+  git:
+    url: https://git.example.com/platform/fleet.git
+    branch: main
+    username_file: u
+    password_file: p
+    ca_file: c
+    proxy: http://proxy.example.com:3128
+webhook_listen: 0.0.0.0:7421
+webhooks:
+- {name: github, source: fleet, scheme: hmac-sha256, secret_file: secret}
+- {name: gitlab, source: local, scheme: token, header: X-Gitlab-Token, secret_file: /run/secret}
 app_service:
   resources: [{labels: {env: [test, '^stag.*$'], '*': '*'}}]
   apps:
@@ -95,18 +152,73 @@ app_service:
 gateway: {listen: '0.0.0.0:80', public_url: 'https://example.com/', allowed_hosts: [Example.org, '[::1]']}
 telemetry: {log: json}
 ";
-    for text in ["", full] {
+    let full = full.replace("KEY", KEY);
+    for text in ["", &full] {
         let config = good(text);
         let shown = yaml::to_string(&config).unwrap_or_default();
         assert_eq!(good(&shown), config, "{shown}");
         let json = serde_json::to_string(&config).unwrap_or_default();
         assert_eq!(good(&json), config, "{json}");
     }
-    let config = good(full);
-    assert_eq!(config.sources.first().map(|s| s.directory.path.as_path()), Some("/etc/mcpfleet/resources".as_ref()));
+    let config = good(&full);
+    assert_eq!(config.sources.first().and_then(directory), Some("/etc/mcpfleet/resources".as_ref()));
     assert_eq!(config.sources.first().and_then(|s| s.path.as_deref()), Some("fleet/prod"));
     assert_eq!(config.gateway.public_url.as_deref(), Some("https://example.com"));
     assert_eq!(config.gateway.allowed_hosts, ["example.org", "[::1]"]);
+}
+
+#[test]
+fn a_git_source_closes_what_a_directory_leaves_open() {
+    let granted = |text: &str| good(text).app_service.host_users.map(|users| users.len());
+    let (git, directory) = ("{name: a, git: {url: /srv/a.git}}", "{name: b, directory: {path: b}}");
+    assert_eq!(granted(&format!("sources: [{directory}]")), None);
+    assert_eq!(granted(&format!("sources: [{directory}, {git}]")), Some(0));
+    let given = "app_service: {host_users: {docker: {'*': '*'}}}";
+    assert_eq!(granted(&format!("sources: [{git}]\n{given}")), Some(1));
+}
+
+#[test]
+fn credentials_in_urls_are_not_repeated() {
+    let text = "sources: [{name: a, git: {url: 'https://me:geheim@git.example.com/a@b.git', x: 'http://geheim@h'}}]";
+    for read in [read_with(text, &[]), read_with("", &["sources[0].git.url=https://geheim@x"])] {
+        assert!(read.value.is_none());
+        assert!(!read.diagnostics.is_empty());
+        let shown = serde_json::to_string(&read.diagnostics).unwrap_or_default();
+        assert!(!shown.contains("geheim"), "{shown}");
+    }
+    let shown = read_with(text, &[]).diagnostics.first().and_then(|d| d.line_text.clone()).unwrap_or_default();
+    assert_eq!(
+        shown,
+        "sources: [{name: a, git: {url: 'https://*********@git.example.com/a@b.git', x: 'http://******@h'}}]"
+    );
+}
+
+#[test]
+fn settings_for_judging_stand_alone_or_in_a_source() {
+    let read = |text: &str, source: Option<&str>| Judging::read("a.yaml", text.as_bytes(), source, &root());
+    let good = |text: &str, source: Option<&str>| {
+        let read = read(text, source);
+        read.value.unwrap_or_else(|| panic!("{text}: {:#?}", read.diagnostics)).authorization.max_commits
+    };
+    let one = "{name: a, git: {url: /a.git}, authorization: {max_commits: 7}}";
+    let other = "{name: b, git: {url: /b.git}, authorization: {max_commits: 8}}";
+    let directory = "{name: c, directory: {path: c}}";
+    assert_eq!(good("authorization: {max_commits: 6}", None), 6);
+    assert_eq!(good("version: v1\nauthorization: {}", None), 100_000);
+    assert_eq!(good(&format!("sources: [{directory}, {one}]\ngateway: {{auth: open}}"), None), 7);
+    assert_eq!(good(&format!("sources: [{one}, {other}]"), Some("b")), 8);
+    for (text, source, expected) in [
+        (format!("sources: [{one}, {other}]"), None, "this configuration has several git sources"),
+        (format!("sources: [{one}]"), Some("x"), "this configuration has no git source `x`"),
+        (format!("sources: [{directory}]"), None, "this configuration has no git source, and no `authorization`"),
+        (String::new(), None, "this configuration has no git source, and no `authorization`"),
+        ("authorization: {max_comits: 6}".into(), None, "unknown field `max_comits` in `authorization`"),
+        ("authorization: {}\nsources: []".into(), None, "unknown field `sources`"),
+    ] {
+        let read = read(&text, source);
+        let messages: Vec<_> = read.diagnostics.iter().map(|d| d.message.as_str()).collect();
+        assert_eq!((read.value, messages), (None, vec![expected]), "{text}");
+    }
 }
 
 #[test]
@@ -188,9 +300,82 @@ fn mistakes() {
     for (text, expected) in [
         ("version: v2", "1:10 unknown-version there is no version `v2` of the configuration"),
         ("gatway: {}", "1:1 unknown-field unknown field `gatway`"),
-        ("sources: [{name: a}]", "1:11 missing-field a source needs a `directory`"),
-        ("sources: [{name: a, directory: null}]", "1:11 missing-field a source needs a `directory`"),
-        ("sources: [{name: a, git: {url: x}}]", "1:21 not-yet-supported `sources[].git` is not yet supported"),
+        ("sources: [{name: a}]", "1:11 missing-field a source needs `git` or a `directory`"),
+        ("sources: [{name: a, directory: null}]", "1:11 missing-field a source needs `git` or a `directory`"),
+        ("sources: [{name: a, git: {}}]", "1:26 missing-field missing field `url` in `git`"),
+        (
+            "sources: [{name: a, git: {url: x, branch: b, tag: t}}]",
+            "1:46 misplaced-field a source follows one thing: either `branch` or `tag`",
+        ),
+        (
+            "sources: [{name: a, git: {url: 'ftp://x/y'}}]",
+            "1:27 invalid-uri `ftp://` is not a way to fetch that this version has: use https, ssh, git, file or a path",
+        ),
+        (
+            "sources: [{name: a, git: {url: 'https://token@x/y'}}]",
+            "1:27 invalid-uri a url with credentials in it is refused, because urls are shown: use `username_file` and \
+             `password_file`",
+        ),
+        (
+            "sources: [{name: a, git: {url: 'git@host:x.git'}}]",
+            "1:26 missing-field ssh needs `known_hosts_file`: the keys of the hosts that are trusted, as `ssh-keyscan \
+             HOST` prints them",
+        ),
+        (
+            "sources: [{name: a, git: {url: 'https://x/y', ca_file: c, ssh_key_file: k}}]",
+            "1:59 misplaced-field `ssh_key_file` is of no use for this url: remove it",
+        ),
+        (
+            "sources: [{name: a, git: {url: x, branch: a..b}}]",
+            "1:43 invalid-identifier `a..b` cannot be the name of a branch or tag",
+        ),
+        (
+            "sources: [{name: a, git: {url: x, commit: abc1}}]",
+            "1:43 invalid-identifier `abc1` is not the full id of a commit",
+        ),
+        (
+            "sources: [{name: a, git: {url: 'http://x/y', proxy: y}}]",
+            "1:46 invalid-uri `proxy` is to be `http://HOST:PORT`",
+        ),
+        (
+            "sources: [{name: a, directory: {path: d}, authorization: {mode: off}}]",
+            "1:43 misplaced-field a directory has no commits, and so no `authorization`",
+        ),
+        ("sources: [{name: a, directory: {path: d}, authorization: {}}]", ""),
+        ("sources: [{name: a, git: {url: x}, authorization: {mode: of}}]", "1:58 unknown-value unknown value `of`"),
+        (
+            "sources: [{name: a, git: {url: x}, authorization: {managed: []}}]",
+            "1:52 empty-value without a glob nothing would be judged",
+        ),
+        (
+            "sources: [{name: a, git: {url: x}, authorization: {managed: ['a[']}}]",
+            "1:62 invalid-glob `a[`: unclosed character class; missing ']'",
+        ),
+        (
+            "sources: [{name: a, git: {url: x}, authorization: {root: {commit: \
+             '0123456789abcdef0123456789abcdef01234567'}, trust_on_first_use: true}}]",
+            "1:52 misplaced-field with a root of trust nothing is trusted on first use",
+        ),
+        (
+            "sources: [{name: a, git: {url: x}, authorization: {root_keys: \
+             ['0123456789abcdef0123456789abcdef01234567']}}]",
+            "1:64 invalid-key `0123456789abcdef0123456789abcdef01234567` is a fingerprint, which does not do to verify \
+             a signature",
+        ),
+        (
+            "webhook_listen: 127.0.0.1:1\nwebhooks: [{name: a, source: b, scheme: token, secret_file: s}]",
+            "2:30 unknown-value there is no source `b`",
+        ),
+        (
+            "sources: [{name: b, directory: {path: d}}]\nwebhooks: [{name: a, source: b, scheme: token, \
+             secret_file: s}]",
+            "2:1 missing-field webhooks are served only where `webhook_listen` says",
+        ),
+        (
+            "sources: [{name: b, directory: {path: d}}]\nwebhook_listen: 127.0.0.1:1\nwebhooks: [{name: a, source: b, \
+             scheme: token}]",
+            "3:12 missing-field missing field `secret_file` in `webhooks[]`",
+        ),
         (
             "sources: [{name: a, git: {url: x}, directory: {path: d}}]",
             "1:21 misplaced-field a source has either `git` or `directory`",
@@ -251,6 +436,7 @@ fn mistakes() {
 fn settings_to_come_are_fine_with_their_defaults() {
     let text = "policy_source: null
 admin_listen:
+webhook_listen:
 webhooks: []
 notifications: null
 audit: {file: null, arguments: false, rotate: {size: 100MiB, keep: 10}}
@@ -283,7 +469,7 @@ fn options_take_the_place_of_settings() {
     );
     assert_eq!(config.gateway.listen.port(), 0);
     assert_eq!(config.gateway.limits.body, 1 << 20);
-    let names: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), s.directory.path.to_str())).collect();
+    let names: Vec<_> = config.sources.iter().map(|s| (s.name.as_str(), directory(s).and_then(Path::to_str))).collect();
     assert_eq!(names, [("b", Some("/d")), ("c", Some("/etc/mcpfleet/d=e"))]);
     assert_eq!(config.sources.get(1).map(|s| s.ignore.as_slice()), Some(&["drafts/**".to_owned()][..]));
     assert_eq!(config.app_service.resources.first().map(|r| r.labels.to_string()).as_deref(), Some("a.b=^x=.*$, n=1"));

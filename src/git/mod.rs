@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 pub use address::AddressError;
 pub use error::{FetchError, FetchFailure};
 pub use mirror::Mirror;
-pub use objects::{GitError, Repository};
+pub use objects::{GitError, Repository, id_of, oid_of};
 pub use remote::{Follow, Remote, RemoteError};
 
 /// Makes libgit2 ready, once: see [`crate::sys::prepare_git`].

@@ -48,6 +48,13 @@ impl Repository {
         Repository::opened(folder, opened)
     }
 
+    /// Opens the repository that git's environment variables name, as a hook must: `GIT_DIR`, `GIT_INDEX_FILE`, and where
+    /// objects are that have been pushed and not been taken yet.
+    pub fn from_environment() -> Result<Repository, GitError> {
+        let opened = super::prepare().and_then(|()| git2::Repository::open_from_env());
+        Repository::opened(Path::new("."), opened)
+    }
+
     fn opened(path: &Path, opened: Result<git2::Repository, git2::Error>) -> Result<Repository, GitError> {
         let git =
             opened.map_err(|error| GitError::Open { path: path.to_owned(), message: error.message().to_owned() })?;

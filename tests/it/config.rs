@@ -37,7 +37,7 @@ async fn what_is_shown_can_be_used_as_the_file() {
 #[tokio::test]
 async fn every_mistake_is_shown_with_its_place() {
     let home = Home::new();
-    write(&home, "agent.yaml", "gateway:\n  auth: opn\nsources:\n  - name: fleet\n    git: {url: https://x}\n");
+    write(&home, "agent.yaml", "gateway:\n  auth: opn\nsources:\n  - name: fleet\n    git: {url: ftp://x}\n");
     let (code, out, _) =
         config(&home, &["check", "-c", "agent.yaml", "--set", "app_service.parallel_starts=none"]).await;
     assert_eq!(code, Some(2));
@@ -51,12 +51,11 @@ error[unknown-value]: unknown value `opn`
   |         ^^^
   = help: did you mean `open`?
 
-error[not-yet-supported]: `sources[].git` is not yet supported
- --> agent.yaml:5:5
+error[invalid-uri]: `ftp://` is not a way to fetch that this version has: use https, ssh, git, file or a path
+ --> agent.yaml:5:11
   |
-5 |     git: {url: https://x}
-  |     ^^^
-  = help: use a `directory`, such as a work tree that something else keeps up to date
+5 |     git: {url: ftp://x}
+  |           ^^^
 
 error[wrong-type]: expected a whole number, found the string `none`
  --> --set:1:35

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
+mod authorize_cli;
 mod client;
 mod config;
 mod conformance;

@@ -56,7 +56,7 @@ fn body(node: &Node, context: &Context) -> Option<u64> {
     context.error(Code::OutOfRange, node.mark, "the largest request is within 1Ki to 1Gi")
 }
 
-fn address(node: &Node, context: &Context) -> Option<SocketAddr> {
+pub(super) fn address(node: &Node, context: &Context) -> Option<SocketAddr> {
     let written = text(node, context)?;
     written.parse().ok().or_else(|| {
         let message = format!("{} is not an address to listen on", quoted(written));

@@ -1,8 +1,13 @@
 //! From the nodes of the file to the configuration.
 
 mod app_service;
+mod authorization;
 mod gateway;
+mod git;
 mod source;
+mod webhook;
+
+pub(super) use authorization::for_judging;
 
 use super::{Config, Environment, LogFormat, Telemetry};
 use crate::{
@@ -34,12 +39,12 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
     set(&mut config.control_socket, f.nullable("control_socket", path));
     set(&mut config.sources, f.optional("sources", |n, c| source::sources(n, environment, c)));
     set(&mut config.app_service, f.optional("app_service", app_service::app_service));
+    config.restrict();
     config.policy_source.decode("", "policy_source", &mut f, context);
     set(&mut config.prune, f.optional("prune", prune));
     set(&mut config.gateway, f.optional("gateway", gateway::gateway));
     config.admin_listen.decode("", "admin_listen", &mut f, context);
-    config.webhook_listen.decode("", "webhook_listen", &mut f, context);
-    config.webhooks.decode("", "webhooks", &mut f, context);
+    webhook::webhooks(&mut config, &mut f, environment, context);
     config.notifications.decode("", "notifications", &mut f, context);
     config.audit.decode("", "audit", &mut f, context);
     set(&mut config.telemetry, f.optional("telemetry", telemetry));

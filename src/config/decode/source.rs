@@ -1,8 +1,8 @@
 //! `sources`.
 
-use super::{path, set};
+use super::{authorization::authorization, git::git, path, set};
 use crate::{
-    config::{DirectoryConfig, Environment, Later, SourceConfig},
+    config::{DirectoryConfig, Environment, SourceConfig, SourceFrom},
     manifest::{
         Code,
         decode::{Context, duration_within, fields, list, name, one_of, text, unique},
@@ -27,36 +27,54 @@ pub(super) fn sources(node: &Node, environment: &Environment, context: &Context)
 fn source(node: &Node, environment: &Environment, context: &Context) -> Option<SourceConfig> {
     let mut f = fields(node, "sources[]", context)?;
     let name = f.required("name", name);
-    let git = f.entry("git").filter(|git| git.value.value != Value::Null);
-    let directory = f.nullable("directory", |n, c| directory(n, environment, c).map(|d| (d, n.mark)));
-    let has_directory = node.get("directory").is_some_and(|node| node.value != Value::Null);
-    match git {
-        Some(git) if has_directory => {
-            let message = "a source has either `git` or `directory`";
-            context.error::<()>(Code::MisplacedField, git.mark, message);
-        }
-        Some(git) => {
-            let message = "`sources[].git` is not yet supported";
-            let help = "use a `directory`, such as a work tree that something else keeps up to date";
-            context.error_with_help::<()>(Code::NotYetSupported, git.mark, message, help);
-        }
-        None if has_directory => {}
-        None => {
-            let message = "a source needs a `directory`";
-            context.error_with_help::<()>(Code::MissingField, f.mark(), message, "add `directory: {path: …}`");
-        }
-    }
+    let (has_git, has_directory) = (f.given("git"), f.given("directory"));
+    let git = f.nullable("git", |n, c| git(n, environment, c));
+    let directory = f.nullable("directory", |n, c| directory(n, environment, c));
     let subfolder = f.nullable("path", folder);
     let ignore = f.optional("ignore", list(glob)).unwrap_or_default();
-    let authorization = Later::Map(&[]).decode("sources[].", "authorization", &mut f, context);
+    let rules = match has_git {
+        Some(_) => f.nullable("authorization", |n, c| authorization(n, environment, c)),
+        None => f.entry("authorization").filter(|entry| !is_empty(&entry.value)).and_then(|entry| {
+            let message = "a directory has no commits, and so no `authorization`";
+            context.error_with_help(Code::MisplacedField, entry.mark, message, "remove it, or use `git`")
+        }),
+    };
+    match (has_git, has_directory) {
+        (Some(mark), Some(_)) => {
+            context.error::<()>(Code::MisplacedField, mark, "a source has either `git` or `directory`");
+        }
+        (None, None) => {
+            let message = "a source needs `git` or a `directory`";
+            let help = "add `git: {url: …}` or `directory: {path: …}`";
+            context.error_with_help::<()>(Code::MissingField, f.mark(), message, help);
+        }
+        _ => {}
+    }
     f.finish();
-    Some(SourceConfig { name: name?, directory: directory?.0, path: subfolder, ignore, authorization })
+    let from = match (git, directory) {
+        (Some(git), _) => {
+            // Left out it has defaults; a bad one has been reported, and so the file has no value.
+            let authorization = Box::new(rules.unwrap_or_default());
+            SourceFrom::Git { git: Box::new(git), authorization }
+        }
+        (None, Some(directory)) => SourceFrom::Directory { directory },
+        (None, None) => return None,
+    };
+    Some(SourceConfig { path: subfolder, ignore, ..SourceConfig::new(name?, from) })
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Map(entries) => entries.is_empty(),
+        _ => false,
+    }
 }
 
 fn directory(node: &Node, environment: &Environment, context: &Context) -> Option<DirectoryConfig> {
     let mut f = fields(node, "directory", context)?;
     let path = f.required("path", |n, c| path(n, environment, c));
-    let mut directory = SourceConfig::directory(String::new(), PathBuf::new()).directory;
+    let mut directory = DirectoryConfig::new(PathBuf::new());
     set(&mut directory.watch, f.optional("watch", one_of(WATCH)));
     set(&mut directory.window, f.optional("window", duration_within(WINDOW)));
     set(&mut directory.resync, f.optional("resync", duration_within(RESYNC)));
@@ -76,7 +94,7 @@ fn folder(node: &Node, context: &Context) -> Option<String> {
     Some(folder.to_owned())
 }
 
-fn glob(node: &Node, context: &Context) -> Option<String> {
+pub(super) fn glob(node: &Node, context: &Context) -> Option<String> {
     let glob = text(node, context)?.to_owned();
     match Ignore::new(std::slice::from_ref(&glob)) {
         Ok(_) => Some(glob),

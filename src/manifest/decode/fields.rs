@@ -48,6 +48,11 @@ impl<'n, 'a> Fields<'n, 'a> {
         self.entries.iter().any(|e| e.key == name)
     }
 
+    /// Where a field is, if it is there and not `null`.
+    pub fn given(&self, name: &str) -> Option<Mark> {
+        self.entries.iter().find(|e| e.key == name && e.value.value != Value::Null).map(|e| e.mark)
+    }
+
     /// A field's key and value as they stand; counts as known from now on.
     pub fn entry(&mut self, name: &'static str) -> Option<&'n Entry<'a>> {
         self.asked.push(name);

@@ -38,6 +38,14 @@ impl Home {
         ]
     }
 
+    /// Git, to be started in the home folder.
+    pub fn git<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new("git");
+        command.args(arguments).env_clear().envs(self.environment()).current_dir(self.path()).kill_on_drop(true);
+        command.env("GIT_CONFIG_NOSYSTEM", "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// The binary under test, to be started in the home folder.
     pub fn mcpfleet<S: AsRef<std::ffi::OsStr>>(
         &self,
