@@ -5,6 +5,7 @@ mod authorize;
 mod config;
 mod configuration;
 mod demo_server;
+mod hook;
 mod judging;
 mod logs;
 mod mcp;
@@ -31,6 +32,8 @@ enum Command {
     Run(run::Args),
     Validate(validate::Args),
     Authorize(authorize::Args),
+    #[command(subcommand)]
+    Hook(hook::Command),
     #[command(subcommand)]
     Mcp(mcp::Command),
     Status(status::Args),
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Authorize(args) => authorize::run(args),
+        Command::Hook(command) => hook::run(command),
         Command::Mcp(command) => mcp::run(command),
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),

@@ -10,6 +10,7 @@ mod docs;
 mod gateway;
 mod git;
 mod golden;
+mod hook;
 mod host_user;
 mod interop;
 mod judgement;
