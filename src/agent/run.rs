@@ -143,6 +143,9 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         });
     }
     if let Some((listener, hooks)) = webhooks {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "webhooks are served");
+        }
         let router = webhook::router(hooks, &by_name, &stop_loop);
         let serving = gateway::serve(Listener::Tcp(listener), router, stop_loop.clone());
         parts.spawn(async move {

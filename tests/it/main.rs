@@ -23,3 +23,4 @@ mod signature;
 mod source;
 mod support;
 mod validate;
+mod webhook;
