@@ -11,20 +11,31 @@ fn is_unsafe(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-fn escape_where(text: &str, unsafe_here: impl Fn(char) -> bool, json: bool) -> Cow<'_, str> {
+/// How an unsafe character is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Rust,
+    Json,
+    Yaml,
+}
+
+fn escape_where(text: &str, unsafe_here: impl Fn(char) -> bool, form: Form) -> Cow<'_, str> {
     if !text.contains(&unsafe_here) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match (unsafe_here(c), json) {
-            (false, _) => escaped.push(c),
-            (true, false) => escaped.extend(c.escape_default()),
-            (true, true) => {
+        // Writing to a string cannot fail.
+        match form {
+            _ if !unsafe_here(c) => escaped.push(c),
+            Form::Rust => escaped.extend(c.escape_default()),
+            Form::Json => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string cannot fail.
                     let _ = write!(escaped, "\\u{unit:04x}");
                 }
+            }
+            Form::Yaml => {
+                let _ = write!(escaped, "\\U{:08x}", u32::from(c));
             }
         }
     }
@@ -33,17 +44,22 @@ fn escape_where(text: &str, unsafe_here: impl Fn(char) -> bool, json: bool) -> C
 
 /// Text from files, servers and clients, fit to be shown within a line.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    escape_where(text, is_unsafe, false)
+    escape_where(text, is_unsafe, Form::Rust)
 }
 
 /// Text from files, servers and clients, fit to be shown as lines of its own: line feeds and tabs stay.
 pub fn escape_lines(text: &str) -> Cow<'_, str> {
-    escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t', false)
+    escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t', Form::Rust)
 }
 
 /// The same JSON without characters that could lead a terminal astray, which JSON allows within strings.
 pub fn escape_json(text: &str) -> Cow<'_, str> {
-    escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t' && c != '\r', true)
+    escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t' && c != '\r', Form::Json)
+}
+
+/// The same for JSON that is to be read as YAML, where a character has one escape and not two halves.
+pub fn escape_json_as_yaml(text: &str) -> Cow<'_, str> {
+    escape_where(text, |c| is_unsafe(c) && c != '\n', Form::Yaml)
 }
 
 #[cfg(test)]

@@ -18,12 +18,16 @@
 //! * [`agent`] is the loop that ties these together, [`status`] what people and machines see of it, [`client`] and
 //!   [`cli`] the other side of the wire.
 //!
+//! Resources are written by whoever writes files and commits; [`author`] does so for those who would rather call a
+//! command.
+//!
 //! Triggers carry no data: an event only says "look again", and state is read whole. Nothing that fails to parse or
 //! to start removes what runs.
 
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod author;
 pub mod authorize;
 pub mod cli;
 pub mod client;
@@ -33,7 +37,6 @@ pub mod escape;
 pub mod gateway;
 pub mod git;
 pub mod instance;
-pub mod jitter;
 pub mod manifest;
 pub mod protocol;
 pub mod reconcile;

@@ -5,24 +5,29 @@
 
 use crate::{
     instance::fleet::Fleet,
-    manifest::Snapshot,
     reconcile::{
         Action, DesiredApp, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan,
     },
-    source::Source,
-    status::{Applied, api::Command},
+    source::{SourceView, Trigger},
+    status::{Applied, api::Reconcile},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+/// A source as the controller sees it.
+pub struct Source {
+    pub view: watch::Receiver<SourceView>,
+    pub trigger: Trigger,
+}
+
 pub struct Controller {
     pub sources: Vec<Source>,
     pub selection: Selection,
     pub prune: PruneSettings,
     pub fleet: Arc<Fleet>,
-    pub commands: mpsc::Receiver<Command>,
+    pub commands: mpsc::Receiver<Reconcile>,
     pub published: watch::Sender<Arc<Applied>>,
 }
 
@@ -37,7 +42,7 @@ impl Controller {
         let mut release = false;
         loop {
             let mut sleep = LONGEST_SLEEP;
-            if let Some((inputs, snapshots)) = self.inputs() {
+            if let Some(inputs) = self.inputs() {
                 let now = Timestamp::now();
                 let wanted = desired(&inputs, &self.selection, now);
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
@@ -46,8 +51,7 @@ impl Controller {
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
                 sleep = wanted.next_expiry.map_or(sleep, |at| until(at, now).min(sleep));
-                let applied =
-                    Applied { snapshots, desired: Arc::new(wanted), running: running.clone(), held: plan.held };
+                let applied = Applied { desired: Arc::new(wanted), running: running.clone(), held: plan.held };
                 self.published.send_replace(Arc::new(applied));
                 self.fleet.set_applied();
             }
@@ -63,10 +67,8 @@ impl Controller {
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
                 Woken::Change(Err(Ended)) => return,
                 Woken::Command(command) => {
-                    release = command.reconcile.prune;
+                    release = command.prune;
                     self.sources.iter().for_each(|source| source.trigger.fire());
-                    // Whoever asked may have gone.
-                    let _ = command.heard.send(());
                 }
             }
         }
@@ -74,8 +76,8 @@ impl Controller {
 
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
     /// must not be taken for all of them.
-    fn inputs(&mut self) -> Option<(Vec<SourceInput>, Vec<Option<Arc<Snapshot>>>)> {
-        let (mut inputs, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
+    fn inputs(&mut self) -> Option<Vec<SourceInput>> {
+        let mut inputs = Vec::with_capacity(self.sources.len());
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
             match &view.snapshot {
@@ -85,9 +87,8 @@ impl Controller {
                 None if view.error.is_some() => {}
                 None => return None,
             }
-            snapshots.push(view.snapshot.clone());
         }
-        Some((inputs, snapshots))
+        Some(inputs)
     }
 
     fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
@@ -113,7 +114,7 @@ impl Controller {
 /// Why the loop goes round.
 enum Woken {
     Change(Result<(), Ended>),
-    Command(Command),
+    Command(Reconcile),
     Time,
 }
 

@@ -1,15 +1,22 @@
 //! The command line: one file a subcommand, wiring only.
 
 mod agent_args;
+mod author;
 mod authorize;
 mod config;
 mod configuration;
+mod create;
 mod demo_server;
+mod edit;
+mod get;
+mod history;
 mod hook;
+mod init;
 mod judging;
 mod logs;
 mod mcp;
 mod reconcile;
+mod rm;
 mod rules;
 mod run;
 mod status;
@@ -29,11 +36,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Args),
     Run(run::Args),
     Validate(validate::Args),
     Authorize(authorize::Args),
     #[command(subcommand)]
     Hook(hook::Command),
+    Get(get::Args),
+    Create(create::Args),
+    Edit(edit::Args),
+    Rm(rm::Args),
+    History(history::Args),
     #[command(subcommand)]
     Mcp(mcp::Command),
     Status(status::Args),
@@ -100,10 +113,16 @@ pub fn main() -> ExitCode {
         return crate::instance::keeper::main();
     }
     let result = match Cli::parse().command {
+        Command::Init(args) => init::run(args),
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Authorize(args) => authorize::run(args),
         Command::Hook(command) => hook::run(command),
+        Command::Get(args) => get::run(args),
+        Command::Create(args) => create::run(args),
+        Command::Edit(args) => edit::run(args),
+        Command::Rm(args) => rm::run(args),
+        Command::History(args) => history::run(args),
         Command::Mcp(command) => mcp::run(command),
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),

@@ -9,6 +9,7 @@ mod control;
 pub mod environment;
 pub mod fleet;
 pub mod host;
+mod jitter;
 pub mod keeper;
 pub mod launch;
 pub mod link;

@@ -3,10 +3,10 @@
 //! A warm process has been started and nothing has been said to it: it gets the client's own first message.
 
 use super::{
-    backoff,
+    backoff, jitter,
     running::{Running, Wanted},
 };
-use crate::{jitter, resource::Restart};
+use crate::resource::Restart;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,

@@ -85,7 +85,8 @@ fn identity(node: &Node) -> (Option<String>, Option<String>) {
     (string(node.get("kind")), string(node.get("metadata").and_then(|m| m.get("name"))))
 }
 
-fn claim(kind: Option<&str>, name: Option<String>) -> Option<ResourceId> {
+/// The resource that a document with this `kind` and `metadata.name` is evidently about.
+pub(super) fn claim(kind: Option<&str>, name: Option<String>) -> Option<ResourceId> {
     let kind = Kind::ALL.into_iter().find(|k| Some(k.as_str()) == kind)?;
     let name = name.filter(|name| check_name(name).is_ok())?;
     Some(ResourceId { kind, name })

@@ -4,14 +4,17 @@ pub mod check;
 pub mod decode;
 pub mod diagnostic;
 pub mod load;
+pub mod pieces;
 pub mod place;
 pub mod render;
 pub mod snapshot;
 pub mod text;
+pub mod write;
 pub mod yaml;
 
 pub use check::cross_check;
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
 pub use load::{Located, ParsedFile, parse_file};
 pub use place::{Place, Places, UserPlaces};
-pub use snapshot::{Author, Entry, FileState, Maker, Revision, Series, Snapshot, Tree};
+pub use snapshot::{Entry, FileState, Revision, Snapshot, Tree};
+pub use write::write;

@@ -22,7 +22,7 @@ pub use meta::{Metadata, NameError, check_label_key, check_name};
 pub use role::*;
 pub use selector::Selector;
 pub use user::*;
-pub use written::Written;
+pub use written::{Document, Written};
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};

@@ -9,7 +9,7 @@ use std::{
 
 /// Who may use whom: a room uses those in the lines above its own, never its neighbours or those below.
 const ORDER: &[&[&str]] = &[
-    &["escape", "jitter", "protocol", "resource", "sys"],
+    &["escape", "protocol", "resource", "sys"],
     &["manifest"],
     &["authorize"],
     &["git"],
@@ -19,12 +19,14 @@ const ORDER: &[&[&str]] = &[
     &["webhook"],
     &["config", "gateway"],
     &["status"],
-    &["agent", "client", "telemetry"],
+    &["agent", "author", "client", "telemetry"],
     &["cli"],
 ];
 
 /// What is a function from values to values.
 const PURE: &[&str] = &[
+    "author::diff",
+    "author::init::template",
     "authorize",
     "client::settings::merge",
     "client::sse",

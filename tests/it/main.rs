@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
+mod author;
 mod authorize_cli;
 mod client;
 mod config;
@@ -9,7 +10,6 @@ mod demo;
 mod docs;
 mod gateway;
 mod git;
-mod git_source;
 mod golden;
 mod hook;
 mod host_user;

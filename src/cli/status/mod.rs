@@ -1,4 +1,3 @@
-mod git;
 mod text;
 
 pub use text::state_style;

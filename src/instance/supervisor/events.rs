@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        jitter,
         launch::Exit,
         machine::{self, Phase, Run, step},
         pool::{Reply, Unavailable},
@@ -11,7 +12,7 @@ use super::{
     },
     Event, Permit, Supervisor, stop,
 };
-use crate::{jitter, protocol::Era};
+use crate::protocol::Era;
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -117,6 +117,32 @@ pub fn read<'a>(text: &Text<'a>) -> Reading<'a> {
     values::fill(text.as_str(), outline)
 }
 
+/// Where a document stands in its text. Lines count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The line of the `---` that it starts with, if it has one.
+    pub marker: Option<u32>,
+    /// The line after its content: of its `...`, of the next document's `---`, or of the end of the text.
+    pub end: u32,
+    /// What it evidently is about, as far as that can be told.
+    pub kind: Option<String>,
+    pub name: Option<String>,
+}
+
+/// Where the documents of a text stand, those without content included; `None` when its structure is not clear all
+/// the way, so that what follows a mistake could be taken for a part of it.
+pub fn extents(text: &Text) -> Option<Vec<Extent>> {
+    let outline = outline::outline(text.as_str());
+    let node = |index: Option<usize>| index.and_then(|i| outline.nodes.get(i)).map(|item| item.text.to_string());
+    let extent = |sheet: &outline::Sheet| Extent {
+        marker: sheet.marker,
+        end: sheet.end,
+        kind: node(sheet.kind),
+        name: node(sheet.name),
+    };
+    (!outline.lost).then(|| outline.documents.iter().map(extent).collect())
+}
+
 /// Writes a value as a YAML document, for output.
 ///
 /// # Errors

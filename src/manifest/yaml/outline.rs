@@ -19,6 +19,8 @@ pub struct Outline<'a> {
     pub nodes: Vec<Item<'a>>,
     pub documents: Vec<Sheet>,
     pub findings: Vec<Finding>,
+    /// The structure of the text is unknown from some place on.
+    pub lost: bool,
 }
 
 /// A node without its value.
@@ -48,6 +50,10 @@ pub struct Sheet {
     /// The nodes that say what the document is about, as far as it goes: `kind` and `metadata.name`.
     pub kind: Option<usize>,
     pub name: Option<usize>,
+    /// The line of the `---` that it starts with, if it has one.
+    pub marker: Option<u32>,
+    /// The line after its content: of its `...`, of the next document's `---`, or of the end of the text.
+    pub end: u32,
 }
 
 /// Walks the text once, up to the first mistake after which its structure is unknown.
@@ -106,8 +112,8 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn step(&mut self, event: Event<'a>, span: Span) -> Result<(), Finding> {
         match event {
-            Event::DocumentStart(_) => self.open_document(span)?,
-            Event::DocumentEnd => self.close_document(),
+            Event::DocumentStart(explicit) => self.open_document(explicit, span)?,
+            Event::DocumentEnd => self.close_document(span),
             Event::Alias(_) => {
                 self.refuse(Code::Alias, span, "aliases are not allowed", "write the value out");
                 self.node(Shape::Plain, span, Cow::Borrowed(""));
@@ -136,19 +142,23 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn open_document(&mut self, span: Span) -> Result<(), Finding> {
+    fn open_document(&mut self, explicit: bool, span: Span) -> Result<(), Finding> {
         if self.outline.documents.len() == MAX_DOCUMENTS {
             let message = format!("the file has more than {MAX_DOCUMENTS} documents");
             return Err(Finding::error(Code::TooManyDocuments, mark(span.start, 3), message));
         }
         let start = self.outline.nodes.len();
-        self.outline.documents.push(Sheet { nodes: start..start, refused: false, kind: None, name: None });
+        let line = mark(span.start, 3).line;
+        let marker = explicit.then_some(line);
+        let sheet = Sheet { nodes: start..start, refused: false, kind: None, name: None, marker, end: line };
+        self.outline.documents.push(sheet);
         Ok(())
     }
 
-    fn close_document(&mut self) {
+    fn close_document(&mut self, span: Span) {
         if let Some(document) = self.outline.documents.last_mut() {
             document.nodes.end = self.outline.nodes.len();
+            document.end = mark(span.start, 3).line;
         }
     }
 
@@ -161,6 +171,7 @@ impl<'a> Walk<'a> {
             document.nodes.end = at_end;
         }
         self.outline.findings.push(finding);
+        self.outline.lost = true;
     }
 
     fn key_is_next(&self) -> bool {

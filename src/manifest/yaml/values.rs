@@ -14,7 +14,7 @@ use std::{borrow::Cow, fmt};
 
 /// Reads the values of all documents that the outline has not refused.
 pub fn fill<'a>(text: &'a str, outline: Outline<'a>) -> Reading<'a> {
-    let Outline { nodes, documents, mut findings } = outline;
+    let Outline { nodes, documents, mut findings, .. } = outline;
     let mut reading = Vec::with_capacity(documents.len());
     let mut sources = serde_yaml::Deserializer::from_str(text);
     // How many documents the values are behind the outline: what is refused is passed over only if another document

@@ -9,4 +9,4 @@ mod starting;
 mod stopping;
 mod trouble;
 mod users;
-pub mod world;
+mod world;

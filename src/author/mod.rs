@@ -1,0 +1,27 @@
+//! Writing resources to where they live: a git repository, by commits of the user who calls, or a plain folder.
+//!
+//! A command becomes a [`Draft`]: what the files would say. It is checked as a whole before anything is written, and
+//! then [`publish()`]ed: files, commit, the verdict that the agent would give, push. What fails or would be refused
+//! on the way leaves everything as it was. Commits and pushes are made by the `git` program, so that identity, signing,
+//! hooks and credentials are those that the user has set up.
+
+mod create;
+mod diff;
+mod draft;
+mod editor;
+mod error;
+mod files;
+mod git;
+mod head;
+pub mod history;
+pub mod init;
+mod place;
+mod publish;
+
+pub use create::{Input, Wish, create};
+pub use diff::unified;
+pub use draft::{Change, Draft, Verb};
+pub use editor::{Edited, edit};
+pub use error::AuthorError;
+pub use place::Place;
+pub use publish::{Orders, Published, Pushed, Terms, publish};

@@ -1,0 +1,57 @@
+use super::{
+    Outcome,
+    author::{PlaceArgs, PublishArgs, fail, finish, resource_id, say},
+};
+use crate::{
+    author::{AuthorError, Edited, edit},
+    resource::ResourceId,
+};
+
+/// Edit a resource in your editor: check, commit and push the result.
+///
+/// The editor is $VISUAL, $EDITOR, or what git uses. It gets the resource's own document. If the result is not valid the
+/// editor opens again and the text begins with what is wrong; to save it once more as it is, or empty, is to give up. A
+/// text that is not used for any other reason is kept in a file, which is named. The rest is as with `mcpfleet create`.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  mcpfleet edit app/demo\n  EDITOR='code --wait' mcpfleet edit role/developers --no-push"
+)]
+pub struct Args {
+    /// The resource
+    #[arg(value_name = "KIND/NAME", value_parser = resource_id)]
+    resource: ResourceId,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    publish: PublishArgs,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    attempt(&args).or_else(fail)
+}
+
+fn attempt(args: &Args) -> Result<Outcome, AuthorError> {
+    let place = args.place.open()?;
+    let kept = |file: &std::path::Path| anstream::eprintln!("your text is in {}", file.display());
+    match edit(&place, &args.resource)? {
+        Edited::Nothing => {
+            say("nothing changes\n")?;
+            Ok(Outcome::Fine)
+        }
+        Edited::Invalid(diagnostics, file) => {
+            kept(&file);
+            Err(AuthorError::Invalid(diagnostics))
+        }
+        Edited::Draft(draft, file) => match finish(&place, &draft, &args.publish) {
+            Ok(outcome) => {
+                // It is in the repository, or was only to be shown.
+                let _ = std::fs::remove_file(&file);
+                Ok(outcome)
+            }
+            Err(error) => {
+                kept(&file);
+                Err(error)
+            }
+        },
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands that write resources, with real git, real keys and real remotes.
+
+mod create;
+mod edit;
+mod git;
+mod hostile;
+mod init;
+mod read;
+mod refused;
+mod rm;
+mod world;
