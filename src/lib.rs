@@ -37,6 +37,7 @@ pub mod escape;
 pub mod gateway;
 pub mod git;
 pub mod instance;
+pub mod jitter;
 pub mod manifest;
 pub mod protocol;
 pub mod reconcile;

@@ -5,29 +5,24 @@
 
 use crate::{
     instance::fleet::Fleet,
+    manifest::Snapshot,
     reconcile::{
         Action, DesiredApp, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan,
     },
-    source::{SourceView, Trigger},
-    status::{Applied, api::Reconcile},
+    source::Source,
+    status::{Applied, api::Command},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-/// A source as the controller sees it.
-pub struct Source {
-    pub view: watch::Receiver<SourceView>,
-    pub trigger: Trigger,
-}
-
 pub struct Controller {
     pub sources: Vec<Source>,
     pub selection: Selection,
     pub prune: PruneSettings,
     pub fleet: Arc<Fleet>,
-    pub commands: mpsc::Receiver<Reconcile>,
+    pub commands: mpsc::Receiver<Command>,
     pub published: watch::Sender<Arc<Applied>>,
 }
 
@@ -42,7 +37,7 @@ impl Controller {
         let mut release = false;
         loop {
             let mut sleep = LONGEST_SLEEP;
-            if let Some(inputs) = self.inputs() {
+            if let Some((inputs, snapshots)) = self.inputs() {
                 let now = Timestamp::now();
                 let wanted = desired(&inputs, &self.selection, now);
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
@@ -51,7 +46,8 @@ impl Controller {
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
                 sleep = wanted.next_expiry.map_or(sleep, |at| until(at, now).min(sleep));
-                let applied = Applied { desired: Arc::new(wanted), running: running.clone(), held: plan.held };
+                let applied =
+                    Applied { snapshots, desired: Arc::new(wanted), running: running.clone(), held: plan.held };
                 self.published.send_replace(Arc::new(applied));
                 self.fleet.set_applied();
             }
@@ -67,8 +63,10 @@ impl Controller {
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
                 Woken::Change(Err(Ended)) => return,
                 Woken::Command(command) => {
-                    release = command.prune;
+                    release = command.reconcile.prune;
                     self.sources.iter().for_each(|source| source.trigger.fire());
+                    // Whoever asked may have gone.
+                    let _ = command.heard.send(());
                 }
             }
         }
@@ -76,8 +74,8 @@ impl Controller {
 
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
     /// must not be taken for all of them.
-    fn inputs(&mut self) -> Option<Vec<SourceInput>> {
-        let mut inputs = Vec::with_capacity(self.sources.len());
+    fn inputs(&mut self) -> Option<(Vec<SourceInput>, Vec<Option<Arc<Snapshot>>>)> {
+        let (mut inputs, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
             match &view.snapshot {
@@ -87,8 +85,9 @@ impl Controller {
                 None if view.error.is_some() => {}
                 None => return None,
             }
+            snapshots.push(view.snapshot.clone());
         }
-        Some(inputs)
+        Some((inputs, snapshots))
     }
 
     fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
@@ -114,7 +113,7 @@ impl Controller {
 /// Why the loop goes round.
 enum Woken {
     Change(Result<(), Ended>),
-    Command(Reconcile),
+    Command(Command),
     Time,
 }
 

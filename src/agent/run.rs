@@ -1,7 +1,7 @@
 //! Starts the parts of an agent, waits for signals, and stops them in order.
 
 use super::{
-    controller::{Controller, Source},
+    controller::Controller,
     open_files,
     signals::{Signals, Told},
     socket::{self, SocketError},
@@ -108,20 +108,19 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let mut by_name = BTreeMap::new();
     for source in settings.sources {
         let name = source.name().to_owned();
-        let (view, trigger, task) = source::spawn(source, stop_loop.clone());
-        by_name.insert(name, trigger.clone());
-        sources.push(Source { view, trigger });
+        let (source, task) = source::spawn(source, stop_loop.clone());
+        by_name.insert(name, source.trigger.clone());
+        sources.push(source);
         parts.spawn(async move {
             let _ = task.await;
             "a source"
         });
     }
-    let triggers: Vec<_> = sources.iter().map(|source| source.trigger.clone()).collect();
-    let views = sources.iter().map(|source| source.view.clone()).collect();
+    let followed = sources.clone();
     let (published, applied) = watch::channel(Arc::new(Applied::default()));
     let (commands_sender, commands) = mpsc::channel(16);
     let controller = Controller {
-        sources,
+        sources: sources.clone(),
         selection: settings.selection,
         prune: settings.prune,
         fleet: fleet.clone(),
@@ -133,7 +132,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         controller.run(loop_token).await;
         "the controller"
     });
-    let store = Arc::new(Store { started: Timestamp::now(), url, sources: views, applied, gateway: gateway.clone() });
+    let store = Arc::new(Store { started: Timestamp::now(), url, sources, applied, gateway: gateway.clone() });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     for listener in [Listener::Tcp(tcp), Listener::Unix(socket)] {
         let serving = gateway::serve(listener, router.clone(), stop_connections.clone());
@@ -172,7 +171,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
                 report(&store.status());
             },
             signal = signals.next() => match signal {
-                Told::Look => triggers.iter().for_each(|trigger| trigger.fire()),
+                Told::Look => followed.iter().for_each(|source| source.trigger.fire()),
                 Told::Stop(name) => {
                     tracing::info!(signal = name, "stopping; a second signal forces");
                     break None;

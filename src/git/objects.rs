@@ -81,6 +81,17 @@ impl Repository {
         })
     }
 
+    /// Whether one commit is another, or one that the other builds on. One that is not here is not.
+    pub fn is_ancestor(&self, ancestor: ObjectId, of: ObjectId) -> Result<bool, ObjectError> {
+        if ancestor == of {
+            return Ok(true);
+        }
+        match self.git.graph_descendant_of(oid_of(of), oid_of(ancestor)) {
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
+            found => found.map_err(|error| unreadable(of, &error)),
+        }
+    }
+
     /// Reads an object of a kind, unless it is larger than `limit` bytes.
     fn read<T>(
         &self,

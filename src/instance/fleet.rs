@@ -154,6 +154,14 @@ impl Fleet {
 }
 
 impl Entry {
+    /// Whether the view is of the newest definition, and not of one before, or on the way from one to the other.
+    pub fn is_up_to_date(&self) -> bool {
+        match &*self.wish.borrow() {
+            Wish::Run(app) => self.is_gone() || self.view.borrow().is_of(app),
+            Wish::Stop(_) | Wish::Kill => true,
+        }
+    }
+
     /// Whether its supervisor has ended.
     fn is_gone(&self) -> bool {
         self.view.has_changed().is_err()

@@ -9,7 +9,6 @@ mod control;
 pub mod environment;
 pub mod fleet;
 pub mod host;
-mod jitter;
 pub mod keeper;
 pub mod launch;
 pub mod link;

@@ -3,10 +3,10 @@
 //! A warm process has been started and nothing has been said to it: it gets the client's own first message.
 
 use super::{
-    backoff, jitter,
+    backoff,
     running::{Running, Wanted},
 };
-use crate::resource::Restart;
+use crate::{jitter, resource::Restart};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,

@@ -6,7 +6,7 @@ use super::{
     running::Running,
 };
 use crate::{
-    resource::Sessions,
+    resource::{App, Sessions},
     status::model::{AppState, InstanceRole, InstanceStatus},
 };
 use jiff::Timestamp;
@@ -26,6 +26,10 @@ pub struct View {
     /// What the server wrote last to its stderr, while it is in trouble.
     pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
+    /// The newest definition that the supervisor has heard of.
+    pub wanted: Option<Arc<App>>,
+    /// Another version than the one that serves is on its way up.
+    pub updating: bool,
 }
 
 impl View {
@@ -40,7 +44,14 @@ impl View {
             last_exit: None,
             last_lines: Vec::new(),
             instances: Vec::new(),
+            wanted: None,
+            updating: false,
         }
+    }
+
+    /// Whether this is how it is with that definition, and not still with one before.
+    pub fn is_of(&self, app: &Arc<App>) -> bool {
+        !self.updating && self.wanted.as_ref().is_some_and(|wanted| Arc::ptr_eq(wanted, app))
     }
 
     pub fn sessions(&self) -> usize {

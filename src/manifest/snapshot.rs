@@ -13,8 +13,11 @@ use std::{
     sync::Arc,
 };
 
+mod series;
 #[cfg(test)]
 mod tests;
+
+pub use series::Series;
 
 /// Names a state of a source: a commit id, or for a directory a digest of paths and contents.
 /// Cheap to clone.
@@ -57,18 +60,41 @@ pub enum FileState {
     Unreadable(Box<Diagnostic>),
 }
 
+/// Who made a resource what it is, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// As the commit says, `Name <mail>`; nobody vouches for it.
+    pub name: String,
+    /// The user to whom the commit was attributed when it was judged.
+    pub signer: Option<String>,
+}
+
+/// What made a resource what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maker {
+    pub revision: Revision,
+    pub author: Option<Arc<Author>>,
+}
+
 /// A resource in a snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub located: Located,
-    /// The revision at which this content was first seen.
+    /// The revision at which this content was first seen; of a git source, the commit that made it so.
     pub since: Revision,
+    /// Of a git source: who made that commit.
+    pub author: Option<Arc<Author>>,
     /// The faulty files and folders on whose account this last good content is still in force. Empty when it is what
     /// a valid file says now.
     pub held_by: Vec<Arc<str>>,
 }
 
 impl Entry {
+    /// What a valid file says, and nothing more is known of.
+    pub fn new(located: Located, since: Revision) -> Self {
+        Entry { located, since, author: None, held_by: vec![] }
+    }
+
     /// Whether this is the last good content of a file that says something else now, which is not valid.
     pub fn is_stale(&self) -> bool {
         !self.held_by.is_empty()
@@ -112,7 +138,7 @@ impl Snapshot {
             FileState::Unreadable(diagnostic) => vec![Diagnostic::clone(diagnostic)],
         };
         let mut diagnostics: Vec<Diagnostic> = tree.values().flat_map(of_file).chain(crossed).collect();
-        diagnostics.sort_by(|a, b| (&a.path, a.position).cmp(&(&b.path, b.position)));
+        sort(&mut diagnostics);
         Snapshot { revision, resources, diagnostics, files: tree.len() }
     }
 
@@ -138,6 +164,10 @@ impl Snapshot {
     }
 }
 
+fn sort(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by(|a, b| (&a.path, a.position).cmp(&(&b.path, b.position)));
+}
+
 /// Resources in the order of a snapshot.
 fn by_id<'a>(resources: impl Iterator<Item = &'a Located>) -> Vec<(ResourceId, &'a Located)> {
     let mut resources: Vec<_> = resources.map(|located| (located.resource.id(), located)).collect();
@@ -161,12 +191,18 @@ fn merge<'a>(
     for (id, located) in fresh {
         entries.extend(std::iter::from_fn(|| old.next_if(|(before, _)| **before < id)).filter_map(hold));
         let before = old.next_if(|(before, _)| **before == id);
-        let unchanged = before.filter(|(_, entry)| same(&entry.located.resource, &located.resource));
-        let since = unchanged.map_or(revision, |(_, entry)| &entry.since).clone();
-        entries.push((id, Entry { located: located.clone(), since, held_by: vec![] }));
+        entries.push((id, taken_over(located, before.map(|(_, entry)| entry), revision)));
     }
     entries.extend(old.filter_map(hold));
     entries.into_iter().collect()
+}
+
+/// The entry of what a valid file says at a revision, given the one before.
+fn taken_over(located: &Located, before: Option<&Entry>, revision: &Revision) -> Entry {
+    let unchanged = before.filter(|entry| same(&entry.located.resource, &located.resource));
+    let since = unchanged.map_or(revision, |entry| &entry.since).clone();
+    let author = unchanged.and_then(|entry| entry.author.clone());
+    Entry { author, ..Entry::new(located.clone(), since) }
 }
 
 /// The faulty files of a tree: they keep what they said before in force.

@@ -1,7 +1,7 @@
 //! Which apps this agent is to run, and why it does not run the others.
 
 use crate::{
-    manifest::{Revision, Snapshot},
+    manifest::{Author, Revision, Snapshot},
     resource::{App, Resource, Selector},
 };
 use jiff::Timestamp;
@@ -57,8 +57,10 @@ pub struct Origin {
     pub source: Arc<str>,
     /// From the source's root.
     pub path: Arc<str>,
-    /// At which this content was first seen.
+    /// At which this content was first seen; of a git source, the commit that made it so.
     pub since: Revision,
+    /// Of a git source: who made that commit.
+    pub author: Option<Arc<Author>>,
     /// The faulty files on whose account this last good content is still in force; empty when all is well.
     pub held_by: Vec<Arc<str>>,
 }
@@ -131,6 +133,7 @@ pub fn desired(sources: &[SourceInput], selection: &Selection, now: Timestamp) -
                 source: name.clone(),
                 path: entry.located.path.clone(),
                 since: entry.since.clone(),
+                author: entry.author.clone(),
                 held_by: entry.held_by.clone(),
             };
             out.put(app, Some(origin), verdict);

@@ -38,7 +38,7 @@ pub(super) fn source(name: &str, apps: impl IntoIterator<Item = Arc<App>>) -> So
             places: Places::default(),
             resource,
         };
-        (located.resource.id(), Entry { located, since: revision(), held_by: Vec::new() })
+        (located.resource.id(), Entry::new(located, revision()))
     };
     let snapshot = Snapshot {
         revision: revision(),

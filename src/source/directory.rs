@@ -6,7 +6,7 @@ use super::{
     confirm::Confirmation,
     listing::Bounds,
     read::{Cache, TreeRead, read_bounded, survey},
-    view::{Problem, SourceView, Trigger, WatchMode, WatchSetting},
+    view::{Problem, Source, SourceView, Trigger, WatchMode, WatchSetting},
     watch::Watcher,
 };
 use crate::manifest::Snapshot;
@@ -48,23 +48,12 @@ pub struct DirectorySettings {
 }
 
 /// Starts to follow a directory until `shutdown` is cancelled. The task ends early only by a panic.
-pub fn spawn(
-    settings: DirectorySettings,
-    shutdown: CancellationToken,
-) -> (watch::Receiver<SourceView>, Trigger, JoinHandle<()>) {
+pub fn spawn(settings: DirectorySettings, shutdown: CancellationToken) -> (Source, JoinHandle<()>) {
     let (trigger, events) = Trigger::new();
-    let (view, receiver) = watch::channel(SourceView {
-        name: settings.name.clone(),
-        location: settings.path.display().to_string(),
-        watch: WatchMode::Native,
-        watch_problem: None,
-        snapshot: None,
-        last_read: None,
-        error: None,
-        reads: 0,
-    });
-    let task = follow(settings, trigger.clone(), events, view, shutdown);
-    (receiver, trigger, tokio::spawn(task))
+    let location = settings.path.display().to_string();
+    let (sender, view) = watch::channel(SourceView::new(settings.name.clone(), location));
+    let task = follow(settings, trigger.clone(), events, sender, shutdown);
+    (Source { view, trigger }, tokio::spawn(task))
 }
 
 async fn follow(
@@ -75,17 +64,17 @@ async fn follow(
     shutdown: CancellationToken,
 ) {
     let window = settings.window;
-    let mut eyes = Eyes::new(&settings, trigger);
-    let mut source = Source { settings, view, whole: None, confirmation: Confirmation::default() };
+    let mut eyes = Eyes::new(&settings, trigger.clone());
+    let mut source = State { settings, view, whole: None, confirmation: Confirmation::default() };
     let looking = async {
         let mut renew = true;
         loop {
             // Whatever has been announced so far is answered by this look.
             while events.try_recv().is_ok() {}
-            let started = Instant::now();
+            let (started, asked) = (Instant::now(), trigger.asked());
             let (back, read) = on_thread(eyes, move |eyes| eyes.look(renew)).await;
             eyes = back;
-            let found = source.take(read, &eyes.watcher);
+            let found = source.take(read, &eyes.watcher, asked);
             let rested = if found.new { started } else { pause_after(started) };
             let again = Instant::now() + found.again;
 
@@ -184,7 +173,7 @@ struct Found {
 }
 
 /// The state of the source, and its only writer.
-struct Source {
+struct State {
     settings: DirectorySettings,
     view: watch::Sender<SourceView>,
     /// What the directory says, before `subpath` narrows it.
@@ -192,9 +181,9 @@ struct Source {
     confirmation: Confirmation,
 }
 
-impl Source {
-    /// Takes in the result of a look and publishes what is new.
-    fn take(&mut self, read: Result<TreeRead, ReadError>, watcher: &Watcher) -> Found {
+impl State {
+    /// Takes in the result of a look that answers so many calls for one, and publishes what is new.
+    fn take(&mut self, read: Result<TreeRead, ReadError>, watcher: &Watcher, asked: u64) -> Found {
         let (snapshot, found) = match &read {
             Ok(read) => self.judge(read),
             Err(error) => (None, self.wait(if error.is_transient() { RESTLESS } else { RETRY })),
@@ -203,12 +192,10 @@ impl Source {
         let now = Timestamp::now();
         self.view.send_modify(|view| {
             view.reads += 1;
-            view.watch = watcher.mode();
-            if view.watch_problem.as_deref() != watcher.problem() {
-                view.watch_problem = watcher.problem().map(str::to_owned);
-                if let Some(problem) = &view.watch_problem {
-                    tracing::warn!(source = view.name, "{problem}");
-                }
+            view.watched(watcher.mode(), watcher.problem());
+            // What is looked at again at once is not known yet.
+            if new || found.settled || read.is_err() {
+                view.answered = asked;
             }
             match &read {
                 Ok(_) => {
@@ -223,7 +210,7 @@ impl Source {
                     if view.error.as_ref().is_none_or(|problem| problem.message != message) {
                         tracing::error!(source = view.name, "{message}; what was read before stays in force");
                     }
-                    view.error = Some(Problem { since, message });
+                    view.error = Some(Problem { since, message, code: None, next_attempt: None });
                 }
             }
             if let Some(snapshot) = snapshot {

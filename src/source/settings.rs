@@ -3,9 +3,9 @@
 use super::{
     directory::{self, DirectorySettings},
     git::{self, GitSettings},
-    view::{SourceView, Trigger},
+    view::Source,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A source, as configured.
@@ -37,10 +37,7 @@ impl From<GitSettings> for Settings {
 }
 
 /// Starts to follow a source until `shutdown` is cancelled. The task ends early only by a panic.
-pub fn spawn(
-    settings: impl Into<Settings>,
-    shutdown: CancellationToken,
-) -> (watch::Receiver<SourceView>, Trigger, JoinHandle<()>) {
+pub fn spawn(settings: impl Into<Settings>, shutdown: CancellationToken) -> (Source, JoinHandle<()>) {
     match settings.into() {
         Settings::Directory(settings) => directory::spawn(settings, shutdown),
         Settings::Git(settings) => git::spawn(*settings, shutdown),

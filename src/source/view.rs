@@ -1,10 +1,17 @@
 //! What a source lets others see of it, and how others make it look.
 
+use super::git::GitView;
 use crate::manifest::Snapshot;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
-use tokio::sync::mpsc;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{mpsc, watch};
 
 /// `directory.watch` of the configuration: how changes of a directory are to be noticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,14 +46,18 @@ impl fmt::Display for WatchMode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub since: Timestamp,
+    /// A stable word for the kind of problem, where there is one.
+    pub code: Option<String>,
     pub message: String,
+    /// When it is tried again, where that is not soon.
+    pub next_attempt: Option<Timestamp>,
 }
 
 /// The published state of a source.
 #[derive(Clone, Debug)]
 pub struct SourceView {
     pub name: String,
-    /// The path, as configured.
+    /// The path or URL, as configured, without credentials.
     pub location: String,
     pub watch: WatchMode,
     /// Why changes are noticed later than they should be, and what to do about it.
@@ -59,22 +70,84 @@ pub struct SourceView {
     pub error: Option<Problem>,
     /// How many looks there have been, with success or not.
     pub reads: u64,
+    /// Up to which call of [`Trigger::fire`] all are answered.
+    pub answered: u64,
+    /// Of a git source.
+    pub git: Option<GitView>,
+}
+
+impl SourceView {
+    /// One that has not been looked at.
+    pub(super) fn new(name: String, location: String) -> Self {
+        SourceView {
+            name,
+            location,
+            watch: WatchMode::Native,
+            watch_problem: None,
+            snapshot: None,
+            last_read: None,
+            error: None,
+            reads: 0,
+            answered: 0,
+            git: None,
+        }
+    }
+
+    /// Takes over why changes are noticed late, if they are.
+    pub(super) fn watched(&mut self, mode: WatchMode, problem: Option<&str>) {
+        self.watch = mode;
+        if self.watch_problem.as_deref() != problem {
+            self.watch_problem = problem.map(str::to_owned);
+            if let Some(problem) = &self.watch_problem {
+                tracing::warn!(source = self.name, "{problem}");
+            }
+        }
+    }
+}
+
+/// A source as the rest of the agent has it: what it says, and how to make it look.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub view: watch::Receiver<SourceView>,
+    pub trigger: Trigger,
+}
+
+impl Source {
+    /// Whether somebody has asked for a look that has not been taken yet.
+    pub fn is_asked(&self) -> bool {
+        self.view.borrow().answered < self.trigger.asked()
+    }
 }
 
 /// Tells a source to look again. Carries no data, and telling twice is the same as telling once.
 #[derive(Clone, Debug)]
-pub struct Trigger(mpsc::Sender<()>);
+pub struct Trigger {
+    due: mpsc::Sender<()>,
+    asked: Arc<AtomicU64>,
+}
 
 impl Trigger {
     /// A trigger and the end that it wakes.
     pub fn new() -> (Self, mpsc::Receiver<()>) {
-        let (sender, receiver) = mpsc::channel(1);
-        (Trigger(sender), receiver)
+        let (due, receiver) = mpsc::channel(1);
+        (Trigger { due, asked: Arc::default() }, receiver)
     }
 
-    /// Never blocks. When a look is already due, that look is the answer to this call too.
+    /// Asks for a look, on behalf of somebody who may want to know when it has been taken. Never blocks. When a look is
+    /// already due, that look is the answer to this call too.
     pub fn fire(&self) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.notice();
+    }
+
+    /// Says that something may have changed.
+    pub(super) fn notice(&self) {
         // Full: a look is due. Closed: the source has ended, and nobody is left to look.
-        let _ = self.0.try_send(());
+        let _ = self.due.try_send(());
+    }
+
+    /// How often [`Trigger::fire`] has been called. A look that begins now answers all these calls.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
     }
 }

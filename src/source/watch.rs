@@ -44,7 +44,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// `trigger` is fired whenever a look is due, once [`Watcher::restart`] has been called.
+    /// `trigger` is told whenever a look is due, once [`Watcher::restart`] has been called.
     pub fn new(setting: WatchSetting, trigger: Trigger) -> Self {
         Watcher {
             setting,
@@ -87,7 +87,7 @@ impl Watcher {
             if event.is_ok_and(|event| !is_news(&event, &lock(&names))) {
                 return;
             }
-            trigger.fire();
+            trigger.notice();
         };
         match RecommendedWatcher::new(on_event, Config::default().with_follow_symlinks(false)) {
             Ok(backend) => self.backend = Some(backend),
@@ -200,7 +200,7 @@ fn is_news(event: &Event, names: &Names) -> bool {
 
 /// Whether the kernel refuses for want of watches, instances or descriptors. notify has a kind of its own for one of
 /// these only.
-fn is_limit(error: &notify::Error) -> bool {
+pub(super) fn is_limit(error: &notify::Error) -> bool {
     match &error.kind {
         notify::ErrorKind::MaxFilesWatch => true,
         notify::ErrorKind::Io(error) => {
@@ -213,7 +213,7 @@ fn is_limit(error: &notify::Error) -> bool {
 
 /// Whether the file system is one where others can change a file without this kernel knowing: NFS, SMB, Ceph, 9p, and
 /// FUSE, which is what Docker Desktop shares folders with.
-fn is_silent(root: &Path) -> bool {
+pub(super) fn is_silent(root: &Path) -> bool {
     // The numbers of statfs(2).
     const SILENT: [u32; 7] = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x00C3_6400, 0x0102_1997, 0x6573_5546];
     // The number has 32 bits, in a type that differs between platforms and may be signed.

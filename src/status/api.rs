@@ -17,7 +17,7 @@ use axum::{
 use bytes::Bytes;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
-use tokio::sync::{broadcast::error::RecvError, mpsc};
+use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
 
 /// What the control socket can ask of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -27,13 +27,21 @@ pub struct Reconcile {
     pub prune: bool,
 }
 
+/// The same on its way to the controller.
+#[derive(Debug)]
+pub struct Command {
+    pub reconcile: Reconcile,
+    /// Told once the sources have been asked to look, so that the status says so from then on.
+    pub heard: oneshot::Sender<()>,
+}
+
 #[derive(Clone)]
 struct Api {
     store: Arc<Store>,
-    commands: mpsc::Sender<Reconcile>,
+    commands: mpsc::Sender<Command>,
 }
 
-pub fn router(store: Arc<Store>, commands: mpsc::Sender<Reconcile>) -> Router {
+pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
     Router::new()
         .route("/v1/status", get(async |State(api): State<Api>| Json(api.store.status())))
         .route("/v1/apps/{name}/logs", get(logs))
@@ -44,13 +52,16 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Reconcile>) -> Router {
 async fn reconcile(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Json(command): Json<Reconcile>,
+    Json(reconcile): Json<Reconcile>,
 ) -> Response {
     if !matches!(peer, Peer::Local { .. }) {
         let text = "actions are taken on the control socket only";
         return problem(StatusCode::FORBIDDEN, "not-allowed", text);
     }
-    match api.commands.send(command).await {
+    let (heard, hearing) = oneshot::channel();
+    // A controller that is gone drops the end that would tell.
+    let _ = api.commands.send(Command { reconcile, heard }).await;
+    match hearing.await {
         Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
         Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the agent is stopping"),
     }

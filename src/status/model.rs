@@ -39,26 +39,78 @@ pub enum AgentState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceStatus {
     pub name: String,
-    /// `directory`.
+    /// `directory` or `git`.
     pub kind: String,
+    /// The path, or the URL without credentials.
     pub location: String,
     /// How changes are noticed: `native` or `poll`.
     pub watch: String,
     /// Why changes are noticed later than they should be, and what to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch_problem: Option<String>,
+    /// What is applied of it; of a git source, the commit.
     pub revision: Option<String>,
-    /// When it was last read with success.
+    /// When it was last read, or asked for news, with success.
     pub last_read: Option<Timestamp>,
     pub files: usize,
     pub resources: usize,
     pub error: Option<SourceProblem>,
     pub diagnostics: Vec<Diagnostic>,
+    /// Of a git source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitStatus>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceProblem {
     pub since: Timestamp,
+    /// A stable word for the kind of problem, such as `history-rewritten`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GitStatus {
+    /// What is followed: `branch main`.
+    pub follows: String,
+    /// `enforce`, `audit` or `off`.
+    pub mode: String,
+    /// The commit that was there at the last look.
+    pub seen: Option<String>,
+    /// When that commit says it was made.
+    pub newest: Option<Timestamp>,
+    /// The commit up to which the history has been judged, and that is in force except for what was refused.
+    pub accepted: Option<String>,
+    /// What takes no effect, newest first; in audit mode, what would take none.
+    pub refused: Vec<RefusedStatus>,
+    /// How many there are, listed here or not.
+    pub refused_total: usize,
+    /// What somebody should know of how this source is set up, or of its state.
+    pub warnings: Vec<String>,
+}
+
+/// A change that was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedStatus {
+    pub commit: String,
+    /// As the commit says; nobody vouches for it.
+    pub author: String,
+    /// The user whose key signed the commit.
+    pub signer: Option<String>,
+    pub path: String,
+    /// `app`, `role` or `user`; null for a file as a whole.
+    pub kind: Option<String>,
+    pub name: Option<String>,
+    /// `create`, `update` or `delete`.
+    pub verb: Option<String>,
+    /// As in the report of `mcpfleet authorize`.
+    pub code: Option<String>,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// Why, and what to do about it.
     pub message: String,
 }
 
@@ -80,8 +132,14 @@ pub struct AppStatus {
     pub conditions: Vec<AppCondition>,
     pub source: String,
     pub path: String,
-    /// The revision at which the running spec was first seen.
+    /// The revision at which the definition was first seen; of a git source, the commit that made it so.
     pub revision: Option<String>,
+    /// Of a git source: who made that commit, as it says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The user whose key signed that commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// The selector that chose it.
     pub selected_by: Option<String>,
     /// `legacy` or `modern`, once the server has answered.
@@ -99,6 +157,9 @@ pub struct AppStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
+    /// The newest definition is not in force yet.
+    #[serde(default)]
+    pub updating: bool,
 }
 
 /// The state of an app's server.
@@ -136,6 +197,9 @@ impl fmt::Display for AppState {
 pub struct AppCondition {
     #[serde(rename = "type")]
     pub kind: ConditionKind,
+    /// Why it is `Held`: `prune-guard`, or a code as in the report of `mcpfleet authorize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     pub message: String,
 }
 
@@ -144,7 +208,7 @@ pub struct AppCondition {
 pub enum ConditionKind {
     /// Its file is invalid; the last good content is in force.
     Invalid,
-    /// Its removal is held by the prune guard.
+    /// Its removal is held by the prune guard, or a change of it was refused; what was accepted last is in force.
     Held,
     Expired,
     NotSelected,

@@ -1,23 +1,31 @@
 //! Puts the status together from what the parts of the agent publish. Holds nothing of its own.
 
-use super::model::{
-    AgentState, AgentStatus, AppCondition, AppState, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status,
+use super::{
+    git,
+    model::{
+        AgentState, AgentStatus, AppCondition, AppState, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status,
+    },
 };
 use crate::{
     gateway::{Access, Gateway},
     instance::{fleet::Entry, view::View},
-    manifest::Severity,
+    manifest::{Severity, Snapshot},
     reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
     resource::{App, RemoteTransport, Server},
-    source::SourceView,
+    source::{Source, SourceView},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::watch;
 
+/// The code of a removal that the prune guard holds.
+pub const PRUNE_GUARD: &str = "prune-guard";
+
 /// What the agent has undertaken, published by its controller after each look.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
+    /// What each source said then, in their order.
+    pub snapshots: Vec<Option<Arc<Snapshot>>>,
     pub desired: Arc<Desired>,
     /// The apps that were told to run, as they were told.
     pub running: BTreeMap<String, DesiredApp>,
@@ -29,7 +37,7 @@ pub struct Store {
     pub started: Timestamp,
     /// Where clients find the gateway, without a trailing slash.
     pub url: String,
-    pub sources: Vec<watch::Receiver<SourceView>>,
+    pub sources: Vec<Source>,
     pub applied: watch::Receiver<Arc<Applied>>,
     pub gateway: Arc<Gateway>,
 }
@@ -37,10 +45,15 @@ pub struct Store {
 impl Store {
     /// The state of everything, now.
     pub fn status(&self) -> Status {
+        // What is asked for before what is said, and that before what is done: whatever changes in between makes this
+        // say that something is on its way, and never that nothing is.
+        let asked = self.sources.iter().any(Source::is_asked);
+        let views: Vec<SourceView> = self.sources.iter().map(|source| source.view.borrow().clone()).collect();
         let applied = self.applied.borrow().clone();
-        let sources: Vec<SourceStatus> = self.sources.iter().map(|view| source_status(&view.borrow())).collect();
-        let apps = self.apps(&applied);
-        let (state, message) = judge(&sources, &apps, self.gateway.fleet.is_settled());
+        let sources: Vec<SourceStatus> = views.iter().map(source_status).collect();
+        let apps = self.apps(&applied, &views);
+        let current = !asked && is_applied(&views, &applied) && self.gateway.fleet.is_settled();
+        let (state, message) = judge(&sources, &apps, current);
         Status {
             agent: AgentStatus {
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -59,7 +72,8 @@ impl Store {
         }
     }
 
-    fn apps(&self, applied: &Applied) -> Vec<AppStatus> {
+    fn apps(&self, applied: &Applied, views: &[SourceView]) -> Vec<AppStatus> {
+        let refused = git::refused_by_path(views);
         let shared = self.gateway.sessions.shared_by_app();
         let entries: BTreeMap<String, Arc<Entry>> =
             self.gateway.fleet.all().into_iter().map(|entry| (entry.name.to_string(), entry)).collect();
@@ -68,9 +82,13 @@ impl Store {
             let mut row = self.row(&told.app, told.origin.as_ref());
             row.selected_by = told.selected_by.as_ref().map(ToString::to_string);
             if let Some(held) = applied.held.iter().find(|held| held.app == *name) {
-                row.condition(ConditionKind::Held, held.reason.clone());
+                row.held(PRUNE_GUARD, held.reason.clone());
+            }
+            if let Some((code, message)) = refused.get(&(&*row.source, &*row.path)).cloned() {
+                row.held(&code, message);
             }
             if let Some(entry) = entries.get(name) {
+                row.updating = !entry.is_up_to_date();
                 row.fill(&entry.view.borrow(), shared.get(name).copied().unwrap_or_default());
             }
             rows.push(row);
@@ -116,6 +134,9 @@ impl Store {
             last_exit: None,
             last_lines: Vec::new(),
             instances: Vec::new(),
+            updating: false,
+            author: None,
+            signer: None,
         }
     }
 
@@ -135,6 +156,8 @@ impl Store {
             source: origin.map_or("agent configuration", |origin| &origin.source).into(),
             path: origin.map_or("", |origin| &origin.path).into(),
             revision: origin.map(|origin| origin.since.to_string()),
+            author: origin.and_then(|origin| Some(origin.author.as_ref()?.name.clone())),
+            signer: origin.and_then(|origin| origin.author.as_ref()?.signer.clone()),
             ..self.bare(&app.metadata.name)
         };
         if let Some(origin) = origin.filter(|origin| !origin.held_by.is_empty()) {
@@ -158,7 +181,11 @@ impl Store {
 
 impl AppStatus {
     fn condition(&mut self, kind: ConditionKind, message: String) {
-        self.conditions.push(AppCondition { kind, message });
+        self.conditions.push(AppCondition { kind, code: None, message });
+    }
+
+    fn held(&mut self, code: &str, message: String) {
+        self.conditions.push(AppCondition { kind: ConditionKind::Held, code: Some(code.to_owned()), message });
     }
 
     fn fill(&mut self, view: &View, shared_sessions: usize) {
@@ -180,7 +207,7 @@ fn source_status(view: &SourceView) -> SourceStatus {
     let snapshot = view.snapshot.as_ref();
     SourceStatus {
         name: view.name.clone(),
-        kind: "directory".into(),
+        kind: if view.git.is_some() { "git" } else { "directory" }.into(),
         location: view.location.clone(),
         watch: view.watch.to_string(),
         watch_problem: view.watch_problem.clone(),
@@ -188,33 +215,45 @@ fn source_status(view: &SourceView) -> SourceStatus {
         last_read: view.last_read,
         files: snapshot.map_or(0, |snapshot| snapshot.files),
         resources: snapshot.map_or(0, |snapshot| snapshot.resources.len()),
-        error: view
-            .error
-            .as_ref()
-            .map(|problem| SourceProblem { since: problem.since, message: problem.message.clone() }),
+        error: view.error.as_ref().map(|problem| SourceProblem {
+            since: problem.since,
+            code: problem.code.clone(),
+            message: problem.message.clone(),
+            next_attempt: problem.next_attempt,
+        }),
         diagnostics: snapshot.map(|snapshot| snapshot.diagnostics.clone()).unwrap_or_default(),
+        git: view.git.as_ref().map(git::status),
     }
 }
 
-/// One word for the whole agent: what is still moving first, then what somebody has to look at.
-fn judge(sources: &[SourceStatus], apps: &[AppStatus], settled: bool) -> (AgentState, String) {
-    let named = |wanted: &[AppState]| -> Vec<&str> {
-        let there = |app: &&AppStatus| app.state.is_some_and(|state| wanted.contains(&state));
-        apps.iter().filter(there).map(|app| app.name.as_str()).collect()
+/// Whether the controller has carried out what all sources say.
+fn is_applied(views: &[SourceView], applied: &Applied) -> bool {
+    let same = |(view, applied): (&SourceView, &Option<Arc<Snapshot>>)| match (&view.snapshot, applied) {
+        (Some(said), Some(applied)) => Arc::ptr_eq(said, applied),
+        (None, None) => true,
+        _ => false,
     };
-    let moving = named(&[AppState::Pending, AppState::Starting, AppState::Draining, AppState::Backoff]);
-    if !settled && moving.is_empty() {
+    views.len() == applied.snapshots.len() && views.iter().zip(&applied.snapshots).all(same)
+}
+
+/// One word for the whole agent: what is still moving first, then what somebody has to look at. `current`: what the
+/// sources say has been carried out, and nobody waits for them to look again.
+fn judge(sources: &[SourceStatus], apps: &[AppStatus], current: bool) -> (AgentState, String) {
+    let named = |is_so: &dyn Fn(&AppStatus) -> bool| -> Vec<&str> {
+        apps.iter().filter(|app| is_so(app)).map(|app| app.name.as_str()).collect()
+    };
+    let states =
+        |wanted: &'static [AppState]| move |app: &AppStatus| app.state.is_some_and(|state| wanted.contains(&state));
+    let moves = states(&[AppState::Pending, AppState::Starting, AppState::Draining, AppState::Backoff]);
+    let moving = named(&|app| app.updating || moves(app));
+    if !current && moving.is_empty() {
         return (AgentState::Reconciling, "the sources are being read".into());
     }
     if !moving.is_empty() {
         return (AgentState::Reconciling, format!("on their way: {}", moving.join(", ")));
     }
-    let failed = named(&[AppState::Failed, AppState::Degraded]);
-    let held: Vec<&str> = apps
-        .iter()
-        .filter(|app| app.conditions.iter().any(|condition| condition.kind == ConditionKind::Held))
-        .map(|app| app.name.as_str())
-        .collect();
+    let failed = named(&states(&[AppState::Failed, AppState::Degraded]));
+    let held = named(&|app| app.conditions.iter().any(|condition| condition.code.as_deref() == Some(PRUNE_GUARD)));
     let errors = sources.iter().flat_map(|s| &s.diagnostics).filter(|d| d.severity == Severity::Error).count();
     let unread: Vec<&str> = sources.iter().filter(|s| s.error.is_some()).map(|s| s.name.as_str()).collect();
     let mut faults = Vec::new();
@@ -226,9 +265,13 @@ fn judge(sources: &[SourceStatus], apps: &[AppStatus], settled: bool) -> (AgentS
     if errors > 0 {
         faults.push(format!("{errors} errors in resource files"));
     }
-    if faults.is_empty() {
-        (AgentState::Ready, "what is wanted runs".into())
-    } else {
-        (AgentState::Stalled, faults.join("; "))
+    if !faults.is_empty() {
+        return (AgentState::Stalled, faults.join("; "));
+    }
+    // What was refused is not wanted: that somebody pushed it keeps nobody else waiting.
+    match sources.iter().filter_map(|source| source.git.as_ref()).map(|git| git.refused_total).sum() {
+        0usize => (AgentState::Ready, "what is wanted runs".into()),
+        1 => (AgentState::Ready, "what is accepted runs; 1 change was refused".into()),
+        count => (AgentState::Ready, format!("what is accepted runs; {count} changes were refused")),
     }
 }

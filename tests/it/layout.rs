@@ -9,7 +9,7 @@ use std::{
 
 /// Who may use whom: a room uses those in the lines above its own, never its neighbours or those below.
 const ORDER: &[&[&str]] = &[
-    &["escape", "protocol", "resource", "sys"],
+    &["escape", "jitter", "protocol", "resource", "sys"],
     &["manifest"],
     &["authorize"],
     &["git"],

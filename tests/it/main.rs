@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod gateway;
 mod git;
+mod git_source;
 mod golden;
 mod hook;
 mod host_user;

@@ -1,3 +1,4 @@
+mod git;
 mod text;
 
 pub use text::state_style;

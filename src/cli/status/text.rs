@@ -1,17 +1,21 @@
 //! The status as text for people. Pure.
 
+use super::git;
 use crate::{
     cli::terminal::{Cell, Table, escape},
     manifest::render,
-    status::model::{AgentState, AppState, AppStatus, ConditionKind, InstanceStatus, SourceStatus, Status},
+    status::{
+        PRUNE_GUARD,
+        model::{AgentState, AppCondition, AppState, AppStatus, InstanceStatus, SourceStatus, Status},
+    },
 };
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use std::fmt::Write;
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const CHANGING: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const CHANGING: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 
 /// How an app's state is coloured.
@@ -65,14 +69,17 @@ fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::
     writeln!(text, "\n{}", table.render().trim_end())?;
     for source in sources {
         if let Some(problem) = &source.error {
-            let since = age(problem.since, now);
+            let (since, name) = (age(problem.since, now), escape(&source.name));
+            let code = problem.code.as_deref().map(|code| format!("[{}]", escape(code))).unwrap_or_default();
+            let next = problem.next_attempt.map(|next| format!("; next attempt in {}", age(now, next)));
+            let message = escape(&problem.message);
             writeln!(
                 text,
-                "{BAD}error{BAD:#}: {} cannot be read for {since}: {}",
-                escape(&source.name),
-                escape(&problem.message)
+                "{BAD}error{code}{BAD:#}: {name} cannot be read for {since}: {message}{}",
+                next.unwrap_or_default()
             )?;
         }
+        git::describe(source, now, text)?;
         for diagnostic in &source.diagnostics {
             write!(text, "\n{}", render::text(diagnostic))?;
         }
@@ -84,13 +91,17 @@ fn apps(apps: &[AppStatus], now: Timestamp, verbose: bool, text: &mut String) ->
     if apps.is_empty() {
         return writeln!(text, "\nNo apps.");
     }
-    let mut table = Table::new(&["APP", "STATE", "SINCE", "ERA", "SESSIONS", "PROCESSES", "RESTARTS", "REASON"]);
+    // Who made it what it is, where that is known.
+    let authored = apps.iter().any(|app| app.author.is_some());
+    let made: &[&str] = if authored { &["COMMIT", "AUTHOR"] } else { &[] };
+    let columns = [&["APP", "STATE", "SINCE", "ERA", "SESSIONS", "PROCESSES", "RESTARTS"], made, &["REASON"]].concat();
+    let mut table = Table::new(&columns);
     for app in apps {
         let state = match app.state {
             Some(state) => Cell::styled(&state.to_string(), state_style(state)),
             None => Cell::styled("-", QUIET),
         };
-        table.row(vec![
+        let mut cells = vec![
             Cell::new(&app.name),
             state,
             Cell::new(&app.since.map_or("-".into(), |since| age(since, now))),
@@ -98,8 +109,14 @@ fn apps(apps: &[AppStatus], now: Timestamp, verbose: bool, text: &mut String) ->
             Cell::new(&app.sessions.to_string()),
             Cell::new(&app.instances.len().to_string()),
             Cell::new(&app.restarts.to_string()),
-            Cell::new(&reason(app, now)),
-        ]);
+        ];
+        if authored {
+            let name = app.author.as_deref().map(|author| author.split(" <").next().unwrap_or(author));
+            let commit = app.revision.as_deref().filter(|_| name.is_some()).map_or("-", git::short);
+            cells.extend([Cell::new(commit), Cell::new(name.unwrap_or("-"))]);
+        }
+        cells.push(Cell::new(&reason(app, now)));
+        table.row(cells);
     }
     writeln!(text, "\n{}", table.render().trim_end())?;
     if verbose {
@@ -141,7 +158,8 @@ fn role(instance: &InstanceStatus) -> String {
 }
 
 fn held(apps: &[AppStatus], text: &mut String) -> std::fmt::Result {
-    let is_held = |app: &&AppStatus| app.conditions.iter().any(|condition| condition.kind == ConditionKind::Held);
+    let by_guard = |condition: &AppCondition| condition.code.as_deref() == Some(PRUNE_GUARD);
+    let is_held = |app: &&AppStatus| app.conditions.iter().any(by_guard);
     let held: Vec<_> = apps.iter().filter(is_held).map(|app| escape(&app.name)).collect();
     if held.is_empty() {
         return Ok(());
@@ -160,7 +178,7 @@ fn short(revision: &str) -> &str {
 }
 
 /// The time from `from` to `to` in its largest unit. Clocks differ, so what lies in the future is no time at all.
-fn age(from: Timestamp, to: Timestamp) -> String {
+pub(super) fn age(from: Timestamp, to: Timestamp) -> String {
     match to.duration_since(from).as_secs() {
         ..0 => "0s".into(),
         seconds @ 0..60 => format!("{seconds}s"),

@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        jitter,
         launch::Exit,
         machine::{self, Phase, Run, step},
         pool::{Reply, Unavailable},
@@ -12,7 +11,7 @@ use super::{
     },
     Event, Permit, Supervisor, stop,
 };
-use crate::protocol::Era;
+use crate::{jitter, protocol::Era};
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -90,6 +90,8 @@ pub struct Supervisor {
     candidate: Option<Version>,
     draining: Vec<Version>,
     next_version: VersionId,
+    /// The newest definition.
+    wanted: Option<Arc<App>>,
     /// The wish is that nothing runs.
     leaving: bool,
     /// What a process is told that was being started when it was not wanted any more.
@@ -120,6 +122,7 @@ impl Supervisor {
             candidate: None,
             draining: Vec::new(),
             next_version: 1,
+            wanted: None,
             leaving: false,
             late: Wanted::Stop,
             refused: None,
@@ -175,6 +178,7 @@ impl Supervisor {
     }
 
     fn want(&mut self, app: Arc<App>) {
+        self.wanted = Some(app.clone());
         self.leaving = false;
         let spec = app.spec.digest();
         self.refused = None;

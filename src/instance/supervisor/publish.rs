@@ -44,6 +44,10 @@ impl Supervisor {
             last_exit: self.last_exit.clone(),
             last_lines: self.last_lines(state),
             instances: self.versions().flat_map(Version::instances).collect(),
+            wanted: self.wanted.clone(),
+            // One that does not start is the reason for what the state says then.
+            updating: self.serving.is_some()
+                && self.candidate.as_ref().is_some_and(|version| version.failure.is_none()),
         };
         let changed = self.wires.view.send_if_modified(|old| {
             let since = if old.state == view.state { old.since } else { view.since };

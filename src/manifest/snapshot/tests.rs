@@ -168,7 +168,7 @@ fn narrowing_leaves_out_apps_only() {
         let app = Arc::new(crate::resource::App { metadata: Metadata::named(name.clone()), spec });
         let located =
             Located { resource: Resource::App(app), path: path.into(), position: START, places: Default::default() };
-        let entry = Entry { located, since: Revision::from("1".to_owned()), held_by: vec![] };
+        let entry = Entry::new(located, Revision::from("1".to_owned()));
         snapshot.resources.insert(ResourceId { kind: Kind::App, name }, entry);
     }
     let names = |folder| snapshot.narrowed(folder).resources.into_keys().map(|id| id.to_string()).collect::<Vec<_>>();

@@ -61,3 +61,15 @@ pub struct GitSettings {
     pub rules: Rules,
     pub root: Root,
 }
+
+impl GitSettings {
+    /// What is followed, for people.
+    pub(super) fn follows(&self) -> String {
+        match &self.follow {
+            git::Follow::Default => "default branch".to_owned(),
+            git::Follow::Branch(name) => format!("branch {name}"),
+            git::Follow::Tag(name) => format!("tag {name}"),
+            git::Follow::Commit(id) => format!("commit {}", id.short()),
+        }
+    }
+}

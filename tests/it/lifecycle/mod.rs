@@ -9,4 +9,4 @@ mod starting;
 mod stopping;
 mod trouble;
 mod users;
-mod world;
+pub mod world;

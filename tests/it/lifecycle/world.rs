@@ -127,6 +127,16 @@ impl World {
     pub fn configure(&self, config: &Value) -> String {
         let mut config = config.clone();
         config["sources"] = json!([{"name": "local", "directory": {"path": self.path("fleet")}}]);
+        self.write_config(config)
+    }
+
+    /// Writes a configuration by which everything of these sources runs.
+    pub fn configure_sources(&self, sources: &[Value]) -> String {
+        let service = json!({"enabled": true, "resources": [{"labels": {"*": "*"}}]});
+        self.write_config(json!({"sources": sources, "app_service": service, "gateway": {"auth": "open"}}))
+    }
+
+    fn write_config(&self, mut config: Value) -> String {
         if nix::unistd::geteuid().is_root() {
             config["app_service"]["default_host_user"] = json!("nobody");
         }

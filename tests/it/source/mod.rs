@@ -11,7 +11,7 @@ use crate::support::PATIENCE;
 use mcpfleet::{
     manifest::{Entry, Revision},
     resource::ResourceId,
-    source::{Cache, DirectorySettings, Ignore, SourceView, Trigger, WatchSetting, read_tree, spawn},
+    source::{self, Cache, DirectorySettings, Ignore, SourceView, Trigger, WatchSetting, read_tree, spawn},
 };
 use std::{fs, path::Path, time::Duration};
 use tokio::{
@@ -62,7 +62,7 @@ pub struct Source {
 impl Source {
     pub fn start(settings: DirectorySettings) -> Self {
         let shutdown = CancellationToken::new();
-        let (view, trigger, task) = spawn(settings, shutdown.clone());
+        let (source::Source { view, trigger }, task) = spawn(settings, shutdown.clone());
         Source { view, trigger, task, shutdown: shutdown.drop_guard() }
     }
 

@@ -17,7 +17,7 @@ fn status() -> Status {
             }],
         }],
         "apps": [
-            app("a", json!("Ready"), json!([{"type": "Held", "message": "its file is gone"}])),
+            app("a", json!("Ready"), json!([{"type": "Held", "code": "prune-guard", "message": "its file is gone"}])),
             app("b", json!("Backoff"), json!([{"type": "Invalid", "message": "apps/b.yaml is invalid"}])),
             app("c", json!(null), json!([{"type": "NotSelected", "message": "no selector matches"}])),
         ],

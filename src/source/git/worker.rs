@@ -1,0 +1,421 @@
+//! All that blocks: one look at a repository, from its references to a snapshot. Owned by one thread.
+
+use super::{
+    GitSettings, Mode,
+    attribution::{Attribution, said},
+    court::{Court, Standing},
+    file,
+    overrides::{self, DeniedKey, Override},
+    refused::RefusedChange,
+    trouble::Trouble,
+    trust::Trust,
+    watch::RefWatch,
+};
+use crate::{
+    authorize::{Cache, CommitVerdict, Identity, ObjectId, Objects as _, Rules, State, signature::SigningKey},
+    git::Mirror,
+    manifest::{FileState, Maker, Revision, Series, Snapshot, Tree},
+    source::view::{Trigger, WatchMode},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The folder of the mirror in the state directory.
+const MIRROR: &str = "mirror.git";
+/// The file with what was applied last where nothing is judged: for a start while the remote cannot be reached.
+const APPLIED: &str = "applied.json";
+/// The longest that finding out who made what may keep a push waiting.
+const SLICE: Duration = Duration::from_millis(10);
+
+#[derive(Serialize, Deserialize)]
+struct Applied {
+    version: u32,
+    commit: ObjectId,
+}
+
+/// What is to be shown after a look.
+#[derive(Clone, Default)]
+pub(super) struct Shown {
+    pub snapshot: Option<Arc<Snapshot>>,
+    pub seen: Option<ObjectId>,
+    pub newest: Option<Timestamp>,
+    pub accepted: Option<ObjectId>,
+    pub refused: Arc<[RefusedChange]>,
+    pub warnings: Vec<String>,
+}
+
+pub(super) struct Worker {
+    settings: GitSettings,
+    /// Those of the settings, with the keys that are denied on this host.
+    rules: Rules,
+    denied: Vec<DeniedKey>,
+    watch: RefWatch,
+    mirror: Option<Mirror>,
+    cache: Cache,
+    standing: Option<Standing>,
+    series: Series,
+    attribution: Attribution,
+    /// The entries of the last snapshot have not been handed to `attribution` yet.
+    unattributed: bool,
+    /// The head for which everything has been done, and what came of it.
+    done: Option<(ObjectId, Result<(), Arc<Trouble>>)>,
+    shown: Shown,
+}
+
+impl Worker {
+    /// `notice` is told when a look is due.
+    pub fn new(settings: GitSettings, notice: Trigger) -> Worker {
+        Worker {
+            rules: settings.rules.clone(),
+            denied: Vec::new(),
+            watch: RefWatch::new(settings.remote.local(), notice),
+            mirror: None,
+            cache: Cache::default(),
+            standing: None,
+            series: Series::default(),
+            attribution: Attribution::default(),
+            unattributed: false,
+            done: None,
+            shown: Shown { warnings: warnings(&settings), ..Shown::default() },
+            settings,
+        }
+    }
+
+    pub fn shown(&self) -> Shown {
+        self.shown.clone()
+    }
+
+    pub fn watched(&self) -> (WatchMode, Option<String>) {
+        (self.watch.mode(), self.watch.problem().map(str::to_owned))
+    }
+
+    /// Goes on from where an agent before this one was, without asking the remote. What is in the way of that is also
+    /// in the way of the first look, which says so.
+    pub fn start(&mut self) {
+        if let Err(trouble) = self.resume() {
+            tracing::debug!(source = self.settings.name, %trouble, "cannot go on without a look");
+        }
+    }
+
+    fn resume(&mut self) -> Result<(), Trouble> {
+        self.open()?;
+        let dir = &self.settings.state_dir;
+        if self.settings.mode == Mode::Enforce {
+            self.renew_denied_keys()?;
+            if let Some(trust) = Trust::read(&self.settings.state_dir)?
+                && self.has(trust.state.commit)
+            {
+                let standing = self.court()?.restore(trust)?;
+                self.show_accepted(standing);
+            }
+        } else if let Some(Applied { commit, .. }) = file::read_json(&dir.join(APPLIED), "remove it")?
+            && self.has(commit)
+        {
+            let state = self.court()?.all_of(commit)?;
+            self.show_all(&state);
+        }
+        Ok(())
+    }
+
+    /// Looks at the remote, and takes in what is new. When nothing is, that is one listing of its references and nothing
+    /// else.
+    pub fn look(&mut self) -> Result<(), Arc<Trouble>> {
+        self.watch.arm();
+        let result = self.try_look();
+        if let Err(trouble) = &result
+            && matches!(**trouble, Trouble::Object(_))
+        {
+            // What was fetched is not what it should be, whoever is to blame: all of it is fetched anew.
+            self.done = None;
+            if let Some(Err(error)) = self.mirror.as_mut().map(Mirror::reset) {
+                tracing::error!(source = self.settings.name, %error, "the mirror cannot be made anew");
+                self.mirror = None;
+            }
+        }
+        result
+    }
+
+    fn try_look(&mut self) -> Result<(), Arc<Trouble>> {
+        self.open()?;
+        let (mut renewed, mut order) = (false, None);
+        if self.settings.mode != Mode::Off {
+            renewed = self.renew_denied_keys()?;
+            order = overrides::pending(&self.settings.state_dir).map_err(Trouble::from)?;
+        }
+        let mirror = self.mirror.as_mut().ok_or(Trouble::NoMirror)?;
+        let head = mirror.look(&self.settings.follow).map_err(Trouble::from)?;
+        self.shown.seen = Some(head);
+        if let Some((done, result)) = &self.done
+            && (*done, renewed, &order) == (head, false, &None)
+        {
+            return result.clone();
+        }
+        mirror.fetch(&self.settings.follow, head).map_err(Trouble::from)?;
+        self.shown.newest = mirror.repository().commit(head).ok().and_then(|bytes| said(&bytes).time);
+        let result = self.judge(head, order).map_err(Arc::new);
+        let settled = result.as_ref().err().is_none_or(|trouble| trouble.is_settled());
+        self.done = settled.then(|| (head, result.clone()));
+        result
+    }
+
+    fn judge(&mut self, head: ObjectId, order: Option<Override>) -> Result<(), Trouble> {
+        match self.settings.mode {
+            Mode::Enforce => self.go_on(head, order),
+            Mode::Audit => {
+                self.shown.warnings = warnings(&self.settings);
+                match self.go_on(head, order) {
+                    Ok(()) => {}
+                    Err(trouble @ (Trouble::Refused(_) | Trouble::NoRoot | Trouble::Root(_) | Trouble::Order(..))) => {
+                        let warning = format!("commits are in force without having been judged: {trouble}");
+                        tracing::warn!(source = self.settings.name, code = trouble.code(), "{warning}");
+                        self.shown.warnings.push(warning);
+                    }
+                    Err(trouble) => return Err(trouble),
+                }
+                self.apply_all(head)
+            }
+            Mode::Off => self.apply_all(head),
+        }
+    }
+
+    /// Lets all that a commit has take effect.
+    fn apply_all(&mut self, head: ObjectId) -> Result<(), Trouble> {
+        let state = self.court()?.all_of(head)?;
+        let applied = serde_json::to_vec(&Applied { version: 1, commit: head }).unwrap_or_default();
+        file::replace(&self.settings.state_dir.join(APPLIED), &applied)?;
+        self.show_all(&state);
+        Ok(())
+    }
+
+    /// Moves what is trusted on to a head, as far as that is allowed.
+    fn go_on(&mut self, head: ObjectId, order: Option<Override>) -> Result<(), Trouble> {
+        if let Some(order) = order {
+            self.carry_out(&order)?;
+        }
+        let (before, stored) = match &self.standing {
+            Some(standing) => (standing.clone(), true),
+            None => match Trust::read(&self.settings.state_dir)? {
+                Some(trust) => (self.court()?.restore(trust)?, true),
+                None => (self.court()?.begin(head)?, false),
+            },
+        };
+        if stored {
+            // Whatever becomes of the rest, this much is trusted.
+            self.show_accepted(before.clone());
+        }
+        let advance = self.court()?.advance(&before, head)?;
+        if !stored {
+            tracing::warn!(
+                source = self.settings.name,
+                root = %before.root,
+                "trust begins with this commit and all that it has ({})",
+                before.began
+            );
+        }
+        if !stored || advance.standing.state.commit() != before.state.commit() {
+            advance.standing.stored().write(&self.settings.state_dir)?;
+        }
+        self.report(&advance.verdicts, &advance.refused);
+        self.show_accepted(advance.standing);
+        Ok(())
+    }
+
+    /// Trusts what the operators of this host say.
+    fn carry_out(&mut self, order: &Override) -> Result<(), Trouble> {
+        let standing = self.court()?.take(order)?;
+        standing.stored().write(&self.settings.state_dir)?;
+        overrides::settle(&self.settings.state_dir, order)?;
+        tracing::warn!(
+            source = self.settings.name,
+            commit = %order.commit,
+            by = order.by,
+            reason = order.reason,
+            "trusted from now on by an override on this host"
+        );
+        self.attribution.forget_traced();
+        self.standing = Some(standing);
+        Ok(())
+    }
+
+    /// Notes what was judged: who made the commits, and what was refused.
+    fn report(&mut self, verdicts: &[CommitVerdict], refused: &[RefusedChange]) {
+        let Some(mirror) = &self.mirror else { return };
+        for verdict in verdicts {
+            self.attribution.read(mirror.repository(), verdict.id, verdict.signer.as_ref());
+        }
+        let what = match self.settings.mode {
+            Mode::Audit => "change in force although it is not authorized (audit)",
+            Mode::Enforce | Mode::Off => "change refused",
+        };
+        for change in refused {
+            tracing::warn!(
+                source = self.settings.name,
+                commit = %change.commit,
+                author = change.author,
+                signer = change.signer,
+                path = &*change.path,
+                code = change.code.map(|code| code.to_string()),
+                rule = change.rule,
+                "{what}: {}",
+                change.message
+            );
+        }
+    }
+
+    /// Makes a state the one that is trusted, and shows it, unless nothing is to take effect by itself.
+    fn show_accepted(&mut self, standing: Standing) {
+        let (accepted, root) = (standing.state.commit(), standing.root);
+        let known = self.shown.accepted == Some(accepted);
+        self.shown.accepted = Some(accepted);
+        self.shown.refused = standing.refused.clone();
+        let state = standing.state.clone();
+        self.standing = Some(standing);
+        if self.settings.mode == Mode::Enforce && !(known && self.shown.snapshot.is_some()) {
+            self.show(&state, root);
+        }
+    }
+
+    fn show_all(&mut self, state: &State) {
+        if self.settings.mode == Mode::Off {
+            self.shown.accepted = Some(state.commit());
+        }
+        self.show(state, state.commit());
+    }
+
+    /// Makes a snapshot of what is in force.
+    fn show(&mut self, state: &State, root: ObjectId) {
+        let mut tree = state.tree();
+        tree.retain(|path, _| !self.settings.ignore.file(path));
+        if self.settings.mode != Mode::Enforce
+            && let Some(before) = self.series.tree()
+        {
+            self.attribution
+                .forget(tree.iter().filter(|(path, file)| !is_same(before, path, file)).map(|(path, _)| &**path));
+        }
+        let (attribution, fallback) = (&self.attribution, maker_of(root));
+        let maker = |path: &str| attribution.of(path, state.made_by(path)).unwrap_or(&fallback);
+        let snapshot = self.series.next(tree, Revision::from(state.commit().to_string()), maker);
+        tracing::info!(
+            source = self.settings.name,
+            revision = %snapshot.revision,
+            resources = snapshot.resources.len(),
+            diagnostics = snapshot.diagnostics.len(),
+            refused = self.shown.refused.len(),
+            "new revision"
+        );
+        self.unattributed = true;
+        self.shown.snapshot = Some(self.narrowed(snapshot));
+    }
+
+    fn narrowed(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.settings.subpath {
+            Some(folder) => Arc::new(snapshot.narrowed(folder)),
+            None => snapshot,
+        }
+    }
+
+    /// Finds out more of who made what, for a moment. Whether there is more to be found out.
+    pub fn work(&mut self) -> bool {
+        let Some(repository) = self.mirror.as_ref().map(Mirror::repository) else { return false };
+        let (state, standing) = (self.series.last(), self.standing.as_ref());
+        let Some(snapshot) = state else { return false };
+        // Where nothing is judged, everything is as it is at the head.
+        let judged = standing.filter(|_| self.settings.mode == Mode::Enforce);
+        let made_by = |path: &str| judged.and_then(|standing| standing.state.made_by(path));
+        let root = judged.map(|standing| standing.root).or(self.shown.seen);
+        if std::mem::take(&mut self.unattributed)
+            && let Some(root) = root
+        {
+            let current = snapshot.resources.values().filter(|entry| !entry.is_stale());
+            let entries = current.map(|entry| (entry.located.path.clone(), made_by(&entry.located.path)));
+            self.attribution.want(root, entries);
+        }
+        if !self.attribution.is_waiting() {
+            return false;
+        }
+        self.attribution.work(repository, Instant::now() + SLICE, |commit| standing?.signers.get(&commit));
+        if self.attribution.is_waiting() {
+            return true;
+        }
+        let fallback = root.map(maker_of);
+        let (attribution, fallback) = (&self.attribution, fallback.as_ref());
+        let maker = |path: &str| attribution.of(path, made_by(path)).or(fallback);
+        if let Some(snapshot) = self.series.attribute(maker) {
+            self.shown.snapshot = Some(self.narrowed(snapshot));
+        }
+        false
+    }
+
+    fn open(&mut self) -> Result<(), Trouble> {
+        file::make_folder(&self.settings.state_dir)?;
+        if self.mirror.is_none() {
+            let remote = self.settings.remote.clone();
+            self.mirror = Some(Mirror::open(&self.settings.state_dir.join(MIRROR), remote)?);
+        }
+        Ok(())
+    }
+
+    fn court(&mut self) -> Result<Court<'_>, Trouble> {
+        self.open()?;
+        let Worker { settings, rules, mirror, cache, .. } = self;
+        let repository = mirror.as_ref().map(Mirror::repository).ok_or(Trouble::NoMirror)?;
+        Ok(Court { settings, rules, repository, cache })
+    }
+
+    /// Whether a commit has been fetched.
+    fn has(&self, commit: ObjectId) -> bool {
+        self.mirror.as_ref().is_some_and(|mirror| mirror.repository().commit(commit).is_ok())
+    }
+
+    /// Reads the list of keys that are denied on this host. Whether it is another than before.
+    fn renew_denied_keys(&mut self) -> Result<bool, Trouble> {
+        let denied = overrides::denied_keys(&self.settings.state_dir)?;
+        if denied == self.denied {
+            return Ok(false);
+        }
+        let parse = |denied: &DeniedKey| {
+            SigningKey::parse(&denied.key).map_err(|error| Trouble::DeniedKey(format!("{}: {error}", denied.key)))
+        };
+        let keys: Vec<SigningKey> = denied.iter().map(parse).collect::<Result<_, _>>()?;
+        overrides::note(&self.settings.state_dir, &denied)?;
+        tracing::warn!(source = self.settings.name, keys = keys.len(), "keys are denied on this host");
+        self.rules.denied_keys = self.settings.rules.denied_keys.iter().cloned().chain(keys).collect();
+        self.denied = denied;
+        Ok(true)
+    }
+}
+
+/// The maker of an entry of whom no more is known than that the entry is in this commit.
+fn maker_of(commit: ObjectId) -> Maker {
+    Maker { revision: Revision::from(commit.to_string()), author: None }
+}
+
+/// Whether a file is as it was in the tree before.
+fn is_same(before: &Tree, path: &str, now: &FileState) -> bool {
+    match (before.get(path), now) {
+        (Some(FileState::Parsed(before)), FileState::Parsed(now)) => Arc::ptr_eq(before, now),
+        _ => false,
+    }
+}
+
+/// What somebody should know of a source that is set up like this.
+fn warnings(settings: &GitSettings) -> Vec<String> {
+    let url = settings.remote.shown();
+    let mode = match settings.mode {
+        Mode::Enforce => None,
+        Mode::Audit => {
+            Some("mode audit: what is not authorized takes effect all the same, and is only reported".to_owned())
+        }
+        Mode::Off => {
+            Some(format!("mode off: commits are not checked; whoever can push to {url} decides what runs here"))
+        }
+    };
+    let identity = (settings.rules.identity == Identity::Author && settings.mode != Mode::Off).then(|| {
+        format!("identity author: authors are not proven; whoever can push to {url} can commit in anybody's name")
+    });
+    mode.into_iter().chain(identity).collect()
+}
