@@ -1,5 +1,6 @@
 //! What can go wrong between here and a remote.
 
+use super::bounds::Bounds;
 use crate::authorize::ObjectId;
 use std::{fmt, io, path::Path, time::Duration};
 
@@ -125,22 +126,37 @@ impl FetchError {
         FetchError::new(FetchFailure::RefMoved, format!("{remote} no longer has {}: look again", head.short()))
     }
 
-    /// Puts what libgit2 says into our words. The remote is the part of the message that libgit2 does not know.
+    /// Puts what libgit2 says, of objects on their way into a mirror or of repositories here, into our words.
     pub(super) fn of_git(remote: &str, error: &git2::Error) -> Self {
         use git2::ErrorClass as Class;
         let message = error.message();
         let kind = match error.class() {
-            _ if message.contains("objectformat") || message.contains("object format") => FetchFailure::Sha256,
-            _ if message.contains("No space left") || message.contains("Disk quota") => FetchFailure::Storage,
-            Class::Os | Class::Filesystem | Class::Reference | Class::Repository | Class::Config => {
+            _ if is_sha256(message) => FetchFailure::Sha256,
+            Class::Os | Class::Filesystem | Class::Reference | Class::Repository | Class::Config | Class::NoMemory => {
                 FetchFailure::Storage
             }
-            Class::Zlib | Class::Indexer | Class::Odb | Class::Object | Class::Tree | Class::Sha1 => {
-                FetchFailure::Truncated
-            }
+            // Whatever it is that does not fit together: what was received, or what was read.
             _ => FetchFailure::Truncated,
         };
         FetchError::new(kind, format!("{remote}: {message}"))
+    }
+
+    /// What broke a connection.
+    pub(super) fn of_io(bounds: &Bounds, error: &io::Error) -> Self {
+        use io::ErrorKind::{TimedOut, UnexpectedEof, WouldBlock};
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<FetchError>()) {
+            return error.clone();
+        }
+        match error.kind() {
+            TimedOut | WouldBlock => bounds.timed_out(),
+            UnexpectedEof => {
+                FetchError::new(FetchFailure::Truncated, format!("the answer of {} ends early", bounds.remote))
+            }
+            _ => FetchError::new(
+                FetchFailure::Unreachable,
+                format!("the connection to {} broke: {error}", bounds.remote),
+            ),
+        }
     }
 
     pub fn kind(&self) -> FetchFailure {
@@ -172,6 +188,11 @@ impl FetchError {
             _ => None,
         }
     }
+}
+
+/// Whether libgit2 says that a repository's objects have longer names.
+pub(super) fn is_sha256(message: &str) -> bool {
+    message.contains("objectformat") || message.contains("object format")
 }
 
 /// `; do this`, or nothing.

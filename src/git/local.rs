@@ -2,21 +2,19 @@
 
 use super::{
     bounds::Bounds,
-    error::{FetchError, FetchFailure},
+    error::{FetchError, FetchFailure, is_sha256},
+    history::{Link, links},
     objects::{GitError, Repository, id_of, oid_of},
+    packs::Incoming,
     remote::Follow,
 };
 use crate::authorize::{ObjectError, ObjectId, Objects};
 use git2::{ErrorCode, OdbLookupFlags, PackBuilder};
-use std::{collections::HashSet, fs, io::Write, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 /// The commit that is followed now.
 pub(super) fn look(path: &Path, follow: &Follow, shown: &str) -> Result<ObjectId, FetchError> {
-    let reference = match (follow, follow.reference()) {
-        (Follow::Commit(id), _) => return Ok(*id),
-        (_, None) => return Err(FetchError::missing(shown, &follow.shown())),
-        (_, Some(reference)) => reference,
-    };
+    let Some(reference) = follow.reference() else { return Err(FetchError::missing(shown, &follow.shown())) };
     let source = open(path, shown)?;
     let git = source.git();
     match git.find_reference(&reference).and_then(|found| found.peel_to_commit()) {
@@ -40,6 +38,7 @@ pub(super) fn fetch(path: &Path, mirror: &Repository, head: ObjectId, bounds: &B
     let git = |error: git2::Error| FetchError::of_git(&bounds.remote, &error);
     let mut copy = Copy {
         source: &source,
+        mirror,
         known: mirror.git().odb().map_err(git)?,
         pack: source.git().packbuilder().map_err(git)?,
         seen: HashSet::new(),
@@ -61,7 +60,7 @@ fn open(path: &Path, shown: &str) -> Result<Repository, FetchError> {
         return Err(FetchError::new(kind, format!("{shown}: {error}")));
     }
     Repository::at(path).map_err(|error| match error {
-        GitError::Open { message, .. } if message.contains("objectformat") || message.contains("object format") => {
+        GitError::Open { message, .. } if is_sha256(&message) => {
             FetchError::new(FetchFailure::Sha256, format!("{shown}: {message}"))
         }
         error => FetchError::new(FetchFailure::NotGit, format!("{shown} cannot be opened: {error}")),
@@ -71,6 +70,7 @@ fn open(path: &Path, shown: &str) -> Result<Repository, FetchError> {
 /// Objects on their way from one repository to another.
 struct Copy<'a> {
     source: &'a Repository,
+    mirror: &'a Repository,
     known: git2::Odb<'a>,
     pack: PackBuilder<'a>,
     seen: HashSet<ObjectId>,
@@ -148,46 +148,20 @@ impl Copy<'_> {
         if self.pack.object_count() == 0 {
             return Ok(());
         }
-        let bounds = self.bounds;
-        let git = |error: git2::Error| FetchError::of_git(&bounds.remote, &error);
-        let mut writer = self.known.packwriter().map_err(git)?;
+        let mut into = Incoming::new(self.mirror, self.bounds)?;
         let mut failure = None;
         let written = self.pack.foreach(|bytes| {
-            let written = bounds.left().and_then(|_| bounds.spend(bytes.len())).and_then(|()| {
-                let stored = writer.write_all(bytes);
-                stored.map_err(|error| FetchError::new(FetchFailure::Storage, format!("cannot store objects: {error}")))
-            });
-            failure = written.err();
+            failure = self.bounds.spend(bytes.len()).and_then(|()| into.write(bytes)).err();
             failure.is_none()
         });
         match (failure, written) {
             (Some(failure), _) => Err(failure),
-            (None, Err(error)) => Err(git(error)),
-            (None, Ok(())) => writer.commit().map(drop).map_err(git),
+            (None, Err(error)) => Err(FetchError::of_git(&self.bounds.remote, &error)),
+            (None, Ok(())) => into.finish(),
         }
     }
 
     fn unreadable(&self, error: &ObjectError) -> FetchError {
         FetchError::new(FetchFailure::Truncated, format!("{} is damaged: {error}", self.bounds.remote))
     }
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Link {
-    Tree,
-    Parent,
-}
-
-/// What the headers of a commit lead to.
-pub(super) fn links(commit: &[u8]) -> impl Iterator<Item = (Link, ObjectId)> {
-    let headers = commit.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
-    headers.map_while(|line| {
-        let (link, id) = match line {
-            [b't', b'r', b'e', b'e', b' ', id @ ..] => (Link::Tree, id),
-            [b'p', b'a', b'r', b'e', b'n', b't', b' ', id @ ..] => (Link::Parent, id),
-            // These two come first, and only once.
-            _ => return None,
-        };
-        Some((link, std::str::from_utf8(id).ok()?.parse().ok()?))
-    })
 }

@@ -4,12 +4,14 @@ use super::{
     address::Address,
     bounds::Bounds,
     error::{FetchError, FetchFailure},
-    local,
+    history, local,
     objects::{Repository, oid_of},
-    packs,
+    packs::{self, Incoming},
+    protocol::Session,
     remote::{Follow, Remote},
+    transport::{HttpClient, connect},
 };
-use crate::authorize::{ObjectId, Objects};
+use crate::authorize::{ObjectError, ObjectId};
 use std::{
     fs, io,
     os::unix::fs::DirBuilderExt,
@@ -30,6 +32,7 @@ pub struct Mirror {
     remote: Remote,
     address: Address,
     repository: Repository,
+    http: Option<HttpClient>,
 }
 
 impl Mirror {
@@ -46,15 +49,25 @@ impl Mirror {
             Some(repository) => repository,
             None => make(folder, &remote)?,
         };
-        Ok(Mirror { folder: folder.to_owned(), remote, address, repository })
+        Ok(Mirror { folder: folder.to_owned(), remote, address, repository, http: None })
     }
 
-    /// The commit that is followed now, by one listing of the remote's references; a tag is followed to its commit.
-    /// Nothing is fetched.
+    /// The commit that is followed now, by one listing of the remote's references; a tag is followed to its commit, and
+    /// a commit is what it is. Nothing is fetched.
+    ///
+    /// # Errors
+    /// Whatever [`FetchError`] says.
     pub fn look(&mut self, follow: &Follow) -> Result<ObjectId, FetchError> {
+        if let Follow::Commit(id) = follow {
+            return Ok(*id);
+        }
+        let bounds = self.bounds();
         match &self.address {
-            Address::Local(path) => local::look(path, follow, &self.remote.shown()),
-            _ => Err(FetchError::new(FetchFailure::Settings, "only repositories of this machine are followed yet")),
+            Address::Local(path) => local::look(path, follow, &bounds.remote),
+            address => {
+                let server = connect(address, &self.remote, &mut self.http, &bounds)?;
+                Session::open(server, follow, &bounds)?.look(follow)
+            }
         }
     }
 
@@ -63,23 +76,37 @@ impl Mirror {
     /// # Errors
     /// Whatever [`FetchError`] says. The mirror then is as it was, or has objects that nothing leads to.
     pub fn fetch(&mut self, follow: &Follow, head: ObjectId) -> Result<(), FetchError> {
-        if self.fetched() == Some(head) {
+        let fetched = self.fetched();
+        if fetched == Some(head) {
             return Ok(());
         }
-        let bounds = Bounds::new(self.remote.shown(), self.remote.timeout, self.remote.max_bytes);
-        match &self.address {
-            Address::Local(path) => local::fetch(path, &self.repository, head, &bounds)?,
-            _ => return Err(FetchError::missing(&self.remote.shown(), &follow.shown())),
+        let bounds = self.bounds();
+        if history::check(&self.repository, head, fetched).is_err() {
+            match &self.address {
+                Address::Local(path) => local::fetch(path, &self.repository, head, &bounds)?,
+                address => {
+                    let server = connect(address, &self.remote, &mut self.http, &bounds)?;
+                    let mut into = Incoming::new(&self.repository, &bounds)?;
+                    let have = history::sample(&self.repository, fetched);
+                    Session::open(server, follow, &bounds)?.fetch(head, &have, &mut into)?;
+                    into.finish()?;
+                }
+            }
+            // The same folder, with what was added.
+            self.repository = reopen(&self.folder)?;
+            history::check(&self.repository, head, fetched)
+                .map_err(|error| incomplete(&bounds.remote, head, &error))?;
         }
-        // The same folder, with what was added.
-        self.repository = reopen(&self.folder)?;
-        self.check_commit(head)?;
         let name = self.repository.git().reference(FETCHED, oid_of(head), true, "");
         name.map_err(|error| FetchError::of_git("the mirror", &error))?;
         if packs::merge(&self.folder, &self.repository)? {
             self.repository = reopen(&self.folder)?;
         }
         Ok(())
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds::new(self.remote.shown(), self.remote.timeout, self.remote.max_bytes)
     }
 
     /// Throws all away and begins anew: for when an object that was fetched cannot be read.
@@ -99,12 +126,16 @@ impl Mirror {
     fn fetched(&self) -> Option<ObjectId> {
         self.repository.commit_at(FETCHED).ok()
     }
+}
 
-    fn check_commit(&self, head: ObjectId) -> Result<(), FetchError> {
-        match self.repository.commit(head) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(FetchError::missing(&self.remote.shown(), &format!("commit {head}: {error}"))),
+/// What is wrong with a history that was fetched.
+fn incomplete(remote: &str, head: ObjectId, error: &ObjectError) -> FetchError {
+    match error {
+        ObjectError::Missing(id) if *id == head => FetchError::moved(remote, head),
+        ObjectError::Damaged { id, .. } if *id == head => {
+            FetchError::missing(remote, &format!("commit {head}: {error}"))
         }
+        error => FetchError::new(FetchFailure::Truncated, format!("the history from {remote} is not whole: {error}")),
     }
 }
 

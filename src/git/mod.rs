@@ -6,12 +6,16 @@
 
 mod address;
 mod bounds;
+mod credentials;
 mod error;
+mod history;
 mod local;
 mod mirror;
 mod objects;
 mod packs;
+mod protocol;
 mod remote;
+mod transport;
 
 use std::sync::OnceLock;
 

@@ -1,14 +1,15 @@
 //! The pack files of a mirror: what a killed process left behind, what is damaged, and not too many of them.
 
 use super::{
-    error::FetchError,
+    bounds::Bounds,
+    error::{FetchError, FetchFailure},
     objects::{Repository, id_of, oid_of},
 };
 use crate::authorize::ObjectId;
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +17,42 @@ use std::{
 const MAX_PACKS: usize = 50;
 /// Larger ones are left alone: to write them anew would take longer than it saves.
 const MAX_MERGED: u64 = 32 << 20;
+
+/// A pack on its way into a mirror: all of it gets there, or nothing.
+pub(super) struct Incoming<'a> {
+    indexer: git2::Indexer<'a>,
+    bounds: &'a Bounds,
+}
+
+impl<'a> Incoming<'a> {
+    pub fn new(repository: &'a Repository, bounds: &'a Bounds) -> Result<Self, FetchError> {
+        let git = |error: git2::Error| FetchError::of_git(&bounds.remote, &error);
+        let odb = repository.git().odb().map_err(git)?;
+        // Checks names and deltas. Whether all that is led to is there is for the reader: a server that leaves out a file
+        // would otherwise keep out all the others.
+        let indexer = git2::Indexer::new(Some(&odb), &folder(repository.git().path()), 0o444, false);
+        Ok(Incoming { indexer: indexer.map_err(git)?, bounds })
+    }
+
+    /// The next bytes of the pack.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FetchError> {
+        self.bounds.left()?;
+        self.indexer.write_all(bytes).map_err(|error| {
+            match error.get_ref().and_then(|inner| inner.downcast_ref::<git2::Error>()) {
+                Some(error) => FetchError::of_git(&self.bounds.remote, error),
+                None => FetchError::new(FetchFailure::Storage, format!("cannot store a pack: {error}")),
+            }
+        })
+    }
+
+    /// Makes the objects readable.
+    ///
+    /// # Errors
+    /// When the pack is not whole.
+    pub fn finish(self) -> Result<(), FetchError> {
+        self.indexer.commit().map(drop).map_err(|error| FetchError::of_git(&self.bounds.remote, &error))
+    }
+}
 
 /// Removes what a process that was killed may have left: locks, halves of packs. There is one user of a mirror.
 pub(super) fn sweep(mirror: &Path) -> io::Result<()> {

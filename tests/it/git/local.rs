@@ -1,6 +1,6 @@
 //! Repositories on this machine.
 
-use super::remote;
+use super::{files, remote};
 use crate::support::{Draft, Home, Repo};
 use git2::ObjectType;
 use mcpfleet::{
@@ -11,24 +11,6 @@ use std::{fs, os::unix::fs::chown, path::Path};
 
 fn mirror(home: &Home, repo: &Repo) -> Mirror {
     Mirror::open(&home.path().join("mirror"), remote(repo.url())).expect("a mirror")
-}
-
-/// All paths and contents at a commit, read from the mirror.
-fn files(mirror: &Mirror, commit: ObjectId) -> Vec<(String, String)> {
-    let git = mirror.repository().git();
-    let id = git2::Oid::from_str(&commit.to_string()).expect("an id");
-    let tree = git.find_commit(id).and_then(|commit| commit.tree()).expect("a tree");
-    let mut files = Vec::new();
-    tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
-        if entry.kind() == Some(ObjectType::Blob) {
-            let blob = git.find_blob(entry.id()).expect("a blob");
-            let path = format!("{folder}{}", entry.name().expect("a name"));
-            files.push((path, String::from_utf8_lossy(blob.content()).into_owned()));
-        }
-        git2::TreeWalkResult::Ok
-    })
-    .expect("a whole tree");
-    files
 }
 
 fn file(path: &str, content: &str) -> (String, String) {
