@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_secret_is_one_line_and_never_shown() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("token");
+        let path = folder.path().join("file");
         let table = [("tok en", Some("tok en")), ("token\n", Some("token")), ("token\r\n", Some("token"))];
         let refused = ["", "\n", "to\nken", "to\0ken"].map(|content| (content, None));
         for (content, expected) in table.into_iter().chain(refused) {

@@ -27,8 +27,7 @@ impl KnownKeys {
     /// Reads what a file says of a host. A line that cannot be read says nothing, as with OpenSSH: it can only lead to
     /// fewer keys that are trusted.
     pub fn of(file: &str, host: &str, port: u16) -> KnownKeys {
-        let bracketed = format!("[{host}]:{port}");
-        let names: &[&str] = if port == 22 { &[host, &bracketed] } else { &[&bracketed] };
+        let name = if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") };
         let mut known = KnownKeys::default();
         for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let mut words = line.split_whitespace();
@@ -37,7 +36,7 @@ impl KnownKeys {
                 if first.starts_with('@') { (Some(first), words.next().unwrap_or_default()) } else { (None, first) };
             let (Some(kind), Some(key)) = (words.next(), words.next()) else { continue };
             let Ok(key) = BASE64_STANDARD.decode(key) else { continue };
-            if !names.iter().any(|name| is_for(hosts, name)) {
+            if !is_for(hosts, &name) {
                 continue;
             }
             match marker {
@@ -148,7 +147,6 @@ mod tests {
             ("example.com ssh-ed25519 KEY", Standing::Known),
             ("  example.com,192.0.2.1   ssh-ed25519 KEY a comment", Standing::Known),
             ("EXAMPLE.com ssh-ed25519 KEY", Standing::Known),
-            ("[example.com]:22 ssh-ed25519 KEY", Standing::Known),
             ("*.com ssh-ed25519 KEY", Standing::Known),
             ("ex?mple.* ssh-ed25519 KEY", Standing::Known),
             ("# example.com ssh-ed25519 KEY", Standing::UnknownHost),

@@ -236,12 +236,12 @@ async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 Ok(Frame::data(Bytes::from(vec![byte])))
             });
-            StreamBody::new(bytes).boxed()
+            BodyExt::boxed(StreamBody::new(bytes))
         }
         Fault::Short(bytes) if is_pack => full(body[..bytes].to_vec()),
         Fault::Broken(bytes) if is_pack => {
             let parts = [Ok(Frame::data(Bytes::from(body[..bytes].to_vec()))), Err(io::Error::other("broken"))];
-            StreamBody::new(stream::iter(parts)).boxed()
+            BodyExt::boxed(StreamBody::new(stream::iter(parts)))
         }
         Fault::Garbled if is_pack => {
             let mut body = body;
