@@ -1,11 +1,14 @@
 FROM rust:1.95-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN cargo build --locked --release
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates tini \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --uid 7420 mcpfleet \
     && install -d -o mcpfleet -g mcpfleet /var/lib/mcpfleet

@@ -110,7 +110,10 @@ mod tests {
         Bounds::new("the remote".to_owned(), Duration::from_secs(60), 1000)
     }
 
-    fn codes(stream: &[u8]) -> Vec<Result<Vec<u8>, &'static str>> {
+    /// A packet, or the code of an error.
+    type Read = Result<Vec<u8>, &'static str>;
+
+    fn codes(stream: &[u8]) -> Vec<Read> {
         let bounds = bounds();
         let mut packets = Packets::new(Box::new(stream), &bounds);
         let mut found = Vec::new();
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn packets_are_read_to_the_end_of_the_stream() {
-        let table: [(&[u8], Vec<Result<Vec<u8>, &str>>); 7] = [
+        let table: [(&[u8], Vec<Read>); 7] = [
             (b"", vec![Err("truncated")]),
             (b"00", vec![Err("truncated")]),
             (b"0009done\n", vec![Ok(b"done\n".to_vec()), Err("truncated")]),

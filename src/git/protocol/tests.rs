@@ -78,7 +78,7 @@ fn a_server_of_version_2_is_asked_for_one_reference() {
     assert!(asked[0].contains("ref-prefix refs/tags/v1\n") && asked[0].contains("object-format=sha1"), "{asked:?}");
 
     let nothing = packets(&[]);
-    assert_eq!(look(greeting.clone(), &[nothing.clone()], &main()).0, Err("ref-missing"));
+    assert_eq!(look(greeting.clone(), std::slice::from_ref(&nothing), &main()).0, Err("ref-missing"));
     // Without HEAD, it takes a second question to tell what is missing.
     let other = packets(&[&format!("{A} refs/heads/other")]);
     let answers = [nothing.clone(), other];

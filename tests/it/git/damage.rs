@@ -134,6 +134,46 @@ fn another_url_is_another_mirror_and_the_folder_of_somebody_else_is_left_alone()
 }
 
 #[test]
+fn a_full_disk_is_an_error_and_what_was_there_stays() {
+    let home = Home::new();
+    let repo = Repo::new(&home);
+    let disk = home.path().join("disk");
+    fs::create_dir(&disk).expect("a folder");
+    let Some(_disk) = Disk::mount(&disk, "size=300k") else {
+        return crate::support::missing("git::damage::a_full_disk", "only root can mount, and not everywhere");
+    };
+    let first = repo.commit(&[], None, &[("a", Some("1"))], "first");
+    repo.push(first);
+    let folder = disk.join("mirror");
+    let mut mirror = follow(&folder, &repo, first);
+    let noise: String = (0..40_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let second = repo.commit(&[first], None, &[("noise", Some(&noise))], "second");
+    repo.push(second);
+    let error = mirror.fetch(&Follow::Default, second).expect_err("there is no room");
+    assert_eq!((error.code(), error.is_transient()), ("storage", false), "{error}");
+    assert!(mirror.repository().commit(first).is_ok());
+    let third = repo.commit(&[first], None, &[("a", Some("3"))], "third");
+    repo.push(third);
+    mirror.fetch(&Follow::Default, third).expect("there is room again");
+}
+
+/// A small file system in memory.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path, options: &str) -> Option<Disk> {
+        nix::mount::mount(None::<&str>, at, Some("tmpfs"), nix::mount::MsFlags::empty(), Some(options)).ok()?;
+        Some(Disk(at.to_owned()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
+    }
+}
+
+#[test]
 fn many_small_packs_become_one_and_nothing_is_lost() {
     let home = Home::new();
     let (repo, first, folder) = fetched(&home);

@@ -169,10 +169,11 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, state: Arc
         tokio::spawn(async move {
             match acceptor {
                 // A client that does not like the certificate goes away.
-                Some(acceptor) => match acceptor.accept(stream).await {
-                    Ok(stream) => converse(stream, state).await,
-                    Err(_) => {}
-                },
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        converse(stream, state).await;
+                    }
+                }
                 None => converse(stream, state).await,
             }
         });
