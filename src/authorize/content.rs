@@ -1,7 +1,7 @@
 //! What stands at a path of a tree: parsed once for each content.
 
 use super::{
-    Blob, Code, Failure, ObjectId,
+    Blob, Code, Failure, ObjectId, State,
     commit::{Commit, author_email, links, vouches},
     signature,
     tree::{Trees, is_faithful},
@@ -92,6 +92,9 @@ pub struct Cache {
     contents: HashMap<Arc<str>, HashMap<Entry, Arc<Content>>>,
     commits: HashMap<ObjectId, Arc<Commit>>,
     links: HashMap<ObjectId, Links>,
+    /// How many contents were read since the last time that some were forgotten, with those that were kept then.
+    read: usize,
+    kept: usize,
 }
 
 /// The tree and the parents of a commit.
@@ -101,8 +104,8 @@ pub struct Links {
     pub parents: Arc<[ObjectId]>,
 }
 
-/// Commits that are remembered with what they say.
-const REMEMBERED: usize = 20_000;
+/// How many contents and commits are remembered without a question.
+const MANY: usize = 20_000;
 
 impl Cache {
     /// What an entry says. An entry that does not exist says nothing.
@@ -115,7 +118,7 @@ impl Cache {
             Ok(bytes) => Content::File(Arc::new(parse_file(path, &bytes))),
             Err(content) => content,
         });
-        self.contents.entry(path.clone()).or_default().insert(entry, content.clone());
+        self.remember(path.clone(), entry, content.clone());
         Ok(Some(content))
     }
 
@@ -139,20 +142,29 @@ impl Cache {
             };
             let parsed: Vec<_> = new.into_par_iter().map(parse).collect();
             for (path, entry, content) in parsed {
-                self.contents.entry(path).or_default().insert(entry, content);
+                self.remember(path, entry, content);
             }
         }
         Ok(())
     }
 
-    /// Forgets the contents of which nothing is said any more.
-    pub fn retain(&mut self, wanted: impl Iterator<Item = (Arc<str>, Entry)>) {
-        let wanted: HashSet<(Arc<str>, Entry)> = wanted.collect();
-        self.contents.retain(|path, of_path| {
-            of_path.retain(|entry, _| wanted.contains(&(path.clone(), *entry)));
-            !of_path.is_empty()
-        });
-        if self.commits.len() > REMEMBERED {
+    fn remember(&mut self, path: Arc<str>, entry: Entry, content: Arc<Content>) {
+        self.read += 1;
+        self.contents.entry(path).or_default().insert(entry, content);
+    }
+
+    /// Forgets, when there is a lot of it, what a state says nothing of.
+    pub fn forget_all_but(&mut self, state: &State) {
+        if self.read > MANY && self.read > 2 * self.kept {
+            let kept: HashSet<(Arc<str>, Entry)> = state.entries().into_iter().collect();
+            self.contents.retain(|path, of_path| {
+                of_path.retain(|entry, _| kept.contains(&(path.clone(), *entry)));
+                !of_path.is_empty()
+            });
+            self.read = kept.len();
+            self.kept = kept.len();
+        }
+        if self.commits.len() > MANY {
             self.commits.clear();
         }
     }

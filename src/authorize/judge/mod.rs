@@ -31,7 +31,7 @@ pub enum Failure {
 }
 
 /// How many commits are replayed in merges, all together.
-const MAX_REPLAYED: usize = 5_000_000;
+const MAX_REPLAYED: usize = 1_000_000;
 
 /// What came of a history.
 #[derive(Clone, Debug)]
@@ -105,8 +105,7 @@ impl<'a> Judge<'a> {
         commits.sort_by_key(|commit| order.get(&commit.id).copied());
         state.keep_applied(from);
         state.settle();
-        let wanted = state.entries();
-        self.cache.retain(wanted.into_iter());
+        self.cache.forget_all_but(&state);
         Ok(Judgement { state, commits })
     }
 
@@ -280,13 +279,10 @@ impl Walk<'_, '_> {
         let mut after = None;
         if weighed.is_accepted() {
             let (state, faults) = self.carry_out(id, decisions, before)?;
-            if faults.is_empty() {
-                after = Some(state);
-            }
             weighed.add_faults(faults);
+            after = weighed.is_accepted().then_some(state);
         }
-        if !weighed.is_accepted() {
-            after = None;
+        if after.is_none() {
             for decision in decisions.iter().filter(|decision| decision.contested) {
                 weighed.call_contested(&decision.path);
             }
@@ -312,6 +308,7 @@ impl Walk<'_, '_> {
         let faults = state.faults(before, &changed, self.judge.rules);
         if faults.is_empty() {
             state.join_lines();
+            state.settle();
         }
         Ok((state, faults))
     }

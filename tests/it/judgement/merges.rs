@@ -307,3 +307,20 @@ fn a_parent_that_another_contains_counts_for_nothing() {
     let twice = stage.merge(&[two, two], None, &[]);
     stage.judge(twice).assert_whole();
 }
+
+#[test]
+fn of_what_an_old_branch_brings_policy_comes_first() {
+    let stage = Stage::new();
+    let revoked = user("bob", &[&stage.bob], &[]);
+    let base = stage.edit(stage.root, Some(&stage.carol), "b", "2");
+    let work = stage.edit(stage.root, Some(&stage.bob), "a", "2");
+    let revocation = stage.put(stage.root, Some(&stage.alice), "users/bob.yaml", Some(&revoked));
+    let (a, u) = ((A, Some(app("a", "a", "2"))), ("users/bob.yaml", Some(revoked.as_str())));
+    // The work comes first in the branch, and was made at the same time.
+    let old = stage.merge(&[work, revocation], None, &[u]);
+    let merge = stage.merge(&[base, old], None, &[(a.0, a.1.as_deref()), u]);
+    let verdicts = stage.judge_from(base, merge);
+    assert_eq!(verdicts.codes(work), [Code::NotAllowed]);
+    verdicts.assert(A, Some("1"));
+    verdicts.assert("users/bob.yaml", Some("bob "));
+}

@@ -132,10 +132,7 @@ fn root_keys_alone_change_policy() {
 #[test]
 fn with_a_policy_of_the_host_the_repository_has_none() {
     let mut stage = Stage::new();
-    let files = [
-        ("admin.yaml", role("admin", &["{resources: [app], verbs: [\"*\"]}"], &[])),
-        ("bob.yaml", user("bob", &[&stage.bob], &["admin"])),
-    ];
+    let files = [("admin.yaml", role("admin", &[ALL], &[])), ("bob.yaml", user("bob", &[&stage.bob], &["admin"]))];
     let files: Vec<_> = files.iter().map(|(path, text)| Arc::new(parse_file(path, text.as_bytes()))).collect();
     stage.rules.fixed_policy = Some(Arc::new(Policy::new(&files)));
     let head = stage.edit(stage.root, Some(&stage.bob), "b", "2");
@@ -153,4 +150,27 @@ fn an_unparsable_policy_stays_out() {
     assert_eq!(verdicts.codes(broken), [Code::InvalidResource]);
     let next = stage.edit(broken, Some(&stage.alice), "a", "2");
     stage.judge(next).assert(A, Some("2"));
+}
+
+#[test]
+fn while_lines_do_not_agree_on_the_policy_all_must_allow() {
+    let stage = Stage::new();
+    let (more, less) = (user("bob", &[&stage.bob], &["team-a", "team-b"]), user("bob", &[&stage.bob], &["team-b"]));
+    let ours = stage.put(stage.root, Some(&stage.alice), "users/bob.yaml", Some(&more));
+    let theirs = stage.put(stage.root, Some(&stage.alice), "users/bob.yaml", Some(&less));
+    for parents in [[ours, theirs], [theirs, ours]] {
+        let merge = stage.merge(&parents, None, &[]);
+        assert_eq!(stage.judge(merge).undecided(), ["users/bob.yaml"]);
+        // Team b is bob's either way, team a on one line only.
+        let (a, b) = (stage.edit(merge, Some(&stage.bob), "a", "2"), stage.edit(merge, Some(&stage.bob), "b", "2"));
+        assert_eq!(stage.judge(a).codes(a), [Code::NotAllowed]);
+        stage.judge(b).assert(B, Some("2"));
+        // It stays so when others go on with it, and until somebody decides.
+        let later = stage.edit(stage.edit(merge, Some(&stage.carol), "b", "3"), Some(&stage.bob), "a", "2");
+        assert_eq!(stage.judge(later).codes(later), [Code::NotAllowed]);
+        let decided =
+            stage.put(merge, Some(&stage.alice), "users/bob.yaml", Some(&user("bob", &[&stage.bob], &["team-a"])));
+        let a = stage.edit(decided, Some(&stage.bob), "a", "2");
+        stage.judge(a).assert_whole();
+    }
 }
