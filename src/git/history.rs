@@ -1,11 +1,12 @@
 //! What commits lead to.
 
-use super::objects::Repository;
+use super::objects::{Repository, oid_of};
 use crate::authorize::{ObjectError, ObjectId, Objects};
+use git2::{Odb, OdbLookupFlags};
 use std::collections::HashSet;
 
 /// How far back the oldest commit is that a server is told of.
-const FARTHEST: u64 = 1024;
+const FARTHEST: u64 = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
@@ -31,15 +32,15 @@ fn parents(commit: &[u8]) -> impl Iterator<Item = ObjectId> {
     links(commit).filter_map(|(link, id)| (link == Link::Parent).then_some(id))
 }
 
-/// Whether a commit and all before it are there, up to one that is known to be complete.
+/// Whether a commit and all before it are there. What was `before` is complete, so the walk ends wherever it meets that.
 ///
 /// # Errors
 /// The first that is not.
-pub(super) fn check(repository: &Repository, head: ObjectId, known: Option<ObjectId>) -> Result<(), ObjectError> {
-    let mut seen: HashSet<ObjectId> = known.into_iter().collect();
+pub(super) fn check(repository: &Repository, head: ObjectId, before: &Odb<'_>) -> Result<(), ObjectError> {
+    let mut seen = HashSet::new();
     let mut pending = vec![head];
     while let Some(id) = pending.pop() {
-        if seen.insert(id) {
+        if seen.insert(id) && !before.exists_ext(oid_of(id), OdbLookupFlags::NO_REFRESH) {
             pending.extend(parents(&repository.commit(id)?));
         }
     }

@@ -157,7 +157,7 @@ impl Copy<'_> {
         match (failure, written) {
             (Some(failure), _) => Err(failure),
             (None, Err(error)) => Err(FetchError::of_git(&self.bounds.remote, &error)),
-            (None, Ok(())) => into.finish(),
+            (None, Ok(())) => into.finish().map(drop),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     remote::{Follow, Remote},
     transport::{HttpClient, connect},
 };
-use crate::authorize::{ObjectError, ObjectId};
+use crate::authorize::{ObjectError, ObjectId, Objects};
 use std::{
     fs, io,
     os::unix::fs::DirBuilderExt,
@@ -74,34 +74,70 @@ impl Mirror {
     /// Brings a commit that a look has found, and all that it leads to, besides what is here already.
     ///
     /// # Errors
-    /// Whatever [`FetchError`] says. The mirror then is as it was, or has objects that nothing leads to.
+    /// Whatever [`FetchError`] says. The mirror then is as it was.
     pub fn fetch(&mut self, follow: &Follow, head: ObjectId) -> Result<(), FetchError> {
         let fetched = self.fetched();
         if fetched == Some(head) {
             return Ok(());
         }
-        let bounds = self.bounds();
-        if history::check(&self.repository, head, fetched).is_err() {
-            match &self.address {
-                Address::Local(path) => local::fetch(path, &self.repository, head, &bounds)?,
-                address => {
-                    let server = connect(address, &self.remote, &mut self.http, &bounds)?;
-                    let mut into = Incoming::new(&self.repository, &bounds)?;
-                    let have = history::sample(&self.repository, fetched);
-                    Session::open(server, follow, &bounds)?.fetch(head, &have, &mut into)?;
-                    into.finish()?;
-                }
-            }
+        if self.repository.commit(head).is_err() {
+            let bounds = self.bounds();
+            let brought = match &self.address {
+                Address::Local(path) => local::fetch(path, &self.repository, head, &bounds),
+                _ => self.download(follow, head, fetched, &bounds),
+            };
+            brought.map_err(|error| match (error.kind(), follow) {
+                // A commit does not move.
+                (FetchFailure::RefMoved, Follow::Commit(_)) => FetchError::missing(&bounds.remote, &follow.shown()),
+                _ => error,
+            })?;
             // The same folder, with what was added.
             self.repository = reopen(&self.folder)?;
-            history::check(&self.repository, head, fetched)
-                .map_err(|error| incomplete(&bounds.remote, head, &error))?;
+        }
+        if let Err(error) = self.repository.commit(head) {
+            return Err(FetchError::missing(&self.remote.shown(), &format!("commit {head}: {error}")));
         }
         let name = self.repository.git().reference(FETCHED, oid_of(head), true, "");
         name.map_err(|error| FetchError::of_git("the mirror", &error))?;
-        if packs::merge(&self.folder, &self.repository)? {
-            self.repository = reopen(&self.folder)?;
+        self.tidy()
+    }
+
+    /// Receives a commit from a server, with what the server says it leads to.
+    fn download(
+        &mut self,
+        follow: &Follow,
+        head: ObjectId,
+        fetched: Option<ObjectId>,
+        bounds: &Bounds,
+    ) -> Result<(), FetchError> {
+        let before = self.repository.git().odb().map_err(|error| FetchError::of_git("the mirror", &error))?;
+        let have = history::sample(&self.repository, fetched);
+        let mut into = Incoming::new(&self.repository, bounds)?;
+        let server = connect(&self.address, &self.remote, &mut self.http, bounds)?;
+        Session::open(server, follow, bounds)?.fetch(head, &have, &mut into)?;
+        let pack = into.finish()?;
+        match history::check(&reopen(&self.folder)?, head, &before) {
+            Ok(()) => Ok(()),
+            Err(ObjectError::Missing(id)) if id == head => Err(FetchError::moved(&bounds.remote, head)),
+            Err(error) => {
+                // What is in the mirror is complete, or it is not in the mirror.
+                packs::discard(&self.folder, &pack)?;
+                let what = format!("the history from {} is not whole: {error}", bounds.remote);
+                Err(FetchError::new(FetchFailure::Truncated, what))
+            }
         }
+    }
+
+    /// Sees to it that the packs do not become too many. Without that the mirror is slower, and no more.
+    fn tidy(&mut self) -> Result<(), FetchError> {
+        match packs::merge(&self.folder, &self.repository) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(error) => {
+                tracing::warn!(folder = %self.folder.display(), %error, "the packs of the mirror cannot be merged")
+            }
+        }
+        self.repository = reopen(&self.folder)?;
         Ok(())
     }
 
@@ -125,17 +161,6 @@ impl Mirror {
 
     fn fetched(&self) -> Option<ObjectId> {
         self.repository.commit_at(FETCHED).ok()
-    }
-}
-
-/// What is wrong with a history that was fetched.
-fn incomplete(remote: &str, head: ObjectId, error: &ObjectError) -> FetchError {
-    match error {
-        ObjectError::Missing(id) if *id == head => FetchError::moved(remote, head),
-        ObjectError::Damaged { id, .. } if *id == head => {
-            FetchError::missing(remote, &format!("commit {head}: {error}"))
-        }
-        error => FetchError::new(FetchFailure::Truncated, format!("the history from {remote} is not whole: {error}")),
     }
 }
 

@@ -15,8 +15,8 @@ use std::{
 
 /// Each fetch adds a pack, and each is looked into for every object.
 const MAX_PACKS: usize = 50;
-/// Larger ones are left alone: to write them anew would take longer than it saves.
-const MAX_MERGED: u64 = 32 << 20;
+/// How many bytes of packs are made into one, the smallest first. To write more anew would take longer than it saves.
+const MAX_MERGED: u64 = 64 << 20;
 
 /// A pack on its way into a mirror: all of it gets there, or nothing.
 pub(super) struct Incoming<'a> {
@@ -45,13 +45,20 @@ impl<'a> Incoming<'a> {
         })
     }
 
-    /// Makes the objects readable.
+    /// Makes the objects readable, and gives the name of the pack.
     ///
     /// # Errors
     /// When the pack is not whole.
-    pub fn finish(self) -> Result<(), FetchError> {
-        self.indexer.commit().map(drop).map_err(|error| FetchError::of_git(&self.bounds.remote, &error))
+    pub fn finish(self) -> Result<String, FetchError> {
+        self.indexer.commit().map_err(|error| FetchError::of_git(&self.bounds.remote, &error))
     }
+}
+
+/// Takes back a pack that was received.
+pub(super) fn discard(mirror: &Path, pack: &str) -> Result<(), FetchError> {
+    let path = |ending: &str| folder(mirror).join(format!("pack-{pack}.{ending}"));
+    let removed = fs::remove_file(path("idx")).and_then(|()| fs::remove_file(path("pack")));
+    removed.map_err(|error| FetchError::storage("remove a pack of", mirror, &error))
 }
 
 /// Removes what a process that was killed may have left: locks, halves of packs. There is one user of a mirror.
@@ -99,18 +106,25 @@ pub(super) fn merge(mirror: &Path, repository: &Repository) -> Result<bool, Fetc
     let failed = |error: io::Error| FetchError::storage("merge the packs of", mirror, &error);
     let git = |error: git2::Error| FetchError::of_git("the mirror", &error);
     let folder = folder(mirror);
-    let stems = stems(&folder).map_err(failed)?;
-    if stems.len() <= MAX_PACKS {
+    let mut packs = stems(&folder).and_then(|stems| sizes(&folder, stems)).map_err(failed)?;
+    if packs.len() <= MAX_PACKS {
+        return Ok(false);
+    }
+    packs.sort_unstable();
+    let mut bytes = 0_u64;
+    let small = packs.into_iter().take_while(|(size, _)| {
+        bytes = bytes.saturating_add(*size);
+        bytes <= MAX_MERGED
+    });
+    let small: Vec<String> = small.map(|(_, stem)| stem).collect();
+    if small.len() < 2 {
         return Ok(false);
     }
     let mut builder = repository.git().packbuilder().map_err(git)?;
     builder.set_threads(1);
     let mut merged = Vec::new();
-    for stem in stems {
+    for stem in small {
         let (pack, index) = (folder.join(format!("{stem}.pack")), folder.join(format!("{stem}.idx")));
-        if fs::metadata(&pack).map_err(failed)?.len() > MAX_MERGED {
-            continue;
-        }
         for id in objects(&fs::read(&index).map_err(failed)?) {
             builder.insert_object(oid_of(id), None).map_err(git)?;
         }
@@ -148,6 +162,11 @@ fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
 /// The packs, each without its ending.
 fn stems(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names(folder)?.iter().filter_map(|name| name.strip_suffix(".pack")).map(str::to_owned).collect())
+}
+
+fn sizes(folder: &Path, stems: Vec<String>) -> io::Result<Vec<(u64, String)>> {
+    let size = |stem: String| Ok((fs::metadata(folder.join(format!("{stem}.pack")))?.len(), stem));
+    stems.into_iter().map(size).collect()
 }
 
 fn tail(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {

@@ -104,7 +104,7 @@ fn branches_tags_and_commits_are_followed() {
         assert_eq!(vanished.code(), "ref-missing");
         let nowhere = "0123456789012345678901234567890123456789".parse().expect("an id");
         let error = mirror.fetch(&Follow::Commit(nowhere), nowhere).expect_err("no such commit");
-        assert_eq!(error.code(), "ref-moved", "{error}");
+        assert_eq!(error.code(), "ref-missing", "{error}");
     }
 }
 
@@ -339,6 +339,31 @@ fn a_pack_that_ends_early_or_is_damaged_leaves_the_mirror_as_it_was() {
     server.fault(Fault::None);
     mirror.fetch(&Follow::Default, second).expect("a fetch");
     assert_eq!(files(&mirror, second).len(), 2);
+}
+
+#[test]
+fn a_server_that_has_only_half_of_a_history_is_not_believed() {
+    let home = Home::new();
+    let (repo, first) = repository(&home);
+    let server = GitHttp::start(home.path());
+    let mut mirror = open(&home, remote(server.url("repository.git")));
+    mirror.fetch(&Follow::Default, first).expect("a fetch");
+    let hidden = repo.commit(&[first], None, &[("a", Some("2"))], "hidden");
+    let head = repo.commit(&[hidden], None, &[("a", Some("3"))], "head");
+    repo.push(head);
+    // To git itself the commit has no parents then, and so none is sent.
+    let shallow = repo.path().join("shallow");
+    fs::write(&shallow, format!("{head}\n")).expect("a shallow repository");
+    for fault in [Fault::None, Fault::Old] {
+        server.fault(fault);
+        let error = mirror.fetch(&Follow::Default, head).expect_err("its history is not there");
+        assert!(matches!(error.code(), "shallow" | "truncated"), "{error}");
+        assert!(mirror.repository().commit(head).is_err());
+        assert_eq!(mirror.look(&Follow::Commit(first)).expect("a look"), first);
+    }
+    fs::remove_file(shallow).expect("removed");
+    mirror.fetch(&Follow::Default, head).expect("a fetch");
+    assert!(mirror.repository().commit(hidden).is_ok());
 }
 
 /// Files among the packs that are no packs.
