@@ -1,7 +1,7 @@
 //! The accepted state as an agent keeps it between runs: the commit, and where what is accepted is not what it has.
 
 use super::{
-    Code, Failure, ObjectId, State,
+    Code, Failure, HeldPath, ObjectId, State,
     content::{Entry, Slot},
     state::{Accepted, Held, Line, Undecided},
 };
@@ -47,6 +47,23 @@ struct StoredUndecided {
 }
 
 impl Stored {
+    /// The paths whose accepted content is not what the commit has.
+    pub fn held(&self) -> Vec<HeldPath> {
+        let held = self.held.iter().map(|(path, held)| HeldPath {
+            path: path.to_string(),
+            accepted_blob: held.accepted.map(|entry| entry.id),
+            head_blob: held.head.map(|entry| entry.id),
+            refused_commit: held.reason,
+            code: held.code,
+        });
+        held.collect()
+    }
+
+    /// The paths on which merged lines do not agree.
+    pub fn undecided(&self) -> Vec<Arc<str>> {
+        self.undecided.keys().cloned().collect()
+    }
+
     /// Changes the state in which all of the commit's tree is accepted into the one that was stored.
     pub(super) fn apply(
         &self,

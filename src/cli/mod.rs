@@ -21,6 +21,7 @@ mod rules;
 mod run;
 mod status;
 mod terminal;
+mod trust;
 mod validate;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -42,6 +43,8 @@ enum Command {
     Authorize(authorize::Args),
     #[command(subcommand)]
     Hook(hook::Command),
+    #[command(subcommand)]
+    Trust(trust::Command),
     Get(get::Args),
     Create(create::Args),
     Edit(edit::Args),
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Authorize(args) => authorize::run(args),
         Command::Hook(command) => hook::run(command),
+        Command::Trust(command) => trust::run(command),
         Command::Get(args) => get::run(args),
         Command::Create(args) => create::run(args),
         Command::Edit(args) => edit::run(args),

@@ -1,28 +1,47 @@
 use super::{
     Outcome,
     agent_args::{AgentArgs, block_on},
-    terminal::print,
+    status::settled,
+    terminal::{escape_lines, print},
 };
+use crate::status::model::AgentState;
+use jiff::SignedDuration;
 
 /// Ask the agent to look at its sources now.
 ///
 /// The agent does so by itself when something changes; this is for when one does not want to wait, and for removals
-/// that it holds back. It answers before the work is done: `mcpfleet status --wait` waits for that.
+/// that it holds back. It answers before the work is done, unless --wait is given.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  mcpfleet reconcile && mcpfleet status --wait
-  mcpfleet reconcile --prune")]
+  mcpfleet reconcile --wait
+  mcpfleet reconcile --prune
+
+Exit codes with --wait: 0 what the sources have now runs, 1 it does not, and will not without help or in time")]
 pub struct Args {
     /// Carry out the removals that are held back because they are so many.
     #[arg(long)]
     prune: bool,
+    /// Wait until what the sources have now has been applied.
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait, such as 90s or 5m.
+    #[arg(long, requires = "wait", default_value = "60s")]
+    timeout: SignedDuration,
     #[command(flatten)]
     agent: AgentArgs,
 }
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let agent = args.agent.client()?;
-    block_on(async { Ok(agent.reconcile(args.prune).await?) })?;
-    print("The agent looks at its sources.\n")?;
-    Ok(Outcome::Fine)
+    block_on(async {
+        agent.reconcile(args.prune).await?;
+        if !args.wait {
+            print("The agent looks at its sources.\n")?;
+            return Ok(Outcome::Fine);
+        }
+        // Until the looks that were asked for have been taken, the agent is reconciling.
+        let status = settled(&agent, args.timeout.unsigned_abs()).await?.agent;
+        print(&format!("{:?}: {}\n", status.state, escape_lines(&status.message)))?;
+        Ok(if status.state == AgentState::Ready { Outcome::Fine } else { Outcome::Findings })
+    })
 }

@@ -21,7 +21,9 @@ mod watch;
 
 pub use directory::DirectorySettings;
 pub use error::ReadError;
-pub use git::{Began, DeniedKey, GitSettings, GitView, Mode, Override, RefusedChange, Root, StateError, Trust};
+pub use git::{
+    Began, DeniedKey, GitSettings, GitView, MIRROR, Mode, Orders, Override, RefusedChange, Root, StateError, Trust,
+};
 pub use ignore::{Ignore, IgnoreError};
 pub use open::MAX_FILE_BYTES;
 pub use read::{Cache, TreeRead, read_file, read_tree};

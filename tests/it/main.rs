@@ -24,5 +24,6 @@ mod reference;
 mod signature;
 mod source;
 mod support;
+mod trust;
 mod validate;
 mod webhook;

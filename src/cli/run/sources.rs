@@ -3,7 +3,7 @@
 use super::super::{UsageError, rules::rules};
 use crate::{
     config::{Authorization, Config, GitConfig, SourceConfig, SourceFrom},
-    source::{self, DirectorySettings, GitSettings, Ignore, Mode, Root},
+    source::{self, DirectorySettings, GitSettings, Ignore, Mode, Orders, Root, Trust},
     webhook,
 };
 use anyhow::Context as _;
@@ -54,7 +54,7 @@ fn root(name: &str, git: &GitConfig, authorization: &Authorization, state_dir: &
     Ok(match &authorization.root {
         Some(root) => Root::Commit { commit: root.commit, signer: root.signer.clone() },
         None if authorization.trust_on_first_use || authorization.mode != Mode::Enforce => Root::TrustOnFirstUse,
-        None if state_dir.join("trust.json").is_file() => Root::Stored,
+        None if Trust::read(state_dir)?.is_some() || Orders::read(state_dir)?.pending.is_some() => Root::Stored,
         None => return Err(UsageError::new(advice(name, git)).into()),
     })
 }

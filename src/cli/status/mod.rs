@@ -63,7 +63,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 /// The status once the agent is ready or stalled, or as it is when the time is up. An agent that does not answer may
 /// be starting.
-async fn settled(agent: &AgentClient, timeout: Duration) -> Result<Status, ApiError> {
+pub async fn settled(agent: &AgentClient, timeout: Duration) -> Result<Status, ApiError> {
     let started = Instant::now();
     loop {
         let asked = agent.status().await;

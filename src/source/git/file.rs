@@ -1,12 +1,14 @@
 //! Small files of the state directory, written so that whoever reads them, after a crash too, finds the old content or
 //! the new one.
 
+use nix::unistd::geteuid;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown},
     path::{Path, PathBuf},
 };
+use tempfile::NamedTempFile;
 
 /// A file of the state directory that cannot be read, written or understood.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,40 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
     write().map_err(StateError::io("write", path))
 }
 
+/// Replaces a file in a folder that may be another user's: root leaves something there for an agent that is not root, so
+/// the file becomes that user's. Nothing that this user has put there is followed or overwritten on the way.
+pub(super) fn leave(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    let write = || {
+        let folder = path.parent().unwrap_or(path);
+        make_shared_folder(folder)?;
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        if geteuid().is_root() {
+            let owner = fs::metadata(folder)?;
+            fchown(file.as_file(), Some(owner.uid()), Some(owner.gid()))?;
+        }
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_folder(path)
+    };
+    write().map_err(StateError::io("write", path))
+}
+
+/// Makes a folder, and those above it, for whom the first one that is there belongs to.
+fn make_shared_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let Some(above) = path.parent() else { return Ok(()) };
+    make_shared_folder(above)?;
+    DirBuilder::new().mode(0o700).create(path)?;
+    if geteuid().is_root() {
+        let owner = fs::metadata(above)?;
+        lchown(path, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}
+
 /// Adds a line to a log, unless it is there: whoever was interrupted may do it again.
 pub(super) fn append_once(path: &Path, line: &str) -> Result<(), StateError> {
     let written = read(path)?.unwrap_or_default();
@@ -100,6 +136,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_is_replaced_as_a_whole() {
@@ -117,6 +154,29 @@ mod tests {
         fs::write(&path, "[1").expect("written");
         let error = read_json::<Vec<u8>>(&path, "do this").expect_err("half a list").to_string();
         assert!(error.contains("is damaged") && error.ends_with("do this"), "{error}");
+    }
+
+    #[test]
+    fn what_is_left_for_another_user_belongs_to_that_user() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (other, elsewhere) = (dir.path().join("other"), dir.path().join("elsewhere"));
+        fs::create_dir(&other).expect("a new folder");
+        fs::write(&elsewhere, "untouched").expect("written");
+        let owner = |path: &Path| fs::symlink_metadata(path).map(|of| (of.uid(), of.gid())).expect("it is there");
+        if geteuid().is_root() {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+            lchown(&other, Some(65534), Some(65534)).expect("given away");
+        }
+        let path = other.join("sources/fleet/order.json");
+        leave(&path, b"one").expect("left");
+        std::os::unix::fs::symlink(&elsewhere, path.with_extension("new")).expect("a trap");
+        fs::remove_file(&path).expect("removed");
+        std::os::unix::fs::symlink(&elsewhere, &path).expect("another trap");
+        leave(&path, b"two").expect("left");
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "two");
+        assert_eq!(fs::read_to_string(&elsewhere).expect("readable"), "untouched");
+        let below = [other.join("sources"), other.join("sources/fleet"), path];
+        assert_eq!(below.each_ref().map(|path| owner(path)), [owner(&other); 3]);
     }
 
     #[test]

@@ -24,8 +24,9 @@ mod worker;
 
 pub use actor::spawn;
 pub use file::StateError;
-pub use overrides::{DeniedKey, Override};
+pub use overrides::{DeniedKey, Orders, Override};
 pub use refused::RefusedChange;
 pub use settings::{GitSettings, Mode, Root};
 pub use trust::{Began, Trust};
 pub use view::GitView;
+pub use worker::MIRROR;

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+const VERSION: u32 = 1;
+
 const PENDING: &str = "override.json";
 const DENIED: &str = "denied-keys.json";
 const LOG: &str = "overrides.log";
@@ -43,6 +45,70 @@ struct DeniedKeys {
 enum Entry<'a> {
     Trust(&'a Override),
     DenyKey(&'a DeniedKey),
+}
+
+/// The same, read again.
+#[derive(Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+enum Logged {
+    Trust(Override),
+    #[serde(other)]
+    Other,
+}
+
+impl Override {
+    pub fn new(commit: ObjectId, reason: String, by: String, at: Timestamp) -> Override {
+        Override { version: VERSION, commit, reason, by, at }
+    }
+
+    /// Gives the order, in the place of one that has not been carried out.
+    pub fn give(&self, state_dir: &Path) -> Result<(), StateError> {
+        leave(state_dir, PENDING, self)
+    }
+}
+
+impl DeniedKey {
+    /// Puts the key on the list. `false`: it was there.
+    pub fn add(self, state_dir: &Path) -> Result<bool, StateError> {
+        let mut keys = denied_keys(state_dir)?;
+        if keys.iter().any(|denied| denied.key == self.key) {
+            return Ok(false);
+        }
+        keys.push(self);
+        leave(state_dir, DENIED, &DeniedKeys { version: VERSION, keys })?;
+        Ok(true)
+    }
+}
+
+/// Leaves a file for an agent to find.
+fn leave(state_dir: &Path, name: &str, content: &impl Serialize) -> Result<(), StateError> {
+    // Nothing in it can fail to be written as JSON.
+    file::leave(&state_dir.join(name), &serde_json::to_vec(content).unwrap_or_default())
+}
+
+/// What was decided on this host for a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// The order that has not been carried out yet.
+    pub pending: Option<Override>,
+    pub denied_keys: Vec<DeniedKey>,
+    /// The orders that have been, oldest first.
+    pub carried_out: Vec<Override>,
+}
+
+impl Orders {
+    /// Reads what is kept in a source's state directory.
+    pub fn read(state_dir: &Path) -> Result<Orders, StateError> {
+        let log = file::read(&state_dir.join(LOG))?.unwrap_or_default();
+        // A line that a crash cut off is not the last one of its kind: the order is still pending.
+        let entries = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        let carried_out = entries.filter_map(|entry| match entry {
+            Logged::Trust(order) => Some(order),
+            Logged::Other => None,
+        });
+        let carried_out = carried_out.collect();
+        Ok(Orders { pending: pending(state_dir)?, denied_keys: denied_keys(state_dir)?, carried_out })
+    }
 }
 
 /// The order that has not been carried out yet.
@@ -93,6 +159,28 @@ mod tests {
         assert!(matches!(pending(dir.path()), Ok(None)));
         let log = fs::read_to_string(dir.path().join(LOG)).expect("a log");
         assert_eq!(log, format!("{{\"action\":\"trust\",{}\n", text.trim_start_matches('{')));
+    }
+
+    #[test]
+    fn what_is_ordered_is_found_again() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let state_dir = dir.path().join("sources/fleet");
+        assert_eq!(Orders::read(&state_dir).expect("nothing"), Orders::default());
+        let at: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
+        let order = |digit: u8| Override::new(ObjectId::new([digit; 20]), "why".into(), "root".into(), at);
+        let key = |key: &str| DeniedKey { key: key.into(), reason: "stolen".into(), by: "root".into(), at };
+        order(1).give(&state_dir).expect("given");
+        order(2).give(&state_dir).expect("given in its place");
+        assert!(key("SHA256:a").add(&state_dir).expect("added"));
+        assert!(key("SHA256:b").add(&state_dir).expect("added"));
+        assert!(!key("SHA256:a").add(&state_dir).expect("read"));
+        let denied_keys = vec![key("SHA256:a"), key("SHA256:b")];
+        let expected = Orders { pending: Some(order(2)), denied_keys: denied_keys.clone(), carried_out: Vec::new() };
+        assert_eq!(Orders::read(&state_dir).expect("readable"), expected);
+        note(&state_dir, &denied_keys).expect("logged");
+        settle(&state_dir, &order(2)).expect("settled");
+        let expected = Orders { pending: None, denied_keys, carried_out: vec![order(2)] };
+        assert_eq!(Orders::read(&state_dir).expect("readable"), expected);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::{
 };
 
 /// The folder of the mirror in the state directory.
-const MIRROR: &str = "mirror.git";
+pub const MIRROR: &str = "mirror.git";
 /// The file with what was applied last where nothing is judged: for a start while the remote cannot be reached.
 const APPLIED: &str = "applied.json";
 /// The longest that finding out who made what may keep a push waiting.
