@@ -93,7 +93,7 @@ fn deny(args: Deny) -> anyhow::Result<Outcome> {
     let followed = args.place.find()?;
     let (reason, by) = (reason(&args.reason)?, place::operator()?);
     let denied = DeniedKey { key, reason, by, at: Timestamp::now() };
-    match denied.add(&followed.state_dir)? {
+    match denied.deny(&followed.state_dir)? {
         true => print(&format!("{}: the key is denied\n", escape(&followed.name)))?,
         false => print(&format!("{}: the key is denied already\n", escape(&followed.name)))?,
     }

@@ -6,10 +6,10 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+    http::{HeaderMap, StatusCode},
     routing::post,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -18,12 +18,14 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The largest call. GitHub's go up to 25 MiB for pushes of thousands of commits; what is larger than this waits for the
 /// next poll.
 const MAX_BODY: usize = 1 << 20;
+/// How much of what is too large is read all the same, so that its sender sees the answer.
+const MAX_DROPPED: usize = 32 << 20;
 /// The longest secret.
 const MAX_SECRET: u64 = 4096;
 /// How long a caller may take to send its call, waiting for its turn included.
@@ -31,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at a source that webhooks ask for.
 const PACE: Duration = Duration::from_secs(1);
 /// How many calls are read at a time.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 32;
 
 /// Why the secret of a webhook cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -93,42 +95,59 @@ pub fn router(hooks: Vec<Webhook>, sources: &BTreeMap<String, Trigger>, shutdown
     Router::new().route("/hooks/{name}", post(call)).with_state(hooks)
 }
 
-async fn call(State(hooks): State<Arc<Hooks>>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> StatusCode {
-    let Some(hook) = hooks.by_name.get(&name) else { return StatusCode::NOT_FOUND };
-    match judge(&hooks.turns, &hook.settings, &headers, body).await {
-        Ok(()) => {
+async fn call(
+    State(hooks): State<Arc<Hooks>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    mut body: Body,
+) -> StatusCode {
+    let hook = hooks.by_name.get(&name);
+    let judging = async {
+        let hook = hook.ok_or(StatusCode::NOT_FOUND)?;
+        let proof = Proof::find(hook.settings.scheme, hook.settings.header.as_ref(), &headers);
+        judge(&hooks.turns, &hook.settings, proof.ok_or(StatusCode::UNAUTHORIZED)?, &mut body).await?;
+        Ok(hook)
+    };
+    match timeout(PATIENCE, judging).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
+        Ok(hook) => {
             tracing::debug!(webhook = name, source = hook.settings.source, "called");
             hook.source.ask();
             StatusCode::ACCEPTED
         }
         Err(status) => {
             tracing::warn!(webhook = name, status = status.as_u16(), "a call was refused");
+            // A caller that is still sending would see a broken connection instead of the answer.
+            let _ = timeout(PATIENCE, read(&mut body, 0)).await;
             status
         }
     }
 }
 
-/// Whether a call counts, or what to answer if it does not. Costs little as long as nothing proves to be worth more.
-async fn judge(turns: &Semaphore, hook: &Webhook, headers: &HeaderMap, body: Body) -> Result<(), StatusCode> {
-    let proof = Proof::find(hook.scheme, hook.header.as_ref(), headers).ok_or(StatusCode::UNAUTHORIZED)?;
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+/// Whether a call counts, or what to answer if it does not.
+async fn judge(turns: &Semaphore, hook: &Webhook, proof: Proof<'_>, body: &mut Body) -> Result<(), StatusCode> {
+    let _turn = turns.acquire().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    let body = read(body, MAX_BODY).await?;
+    let path = hook.secret_file.clone();
+    let secret = tokio::task::spawn_blocking(move || secret(&path)).await;
+    let secret = secret.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?.map_err(|error| {
+        tracing::error!(webhook = hook.name, "{error}");
+        StatusCode::SERVICE_UNAVAILABLE
+    })?;
+    if proof.holds(&secret, &body) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+}
+
+/// The body, of at most `limit` bytes. What is over that is dropped, up to a point.
+async fn read(body: &mut Body, limit: usize) -> Result<Vec<u8>, StatusCode> {
+    let mut bytes = Vec::new();
+    let mut total = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() else { continue };
+        total += data.len();
+        if total <= limit {
+            bytes.extend_from_slice(&data);
+        } else if total > MAX_DROPPED {
+            break;
+        }
     }
-    let reading = async {
-        let _turn = turns.acquire().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        let body =
-            Limited::new(body, MAX_BODY).collect().await.map_err(|error| match error.is::<LengthLimitError>() {
-                true => StatusCode::PAYLOAD_TOO_LARGE,
-                false => StatusCode::BAD_REQUEST,
-            })?;
-        let path = hook.secret_file.clone();
-        let secret = tokio::task::spawn_blocking(move || secret(&path)).await;
-        let secret = secret.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?.map_err(|error| {
-            tracing::error!(webhook = hook.name, "{error}");
-            StatusCode::SERVICE_UNAVAILABLE
-        })?;
-        if proof.holds(&secret, &body.to_bytes()) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
-    };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+    if total <= limit { Ok(bytes) } else { Err(StatusCode::PAYLOAD_TOO_LARGE) }
 }

@@ -69,7 +69,7 @@ impl Override {
 
 impl DeniedKey {
     /// Puts the key on the list. `false`: it was there.
-    pub fn add(self, state_dir: &Path) -> Result<bool, StateError> {
+    pub fn deny(self, state_dir: &Path) -> Result<bool, StateError> {
         let mut keys = denied_keys(state_dir)?;
         if keys.iter().any(|denied| denied.key == self.key) {
             return Ok(false);
@@ -171,9 +171,9 @@ mod tests {
         let key = |key: &str| DeniedKey { key: key.into(), reason: "stolen".into(), by: "root".into(), at };
         order(1).give(&state_dir).expect("given");
         order(2).give(&state_dir).expect("given in its place");
-        assert!(key("SHA256:a").add(&state_dir).expect("added"));
-        assert!(key("SHA256:b").add(&state_dir).expect("added"));
-        assert!(!key("SHA256:a").add(&state_dir).expect("read"));
+        assert!(key("SHA256:a").deny(&state_dir).expect("added"));
+        assert!(key("SHA256:b").deny(&state_dir).expect("added"));
+        assert!(!key("SHA256:a").deny(&state_dir).expect("read"));
         let denied_keys = vec![key("SHA256:a"), key("SHA256:b")];
         let expected = Orders { pending: Some(order(2)), denied_keys: denied_keys.clone(), carried_out: Vec::new() };
         assert_eq!(Orders::read(&state_dir).expect("readable"), expected);
