@@ -29,6 +29,15 @@ pub struct Wish {
 pub fn create<'p>(place: &'p Place, inputs: &[Input], wish: &Wish) -> Result<Draft<'p>, AuthorError> {
     let path = wish.path.as_deref().map(check_path).transpose()?;
     check_inputs(inputs)?;
+    let unmanaged = |path: &str| {
+        AuthorError::Usage(format!(
+            "{path} would not be one of the resource files, by `authorization.managed` in .mcpfleet/agent.yaml: name another \
+             with `--path`"
+        ))
+    };
+    if let Some(path) = path.as_deref().filter(|path| !place.manages(path)) {
+        return Err(unmanaged(path));
+    }
     let mut draft = Draft::new(place)?;
     let mut existing = Vec::new();
     for input in inputs {
@@ -42,6 +51,9 @@ pub fn create<'p>(place: &'p Place, inputs: &[Input], wish: &Wish) -> Result<Dra
         return Err(AuthorError::Refused(format!("{}\n  help: `create -f` replaces it", list.join("\n"))));
     }
     draft.settle();
+    if let Some(path) = draft.edits().keys().find(|path| !place.manages(path)) {
+        return Err(unmanaged(path));
+    }
     Ok(draft)
 }
 

@@ -47,6 +47,9 @@ pub fn edit<'p>(place: &'p Place, id: &ResourceId) -> Result<Edited<'p>, AuthorE
             return Ok(Edited::Nothing);
         }
         let mut draft = Draft::new(place)?;
+        if draft.expect(id).ok().as_ref() != Some(&path) || draft.body(&path, id)? != original {
+            return Err(kept(&file, &format!("{id} has changed meanwhile, and nothing has been written")));
+        }
         match apply(&mut draft, &path, id, &edited) {
             Ok(()) => {
                 write(&file, &edited)?;

@@ -1,9 +1,9 @@
 //! What the current commit of a repository says.
 
-use super::{AuthorError, files::is_resource_path};
+use super::AuthorError;
 use crate::{
     authorize::{Blob, ObjectId, Objects},
-    git::{GitError, Repository},
+    git::{GitError, Repository, id_of, oid_of},
     manifest::{Code, Diagnostic, FileState, Tree, parse_file, text::MAX_FILE_SIZE},
 };
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -21,17 +21,17 @@ pub fn commit(repository: &Repository) -> Result<Option<ObjectId>, AuthorError> 
     }
 }
 
-/// The resource files of the current commit.
-pub fn tree(repository: &Repository) -> Result<Tree, AuthorError> {
+/// The files of the current commit whose paths are `wanted`.
+pub fn tree(repository: &Repository, wanted: impl Fn(&str) -> bool) -> Result<Tree, AuthorError> {
     match commit(repository)? {
-        Some(commit) => tree_of(repository, commit),
+        Some(commit) => tree_of(repository, commit, wanted),
         None => Ok(Tree::new()),
     }
 }
 
-fn tree_of(repository: &Repository, commit: ObjectId) -> Result<Tree, AuthorError> {
-    let root = repository.git().find_commit(crate::git::oid_of(commit))?.tree_id();
-    let mut folders = vec![(String::new(), crate::git::id_of(root), 0)];
+fn tree_of(repository: &Repository, commit: ObjectId, wanted: impl Fn(&str) -> bool) -> Result<Tree, AuthorError> {
+    let root = repository.git().find_commit(oid_of(commit))?.tree_id();
+    let mut folders = vec![(String::new(), id_of(root), 0)];
     let mut read = Vec::new();
     while let Some((prefix, id, depth)) = folders.pop() {
         for item in repository.tree(id).map_err(GitError::Object)?.iter() {
@@ -40,7 +40,7 @@ fn tree_of(repository: &Repository, commit: ObjectId) -> Result<Tree, AuthorErro
             match item.mode {
                 0o040000 if name.starts_with('.') || depth == MAX_DEPTH => {}
                 0o040000 => folders.push((path, item.id, depth + 1)),
-                _ if !is_resource_path(&path) => {}
+                _ if !wanted(&path) => {}
                 0o100644 | 0o100755 => {
                     let blob = repository.blob(item.id, MAX_FILE_SIZE).map_err(GitError::Object)?;
                     read.push((path, Some(blob)));
@@ -66,11 +66,11 @@ fn tree_of(repository: &Repository, commit: ObjectId) -> Result<Tree, AuthorErro
 /// The content of a file of the current commit.
 pub fn file(repository: &Repository, path: &str) -> Result<Option<Vec<u8>>, AuthorError> {
     let Some(commit) = commit(repository)? else { return Ok(None) };
-    let tree = repository.git().find_commit(crate::git::oid_of(commit))?.tree()?;
+    let tree = repository.git().find_commit(oid_of(commit))?.tree()?;
     match tree.get_path(Path::new(path)) {
         Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
         Err(error) => Err(error.into()),
-        Ok(entry) => match repository.blob(crate::git::id_of(entry.id()), MAX_FILE_SIZE).map_err(GitError::Object)? {
+        Ok(entry) => match repository.blob(id_of(entry.id()), MAX_FILE_SIZE).map_err(GitError::Object)? {
             Blob::Bytes(bytes) => Ok(Some(bytes)),
             Blob::TooLarge(_) => Err(AuthorError::Refused(format!("{path} is too large to be a resource file"))),
         },

@@ -24,4 +24,4 @@ pub use draft::{Change, Draft, Verb};
 pub use editor::{Edited, edit};
 pub use error::AuthorError;
 pub use place::Place;
-pub use publish::{Orders, Published, Pushed, Terms, publish};
+pub use publish::{FindTerms, Orders, Published, Pushed, Terms, publish};

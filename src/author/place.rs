@@ -1,22 +1,25 @@
 //! Where resources live.
 
-use super::{AuthorError, files, git::Work, head};
+use super::{AuthorError, files, git::Work, head, publish::FindTerms};
 use crate::{
     git::Repository,
     manifest::{Tree, parse_file},
     source::{Cache, Ignore, read_tree},
 };
+use globset::GlobSet;
 use std::path::{Path, PathBuf};
 
 /// A folder of resources: the work tree of a git repository, or a plain one.
 pub struct Place {
     root: PathBuf,
     work: Option<Work>,
+    /// Which files of a repository are resources, if it says so.
+    managed: Option<GlobSet>,
 }
 
 impl Place {
     /// The place that a folder is in: its work tree if it has one, else the folder itself.
-    pub fn open(folder: &Path) -> Result<Place, AuthorError> {
+    pub fn open(folder: &Path, terms: FindTerms) -> Result<Place, AuthorError> {
         let root = folder.canonicalize().map_err(|error| AuthorError::io("open", folder, error));
         let root = match root {
             Ok(root) if root.is_dir() => root,
@@ -31,10 +34,17 @@ impl Place {
             return Err(AuthorError::Usage(message));
         }
         if !root.ancestors().any(|folder| folder.join(".git").exists()) {
-            return Ok(Place { root, work: None });
+            return Ok(Place { root, work: None, managed: None });
         }
         let work = Work::of(&root)?;
-        Ok(Place { root: work.root().to_owned(), work: Some(work) })
+        let mut place = Place { root: work.root().to_owned(), work: Some(work), managed: None };
+        if let Some(repository) = place.repository()?
+            && let Some(commit) = head::commit(&repository)?
+        {
+            // A mistake in there keeps nobody from looking; it is reported when something is to be published.
+            place.managed = terms(&repository, commit).ok().map(|terms| terms.rules.managed);
+        }
+        Ok(place)
     }
 
     pub fn root(&self) -> &Path {
@@ -57,7 +67,7 @@ impl Place {
     /// All resources: in git, those of the current commit; what is only in the work tree does not count yet.
     pub fn tree(&self) -> Result<Tree, AuthorError> {
         match self.repository()? {
-            Some(repository) => head::tree(&repository),
+            Some(repository) => head::tree(&repository, |path| self.manages(path)),
             None => Ok(read_tree(&self.root, &Ignore::none(), &mut Cache::default())?.tree),
         }
     }
@@ -86,7 +96,12 @@ impl Place {
     pub(super) fn own_path(&self, file: &Path) -> Option<String> {
         let real = file.canonicalize().ok()?;
         let below = real.strip_prefix(&self.root).ok()?.to_str()?;
-        files::is_resource_path(below).then(|| below.to_owned())
+        self.manages(below).then(|| below.to_owned())
+    }
+
+    /// Whether a file at this path is one of resources.
+    pub(super) fn manages(&self, path: &str) -> bool {
+        files::is_resource_path(path) && self.managed.as_ref().is_none_or(|managed| managed.is_match(path))
     }
 
     /// What is committed at a path; in a plain folder, what is there.

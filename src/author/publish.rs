@@ -24,11 +24,12 @@ pub struct Terms {
     pub rules: Rules,
     /// The root of trust, if the configuration names one.
     pub root: Option<ObjectId>,
+    /// Whether what is refused has no effect; otherwise verdicts are only reported, or there are none.
+    pub enforced: bool,
 }
 
-/// Finds out by what the history of a repository is judged, given the commit whose configuration counts. `None`: by
-/// nothing, whatever is there is applied.
-pub type FindTerms<'a> = &'a dyn Fn(&Repository, ObjectId) -> Result<Option<Terms>, AuthorError>;
+/// Finds out by what the history of a repository is judged, given the commit whose configuration counts.
+pub type FindTerms<'a> = &'a dyn Fn(&Repository, ObjectId) -> Result<Terms, AuthorError>;
 
 /// What is to be done with a draft.
 pub struct Orders<'a> {
@@ -148,7 +149,10 @@ fn refused(
     // What both sides have, if others have pushed meanwhile.
     let common = |seen: ObjectId| repository.git().merge_base(oid_of(seen), oid_of(head)).ok().map(id_of);
     let Some(base) = seen.and_then(common).or(parent) else { return Ok(None) };
-    let Some(Terms { rules, root }) = (orders.terms)(&repository, base)? else { return Ok(None) };
+    let Terms { rules, root, enforced } = (orders.terms)(&repository, base)?;
+    if !enforced {
+        return Ok(None);
+    }
 
     let mut cache = Cache::default();
     let mut judge = Judge::new(&repository, &rules, &mut cache);

@@ -42,7 +42,7 @@ pub struct PublishArgs {
 
 impl PlaceArgs {
     pub fn open(&self) -> Result<Place, AuthorError> {
-        Place::open(&self.repo)
+        Place::open(&self.repo, &terms)
     }
 }
 
@@ -81,16 +81,14 @@ pub fn finish(place: &Place, draft: &Draft, args: &PublishArgs) -> Result<Outcom
 }
 
 /// By what an agent judges, as far as the repository's own `.mcpfleet/agent.yaml` of that commit says.
-fn terms(repository: &Repository, commit: ObjectId) -> Result<Option<Terms>, AuthorError> {
-    let find = || -> anyhow::Result<Option<Terms>> {
+fn terms(repository: &Repository, commit: ObjectId) -> Result<Terms, AuthorError> {
+    let find = || -> anyhow::Result<Terms> {
         let settings = settings_of_commit(commit, repository)?.authorization;
-        if settings.mode != Mode::Enforce {
-            return Ok(None);
-        }
         if let Some(root) = &settings.root {
             check_signer(repository, root)?;
         }
-        Ok(Some(Terms { rules: rules(&settings)?, root: settings.root.map(|root| root.commit) }))
+        let enforced = settings.mode == Mode::Enforce;
+        Ok(Terms { rules: rules(&settings)?, root: settings.root.map(|root| root.commit), enforced })
     };
     find().map_err(|error| match error.downcast::<UsageError>() {
         Ok(UsageError(text)) => AuthorError::Configuration(text),

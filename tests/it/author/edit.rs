@@ -109,3 +109,17 @@ async fn a_text_that_cannot_be_committed_is_kept() {
     assert!(said.contains("your text is in "), "{said}");
     assert_eq!(kept(&world), [world.read("apps/demo.yaml").replace("env: dev", "env: test")]);
 }
+
+#[tokio::test]
+async fn what_changed_meanwhile_is_not_overwritten() {
+    let world = World::plain(&[("a.yaml", &app("a"))]);
+    let file = world.folder().join("a.yaml");
+    let step = format!(
+        "sed -i 's/command: x/command: theirs/' {}; sed -i 's/command: x/command: mine/' \"$1\"",
+        file.display()
+    );
+    let said = world.edit(&["app/a"], &[&step]).await.bad(1);
+    assert!(said.contains("app/a has changed meanwhile"), "{said}");
+    assert_eq!(world.read("a.yaml"), app("a").replace("command: x", "command: theirs"));
+    assert_eq!(kept(&world), [app("a").replace("command: x", "command: mine")]);
+}

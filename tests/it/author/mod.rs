@@ -5,6 +5,7 @@ mod edit;
 mod git;
 mod hostile;
 mod init;
+mod quick_start;
 mod read;
 mod refused;
 mod rm;

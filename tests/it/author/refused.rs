@@ -89,3 +89,20 @@ async fn the_configuration_of_the_base_decides() {
     assert!(said.contains("unknown field `authorisation`"), "{said}");
     assert_eq!(world.state().await, before);
 }
+
+#[tokio::test]
+async fn only_managed_files_are_resources() {
+    let world = World::with_remote().await;
+    let said = world.read(".mcpfleet/agent.yaml") + "  managed: [\"{apps,roles,users}/*.yaml\"]\n";
+    world.write(".mcpfleet/agent.yaml", said);
+    world.write("deploy/values.yaml", "no: resource\n");
+    world.write("deploy/demo.yaml", world.read("apps/demo.yaml"));
+    world.git(&["add", "."]).await;
+    world.git(&["commit", "--quiet", "--message", "Other files"]).await;
+    world.git(&["push", "--quiet"]).await;
+    assert!(!world.mcpfleet(&["get"]).await.good().contains("deploy/"));
+    world.mcpfleet(&["rm", "app/demo"]).await.good();
+    assert!(world.has("deploy/demo.yaml"));
+    let said = world.mcpfleet_with(&["create", "-", "--path", "deploy/web.yaml"], &app("web"), &[]).await.bad(2);
+    assert!(said.contains("deploy/web.yaml would not be one of the resource files"), "{said}");
+}
