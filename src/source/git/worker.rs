@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     authorize::{Cache, CommitVerdict, Identity, ObjectId, Objects as _, Rules, State, signature::SigningKey},
-    git::Mirror,
+    git::{FetchFailure, Mirror},
     manifest::{FileState, Maker, Revision, Series, Snapshot, Tree},
     source::view::{Trigger, WatchMode},
 };
@@ -126,15 +126,18 @@ impl Worker {
     pub fn look(&mut self) -> Result<(), Arc<Trouble>> {
         self.watch.arm();
         let result = self.try_look();
-        if let Err(trouble) = &result
-            && matches!(**trouble, Trouble::Object(_))
-        {
+        match result.as_ref().map_err(|trouble| &**trouble) {
             // What was fetched is not what it should be, whoever is to blame: all of it is fetched anew.
-            self.done = None;
-            if let Some(Err(error)) = self.mirror.as_mut().map(Mirror::reset) {
-                tracing::error!(source = self.settings.name, %error, "the mirror cannot be made anew");
-                self.mirror = None;
+            Err(Trouble::Object(_)) => {
+                self.done = None;
+                if let Some(Err(error)) = self.mirror.as_mut().map(Mirror::reset) {
+                    tracing::error!(source = self.settings.name, %error, "the mirror cannot be made anew");
+                    self.mirror = None;
+                }
             }
+            // Opened once more, it is examined, and made anew if need be.
+            Err(Trouble::Fetch(error)) if error.kind() == FetchFailure::Storage => self.mirror = None,
+            _ => {}
         }
         result
     }

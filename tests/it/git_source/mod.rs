@@ -1,6 +1,12 @@
 //! The real agent on a real repository: what a push brings about, what it must not, and what of it outlasts the agent.
 
+mod crash;
+mod modes;
+mod overrides;
 mod pushes;
+mod refusals;
+mod restart;
+mod several;
 
 use crate::{
     lifecycle::world::{Agent, World},
