@@ -14,7 +14,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 pub struct Controller {
@@ -35,9 +38,16 @@ impl Controller {
         let mut guard = PruneGuard::new(self.prune.clone());
         let mut running: BTreeMap<String, DesiredApp> = BTreeMap::new();
         let mut release = false;
+        // A source publishes more often than it has something new to say.
+        let mut due = true;
+        let mut wake = Instant::now();
         loop {
-            let mut sleep = LONGEST_SLEEP;
-            if let Some((inputs, snapshots)) = self.inputs() {
+            if due {
+                wake = Instant::now() + LONGEST_SLEEP;
+            }
+            let inputs = self.inputs();
+            let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
+            if let Some((inputs, snapshots)) = inputs.filter(|(_, said)| due || news(said)) {
                 let now = Timestamp::now();
                 let wanted = desired(&inputs, &self.selection, now);
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
@@ -45,7 +55,8 @@ impl Controller {
                 guard.holds = plan.holds.clone();
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
-                sleep = wanted.next_expiry.map_or(sleep, |at| until(at, now).min(sleep));
+                wake =
+                    Instant::now() + wanted.next_expiry.map_or(LONGEST_SLEEP, |at| until(at, now).min(LONGEST_SLEEP));
                 let applied =
                     Applied { snapshots, desired: Arc::new(wanted), running: running.clone(), held: plan.held };
                 self.published.send_replace(Arc::new(applied));
@@ -56,8 +67,9 @@ impl Controller {
                 () = shutdown.cancelled() => return,
                 changed = any_change(&mut self.sources) => Woken::Change(changed),
                 Some(command) = self.commands.recv() => Woken::Command(command),
-                () = tokio::time::sleep(sleep) => Woken::Time,
+                () = sleep_until(wake) => Woken::Time,
             };
+            due = !matches!(woken, Woken::Change(_));
             match woken {
                 Woken::Change(Ok(())) | Woken::Time => {}
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.

@@ -32,6 +32,18 @@ pub struct Applied {
     pub held: Vec<Held>,
 }
 
+impl Applied {
+    /// Whether this is what became of what the sources say.
+    pub fn is_of<'s>(&self, said: impl ExactSizeIterator<Item = &'s Option<Arc<Snapshot>>>) -> bool {
+        let same = |(said, applied): (&Option<Arc<Snapshot>>, &Option<Arc<Snapshot>>)| match (said, applied) {
+            (Some(said), Some(applied)) => Arc::ptr_eq(said, applied),
+            (None, None) => true,
+            _ => false,
+        };
+        said.len() == self.snapshots.len() && said.zip(&self.snapshots).all(same)
+    }
+}
+
 #[derive(Debug)]
 pub struct Store {
     pub started: Timestamp,
@@ -52,7 +64,8 @@ impl Store {
         let applied = self.applied.borrow().clone();
         let sources: Vec<SourceStatus> = views.iter().map(source_status).collect();
         let apps = self.apps(&applied, &views);
-        let current = !asked && is_applied(&views, &applied) && self.gateway.fleet.is_settled();
+        let done = applied.is_of(views.iter().map(|view| &view.snapshot));
+        let current = !asked && done && self.gateway.fleet.is_settled();
         let (state, message) = judge(&sources, &apps, current);
         Status {
             agent: AgentStatus {
@@ -224,16 +237,6 @@ fn source_status(view: &SourceView) -> SourceStatus {
         diagnostics: snapshot.map(|snapshot| snapshot.diagnostics.clone()).unwrap_or_default(),
         git: view.git.as_ref().map(git::status),
     }
-}
-
-/// Whether the controller has carried out what all sources say.
-fn is_applied(views: &[SourceView], applied: &Applied) -> bool {
-    let same = |(view, applied): (&SourceView, &Option<Arc<Snapshot>>)| match (&view.snapshot, applied) {
-        (Some(said), Some(applied)) => Arc::ptr_eq(said, applied),
-        (None, None) => true,
-        _ => false,
-    };
-    views.len() == applied.snapshots.len() && views.iter().zip(&applied.snapshots).all(same)
 }
 
 /// One word for the whole agent: what is still moving first, then what somebody has to look at. `current`: what the

@@ -21,7 +21,7 @@ pub(super) fn describe(source: &SourceStatus, now: Timestamp, text: &mut String)
     for change in git.refused.iter().take(MAX_SHOWN) {
         refused(change, git.mode == "audit", text)?;
     }
-    match git.refused_total.saturating_sub(MAX_SHOWN) {
+    match git.refused_total.saturating_sub(git.refused.len().min(MAX_SHOWN)) {
         0 => Ok(()),
         more => writeln!(text, "\nand {more} refused changes more, see `mcpfleet status -o json`"),
     }

@@ -103,3 +103,71 @@ pub(super) fn listed<'p>(
     list.extend(unseen.map(|(path, (commit, code))| RefusedChange::unseen(path, commit, code, author(commit))));
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> ObjectId {
+        ObjectId::new([number; 20])
+    }
+
+    fn change(commit: u8, path: &str) -> RefusedChange {
+        let unseen = RefusedChange::unseen(path, id(commit), Some(Code::NotAllowed), "A <a>".to_owned());
+        RefusedChange { message: format!("refused {commit}"), ..unseen }
+    }
+
+    fn held(path: &str, commit: u8) -> HeldPath {
+        let code = Some(Code::NotAllowed);
+        HeldPath { path: path.to_owned(), accepted_blob: None, head_blob: None, refused_commit: id(commit), code }
+    }
+
+    fn shown(list: &[RefusedChange]) -> Vec<String> {
+        list.iter().map(|change| format!("{} {}", change.path, change.message)).collect()
+    }
+
+    fn list(
+        before: &[RefusedChange],
+        new: &[RefusedChange],
+        held: &[HeldPath],
+        undecided: &[(&str, u8)],
+    ) -> Vec<RefusedChange> {
+        let undecided: Vec<(Arc<str>, ObjectId)> =
+            undecided.iter().map(|(path, by)| ((*path).into(), id(*by))).collect();
+        listed(before, new, held, undecided.iter().map(|(path, by)| (path, *by)), |_| "A <a>".to_owned())
+    }
+
+    #[test]
+    fn what_waits_is_listed_newest_first_until_it_is_restored() {
+        let first = list(&[], &[change(1, "a"), change(2, "b"), change(3, "gone")], &[held("a", 1), held("b", 2)], &[]);
+        assert_eq!(shown(&first), ["b refused 2", "a refused 1"]);
+        let second = list(&first, &[change(4, "a")], &[held("a", 4), held("b", 2)], &[]);
+        assert_eq!(shown(&second), ["a refused 4", "b refused 2", "a refused 1"]);
+        assert_eq!(shown(&list(&second, &[], &[held("b", 2)], &[])), ["b refused 2"]);
+        assert!(list(&second, &[], &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_held_is_never_missing() {
+        let list = list(&[change(1, "a")], &[], &[held("a", 9), held("c", 3)], &[("m", 4)]);
+        let codes: Vec<_> = list.iter().map(|change| (&*change.path, change.commit, change.code)).collect();
+        let not_allowed = Some(Code::NotAllowed);
+        let expected = [
+            ("a", id(1), not_allowed),
+            ("a", id(9), not_allowed),
+            ("c", id(3), not_allowed),
+            ("m", id(4), Some(Code::ContestedMerge)),
+        ];
+        assert_eq!(codes, expected);
+    }
+
+    #[test]
+    fn there_is_a_bound_on_details_and_none_on_paths() {
+        let paths: Vec<String> = (0..MAX_DETAILED + 10).map(|number| format!("{number:04}")).collect();
+        let new: Vec<_> = paths.iter().map(|path| change(1, path)).collect();
+        let all: Vec<_> = paths.iter().map(|path| held(path, 1)).collect();
+        let list = list(&[], &new, &all, &[]);
+        assert_eq!(list.len(), paths.len());
+        assert_eq!(list.iter().filter(|change| change.message == "refused 1").count(), MAX_DETAILED);
+    }
+}

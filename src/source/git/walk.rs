@@ -128,3 +128,102 @@ impl Difference<'_> {
         self.wanted.range::<str, _>(from).take_while(move |path| path.starts_with(folder))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::{Blob, TreeItem};
+
+    /// Commits and trees by number, which are their ids.
+    #[derive(Default)]
+    struct Memory {
+        objects: HashMap<ObjectId, Arc<[u8]>>,
+        trees: HashMap<ObjectId, Arc<[TreeItem]>>,
+    }
+
+    fn id(number: u8) -> ObjectId {
+        ObjectId::new([number; 20])
+    }
+
+    impl Memory {
+        /// A commit at a time with its own number, whose tree has these blobs at `a`, `d/b` and `d/c`.
+        fn put(&mut self, number: u8, parents: &[u8], blobs: [u8; 3]) {
+            let item = |name: &str, mode, id| TreeItem { name: name.into(), mode, id };
+            let [a, b, c] = blobs.map(id);
+            let folder = ObjectId::new([blobs[1].wrapping_mul(16) ^ blobs[2] ^ 0x80; 20]);
+            let mut tree = [number; 20];
+            tree[0] = 0xFF;
+            let tree = ObjectId::new(tree);
+            self.trees.insert(folder, vec![item("b", 0o100_644, b), item("c", 0o100_644, c)].into());
+            self.trees.insert(tree, vec![item("a", 0o100_644, a), item("d", 0o040_000, folder)].into());
+            let parents: String = parents.iter().map(|parent| format!("parent {}\n", id(*parent))).collect();
+            let text = format!("tree {tree}\n{parents}author A <a> 1 +0000\ncommitter A <a> {number} +0000\n\nX\n");
+            self.objects.insert(id(number), text.into_bytes().into());
+        }
+
+        /// Who made what, from a commit on.
+        fn makers(&self, from: u8) -> Vec<(String, ObjectId)> {
+            let mut walk = Walk::new(id(from), ["a", "d/b", "d/c", "none"].map(Arc::from).into());
+            let mut made = Vec::new();
+            while !walk.is_over() {
+                made.extend(walk.step(self).into_iter().map(|(path, commit)| (path.to_string(), commit)));
+            }
+            made.sort_unstable();
+            made
+        }
+    }
+
+    impl Objects for Memory {
+        fn commit(&self, id: ObjectId) -> Result<Arc<[u8]>, ObjectError> {
+            self.objects.get(&id).cloned().ok_or(ObjectError::Missing(id))
+        }
+
+        fn tree(&self, id: ObjectId) -> Result<Arc<[TreeItem]>, ObjectError> {
+            self.trees.get(&id).cloned().ok_or(ObjectError::Missing(id))
+        }
+
+        fn blob(&self, id: ObjectId, _: usize) -> Result<Blob, ObjectError> {
+            Err(ObjectError::Missing(id))
+        }
+
+        fn is_shallow(&self, _: ObjectId) -> bool {
+            false
+        }
+    }
+
+    fn made(commits: [u8; 3]) -> Vec<(String, ObjectId)> {
+        let [a, b, c] = commits.map(id);
+        vec![("a".into(), a), ("d/b".into(), b), ("d/c".into(), c), ("none".into(), id(1))]
+    }
+
+    #[test]
+    fn whoever_changed_it_last_made_it() {
+        let mut memory = Memory::default();
+        memory.put(1, &[], [1, 1, 1]);
+        memory.put(2, &[1], [1, 2, 1]);
+        memory.put(3, &[2], [3, 2, 1]);
+        memory.put(4, &[3], [3, 2, 1]);
+        assert_eq!(memory.makers(4), made([3, 2, 1]));
+        // Put back: that made it what it is.
+        memory.put(5, &[4], [1, 2, 1]);
+        assert_eq!(memory.makers(5), made([5, 2, 1]));
+    }
+
+    #[test]
+    fn a_merge_made_only_what_no_side_has() {
+        let mut memory = Memory::default();
+        memory.put(1, &[], [1, 1, 1]);
+        memory.put(2, &[1], [2, 1, 1]);
+        memory.put(3, &[1], [1, 3, 1]);
+        memory.put(4, &[2, 3], [2, 3, 4]);
+        assert_eq!(memory.makers(4), made([2, 3, 4]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_the_walk() {
+        let mut memory = Memory::default();
+        memory.put(2, &[1], [1, 1, 1]);
+        memory.put(3, &[2], [3, 1, 1]);
+        assert_eq!(memory.makers(3), [("a".to_owned(), id(3))]);
+    }
+}

@@ -90,3 +90,64 @@ fn ages() {
         assert_eq!(age(at(1000), at(1000 + seconds)), expected);
     }
 }
+
+#[test]
+fn a_git_source() {
+    let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let change = |code: &str, verb: serde_json::Value, rule: serde_json::Value| {
+        json!({
+            "commit": "89abcdef0123456789abcdef0123456789abcdef", "author": "Mallory \u{1b}<m@example.com>",
+            "signer": rule.is_string().then_some("mallory"), "path": "apps/a.yaml", "kind": verb.is_string().then_some("app"),
+            "name": verb.is_string().then_some("a"), "verb": verb, "code": code, "rule": rule,
+            "message": "no rule allows it; ask somebody with the right",
+        })
+    };
+    let mut status = status();
+    status.apps.truncate(1);
+    status.apps[0].author = Some("Alice <alice@example.com>".into());
+    status.apps[0].revision = Some("0123456789abcdef0123456789abcdef01234567".into());
+    status.sources = serde_json::from_value(json!([{
+        "name": "fleet", "kind": "git", "location": "https://git.example.com/fleet.git", "watch": "poll",
+        "revision": "0123456789abcdef0123456789abcdef01234567", "last_read": "2026-11-23T11:59:57Z", "files": 3,
+        "resources": 4, "diagnostics": [],
+        "error": {
+            "since": "2026-11-23T11:59:00Z", "code": "timeout", "message": "no answer",
+            "next_attempt": "2026-11-23T12:00:08Z",
+        },
+        "git": {
+            "follows": "branch main", "mode": "enforce", "seen": "fedcba9876543210fedcba9876543210fedcba98",
+            "newest": "2026-11-23T11:00:00Z", "accepted": "0123456789abcdef0123456789abcdef01234567",
+            "refused": [change("not-allowed", json!("update"), json!("role/x deny.rules[0]")), change("unsigned", json!(null), json!(null))],
+            "refused_total": 22, "warnings": ["something to know"],
+        },
+    }]))
+    .unwrap();
+    let text = anstream::adapter::strip_str(&render(&status, now, false)).to_string();
+    insta::assert_snapshot!(text, @r"
+    Stalled: 1 app does not start
+    mcpfleet 0.1.0, process 7, up 2h
+    gateway http://127.0.0.1:7420, authentication open
+
+    SOURCE  KIND  REVISION      FILES  RESOURCES  WATCH  READ    LOCATION
+    fleet   git   0123456789ab  3      4          poll   3s ago  https://git.example.com/fleet.git
+    error[timeout]: fleet cannot be read for 1m: no answer; next attempt in 8s
+    fleet: branch main at fedcba9876, made 1h ago; judged up to 0123456789, mode enforce
+    warning: fleet: something to know
+
+    refused[not-allowed]: update of app/a in apps/a.yaml
+      commit 89abcdef01 of Mallory \u{1b}<m@example.com>, signed by mallory
+      rule role/x deny.rules[0]
+      no rule allows it; ask somebody with the right
+
+    refused[unsigned]: apps/a.yaml
+      commit 89abcdef01 of Mallory \u{1b}<m@example.com>
+      no rule allows it; ask somebody with the right
+
+    and 20 refused changes more, see `mcpfleet status -o json`
+
+    APP  STATE  SINCE  ERA     SESSIONS  PROCESSES  RESTARTS  COMMIT      AUTHOR  REASON
+    a    Ready  1h     modern  2         1          1         0123456789  Alice   Held: its file is gone
+
+    held: 1 would be removed: a. `mcpfleet reconcile --prune` lets them go.
+    ");
+}
