@@ -170,7 +170,7 @@ fn an_openpgp_signature_names_its_key() {
     let Evidence::Signed(signature) = evidence(&read("pgp-subkey.commit")) else { panic!("it is signed") };
     let key = SigningKey::parse(&text("pgp-subkey.key")).expect("a key");
     let [primary, subkey] = &key.names()[..] else { panic!("one primary key and one subkey that signs: {key:?}") };
-    assert_eq!(signature.names(), [subkey.clone()]);
+    assert_eq!(signature.names(), std::slice::from_ref(subkey));
     assert_eq!(signature.shown(), subkey.0);
     assert_eq!(key.name(), primary);
     assert_eq!(SigningKey::parse(&primary.0).as_ref(), Ok(&key));

@@ -184,7 +184,7 @@ pub fn is_strong_digest(digest: HashAlgorithm) -> bool {
 }
 
 /// Whether a key is of a kind that proves something.
-fn can_sign(key: &(impl KeyDetails + VerifyingKey)) -> Result<(), String> {
+fn can_sign(key: &impl VerifyingKey) -> Result<(), String> {
     if !matches!(key.version(), KeyVersion::V4 | KeyVersion::V6) {
         return Err("is of an outdated version".to_owned());
     }
