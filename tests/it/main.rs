@@ -19,6 +19,7 @@ mod judgement;
 mod layout;
 mod leftovers;
 mod lifecycle;
+mod oracle;
 mod process;
 mod reference;
 mod signature;
