@@ -10,7 +10,6 @@ const VOUCH: &str = "vouch-for";
 #[derive(Clone, Debug)]
 pub struct Commit {
     pub tree: ObjectId,
-    pub parents: Vec<ObjectId>,
     /// As written, in lower case. Proves nothing.
     pub author_email: String,
     /// The refused commits that it vouches for.

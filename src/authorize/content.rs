@@ -174,10 +174,9 @@ impl Cache {
             return Ok(commit.clone());
         }
         let bytes = objects.commit(id)?;
-        let (tree, parents) = links(&bytes).ok_or_else(|| damaged(id))?;
+        let (tree, _) = links(&bytes).ok_or_else(|| damaged(id))?;
         let commit = Arc::new(Commit {
             tree,
-            parents,
             author_email: author_email(&bytes),
             vouches: vouches(&bytes),
             evidence: signature::evidence(&bytes),
@@ -190,7 +189,7 @@ impl Cache {
         if let Some(links) = self.links.get(&id) {
             return Ok(links.clone());
         }
-        let (tree, parents) = links(&*objects.commit(id)?).ok_or_else(|| damaged(id))?;
+        let (tree, parents) = links(&objects.commit(id)?).ok_or_else(|| damaged(id))?;
         let links = Links { tree, parents: parents.into() };
         self.links.insert(id, links.clone());
         Ok(links)

@@ -140,7 +140,7 @@ impl Graph {
         let counts = |parent: &ObjectId| {
             parents.iter().all(|other| other == parent || !self.brought(*parent, &[*other]).is_empty())
         };
-        let counting = parents.iter().copied().filter(counts).collect();
+        let (counting, _) = parents.iter().partition(|parent| counts(parent));
         counting
     }
 

@@ -7,7 +7,7 @@ use super::{
     signature::{KeyName, SigningKey},
 };
 use crate::{
-    manifest::{Code as Mistake, Diagnostic, Located, ParsedFile, cross_check},
+    manifest::{Code as Mistake, Diagnostic, Located, ParsedFile, Position, cross_check},
     resource::{Conditions, Kind, Resource, Role, Rule, RuleResource, Selector, User, Verb, predicate::Predicate},
 };
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -188,8 +188,11 @@ impl Policy {
     }
 }
 
+/// A file, and a place in it.
+type At<'f> = (&'f str, Option<Position>);
+
 /// Where the mistakes of a resource are written, and whose they are.
-fn mistake_places(located: &Located) -> Vec<((&str, Option<crate::manifest::Position>), (Kind, &str))> {
+fn mistake_places(located: &Located) -> Vec<(At<'_>, (Kind, &str))> {
     let whose = (located.resource.kind(), located.resource.metadata().name.as_str());
     let name = std::iter::once(&located.places.name);
     let user = located.places.user.as_deref().into_iter().flat_map(|places| {

@@ -83,8 +83,8 @@ impl<'a> Rights<'a> {
 
     fn judge_change(&self, path: &Arc<str>, change: &Change) -> ChangeVerdict {
         let (code, rule, message) = match self.decide(path, change) {
-            Ok((rule, message)) => (None, rule, message),
-            Err((code, rule, message)) => (Some(code), rule, message),
+            Ok(Allowed { rule, message }) => (None, rule, message),
+            Err(Denied { code, rule, message }) => (Some(code), rule, message),
         };
         ChangeVerdict {
             path: path.to_string(),
@@ -98,24 +98,27 @@ impl<'a> Rights<'a> {
         }
     }
 
-    #[allow(clippy::type_complexity)]
-    fn decide(&self, path: &str, change: &Change) -> Result<(Option<String>, String), (Code, Option<String>, String)> {
+    fn decide(&self, path: &str, change: &Change) -> Result<Allowed, Denied> {
+        let deny = |code, rule, message| Err(Denied { code, rule, message });
         let Change { kind, name, verb, .. } = change;
         if *kind != Kind::App && self.rules.fixed_policy.is_some() {
             let message =
                 format!("roles and users come from the agent's `policy_dir`: a {kind} in the repository is refused");
-            return Err((Code::NotAllowed, None, message));
+            return deny(Code::NotAllowed, None, message);
         }
         if *kind != Kind::App && !self.rules.root_keys.is_empty() {
             return if self.is_root_signed() {
-                Ok((None, "signed with a root key".to_owned()))
+                Ok(Allowed { rule: None, message: "signed with a root key".to_owned() })
             } else {
                 let message =
                     "changes of roles and users must be signed with one of the agent's `root_keys`".to_owned();
-                Err((Code::RootKeyRequired, None, message))
+                deny(Code::RootKeyRequired, None, message)
             };
         }
-        let members = self.members().as_ref().map_err(|nobody| (nobody.code, None, nobody.message.clone()))?;
+        let members = match self.members() {
+            Ok(members) => members,
+            Err(nobody) => return deny(nobody.code, None, nobody.message.clone()),
+        };
         let mut allowed = None;
         for member in members {
             let user = member.name();
@@ -123,7 +126,7 @@ impl<'a> Rights<'a> {
                 Decision::Allowed(rule) => allowed = Some((rule, user)),
                 Decision::Denied(rule) => {
                     let message = format!("{rule} denies user `{user}` to {verb} {kind} `{name}` in {path}");
-                    return Err((Code::DeniedByRule, Some(rule), message));
+                    return deny(Code::DeniedByRule, Some(rule), message);
                 }
                 Decision::NotAllowed => {
                     let message = format!(
@@ -131,15 +134,31 @@ impl<'a> Rights<'a> {
                          whose roles do, or for such a rule",
                         roles(member)
                     );
-                    return Err((Code::NotAllowed, None, message));
+                    return deny(Code::NotAllowed, None, message);
                 }
             }
         }
         match allowed {
-            Some((rule, user)) => Ok((Some(rule.clone()), format!("{rule} allows user `{user}` to {verb} it"))),
-            None => Err((Code::NotAllowed, None, "there is no policy".to_owned())),
+            Some((rule, user)) => {
+                let message = format!("{rule} allows user `{user}` to {verb} it");
+                Ok(Allowed { rule: Some(rule), message })
+            }
+            None => deny(Code::NotAllowed, None, "there is no policy".to_owned()),
         }
     }
+}
+
+/// By which rule a change is allowed, if by one, and a word on it.
+struct Allowed {
+    rule: Option<String>,
+    message: String,
+}
+
+/// Why a change is not allowed, and by which rule, if by one.
+struct Denied {
+    code: Code,
+    rule: Option<String>,
+    message: String,
 }
 
 fn roles(member: &Member) -> String {
