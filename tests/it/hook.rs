@@ -118,6 +118,12 @@ async fn a_push_of_what_is_not_allowed_is_refused_and_says_why() {
     assert!(!shown.contains('\u{1b}'), "{shown}");
     assert_eq!(world.repo.main(), Some(world.root));
     assert_eq!(world.trusted().expect("a file")["state"]["commit"], world.root.to_string());
+    // Nor under another name,
+    let alias = ["--git-dir", "repository.git", "symbolic-ref", "refs/heads/alias", "refs/heads/main"];
+    assert!(world.home.git(alias).status().await.expect("git starts").success());
+    let output = world.push(&["HEAD:refs/heads/alias"]).await;
+    assert!(!output.status.success() && text(&output).contains("[not-allowed]"), "{}", text(&output));
+    assert_eq!(world.repo.main(), Some(world.root));
     // Other branches are nobody's business here, and what restores it makes the whole history good.
     assert!(world.push(&["HEAD:refs/heads/draft"]).await.status.success());
     fs::remove_file(world.clone.join("apps/pay.yaml")).expect("a file that can be removed");

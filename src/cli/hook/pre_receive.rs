@@ -60,16 +60,19 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let config = std::path::absolute(config)?;
     let judging = settings(&config.to_string_lossy(), args.source.as_deref(), &repository)?;
     let followed = followed(&judging, &repository)?;
-    let Some(update) = updates.into_iter().find(|update| update.reference == followed) else {
-        return Ok(Outcome::Fine);
-    };
-    if judging.authorization.mode == Mode::Off {
+    let updates: Vec<Update> = updates.into_iter().filter(|update| moves(update, &followed, &repository)).collect();
+    if updates.is_empty() || judging.authorization.mode == Mode::Off {
         return Ok(Outcome::Fine);
     }
     let rules = rules(&judging.authorization)?;
     let hook =
         Hook { repository: &repository, settings: &judging.authorization, rules: &rules, folder: folder(&repository) };
-    let verdict = hook.judge(&update)?;
+    let mut verdict = Verdict::Taken;
+    for update in &updates {
+        if hook.judge(update)? == Verdict::Refused {
+            verdict = Verdict::Refused;
+        }
+    }
     if verdict == Verdict::Taken {
         return Ok(Outcome::Fine);
     }
@@ -77,7 +80,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         say("the push is taken all the same: `authorization.mode` is `audit`");
         return Ok(Outcome::Fine);
     }
-    say(&format!("the push to {} is refused", update.reference));
+    say(&format!("the push to {followed} is refused"));
     Ok(Outcome::Findings)
 }
 
@@ -92,6 +95,12 @@ fn followed(judging: &Judging, repository: &Repository) -> anyhow::Result<String
     let head = repository.git().find_reference("HEAD");
     let target = head.as_ref().ok().and_then(|head| head.symbolic_target().ok().flatten());
     Ok(target.ok_or_else(|| UsageError::new("the repository's HEAD names no branch; set `git.branch`"))?.to_owned())
+}
+
+/// Whether an update moves what is followed: under its own name, or that of a symbolic reference that leads there.
+fn moves(update: &Update, followed: &str, repository: &Repository) -> bool {
+    let target = repository.git().find_reference(&update.reference).and_then(|reference| reference.resolve());
+    update.reference == followed || target.is_ok_and(|target| target.name_bytes() == followed.as_bytes())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
