@@ -7,6 +7,7 @@ use crate::{
 };
 use std::{
     env, fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -20,50 +21,78 @@ pub enum Edited<'p> {
     Draft(Box<Draft<'p>>, PathBuf),
     /// The text is what it was, or was emptied, which is how one gives up.
     Nothing,
-    /// It is not valid, and the user did not go on. The file has the text.
-    Invalid(Vec<Diagnostic>, PathBuf),
 }
 
 /// Lets the user edit a resource.
+///
+/// # Errors
+/// [`AuthorError::Kept`] when anything goes wrong after something was typed, and when it is not valid and the user did
+/// not go on.
 pub fn edit<'p>(place: &'p Place, id: &ResourceId) -> Result<Edited<'p>, AuthorError> {
     let draft = Draft::new(place)?;
     let path = draft.expect(id)?;
     let original = draft.body(&path, id)?;
-    let file = temporary(id, &original)?;
-    let mut text = original.clone();
+    let file = temporary(id)?;
+    match rounds(place, id, &path, &original, &file) {
+        Ok(Some(draft)) => Ok(Edited::Draft(Box::new(draft), file)),
+        Ok(None) => {
+            let _ = fs::remove_file(&file);
+            Ok(Edited::Nothing)
+        }
+        Err(error) => match fs::read(&file) {
+            Ok(bytes) if without_notes(&String::from_utf8_lossy(&bytes)) == original => {
+                let _ = fs::remove_file(&file);
+                Err(error)
+            }
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => Err(error),
+            _ => Err(error.keeping(&file)),
+        },
+    }
+}
+
+/// Opens the editor until there is a valid draft, or until the user gives up: `None`. The file has what was typed at
+/// any time.
+fn rounds<'p>(
+    place: &'p Place,
+    id: &ResourceId,
+    path: &str,
+    original: &str,
+    file: &Path,
+) -> Result<Option<Draft<'p>>, AuthorError> {
+    let mut text = original.to_owned();
     let mut notes = String::new();
     loop {
-        write(&file, &format!("{notes}{text}"))?;
-        if let Err(error) = open(place, &file) {
-            return Err(kept(&file, &error.to_string()));
-        }
-        let bytes = fs::read(&file).map_err(|error| AuthorError::io("read", &file, error))?;
+        write(file, &format!("{notes}{text}"))?;
+        open(place, file)?;
+        let bytes = fs::read(file).map_err(|error| AuthorError::io("read", file, error))?;
         let Ok(edited) = String::from_utf8(bytes) else {
-            return Err(kept(&file, "the text is not UTF-8"));
+            return Err(AuthorError::Refused("the text is not UTF-8".to_owned()));
         };
         let edited = without_notes(&edited);
         if edited == original || edited.trim().is_empty() {
-            let _ = fs::remove_file(&file);
-            return Ok(Edited::Nothing);
+            return Ok(None);
         }
         let mut draft = Draft::new(place)?;
-        if draft.expect(id).ok().as_ref() != Some(&path) || draft.body(&path, id)? != original {
-            return Err(kept(&file, &format!("{id} has changed meanwhile, and nothing has been written")));
+        if draft.expect(id).ok().as_deref() != Some(path) || draft.body(path, id)? != original {
+            return Err(AuthorError::Refused(format!("{id} has changed meanwhile, and nothing has been written")));
         }
-        match apply(&mut draft, &path, id, &edited) {
+        match apply(&mut draft, path, id, &edited) {
             Ok(()) => {
-                write(&file, &edited)?;
+                write(file, &edited)?;
                 draft.settle();
-                return Ok(Edited::Draft(Box::new(draft), file));
+                return Ok(Some(draft));
             }
-            Err(AuthorError::Invalid(diagnostics)) if edited == text => {
-                // The same mistakes once more: the user has nothing to add.
-                write(&file, &edited)?;
-                return Ok(Edited::Invalid(diagnostics, file));
+            // The same mistakes once more: the user has nothing to add.
+            Err(error @ (AuthorError::Invalid(_) | AuthorError::Usage(_))) if edited == text => {
+                write(file, &edited)?;
+                return Err(match error {
+                    AuthorError::Usage(message) => AuthorError::Refused(message),
+                    error => error,
+                });
             }
             Err(AuthorError::Invalid(diagnostics)) => notes = as_notes(&diagnostics),
-            Err(AuthorError::Usage(message)) if edited != text => notes = as_note(&message),
-            Err(error) => return Err(kept(&file, &error.to_string())),
+            Err(AuthorError::Usage(message)) => notes = as_note(&message),
+            Err(error) => return Err(error),
         }
         text = edited;
     }
@@ -122,21 +151,25 @@ fn without_notes(text: &str) -> String {
     rest.to_owned()
 }
 
-fn kept(file: &Path, why: &str) -> AuthorError {
-    AuthorError::Refused(format!("{why}\n  help: the text is in {}", file.display()))
-}
-
-fn temporary(id: &ResourceId, text: &str) -> Result<PathBuf, AuthorError> {
+/// An empty file for the text, in the folder for such files.
+fn temporary(id: &ResourceId) -> Result<PathBuf, AuthorError> {
     let failed = |error| AuthorError::io("make a file in", &env::temp_dir(), error);
     let prefix = format!("mcpfleet-{}-{}-", id.kind, id.name);
     let file = tempfile::Builder::new().prefix(&prefix).suffix(".yaml").tempfile().map_err(failed)?;
     let (_, path) = file.keep().map_err(|error| failed(error.error))?;
-    write(&path, text)?;
     Ok(path)
 }
 
+/// Gives the file another text in one step: on a full disk it still has what was typed.
 fn write(file: &Path, text: &str) -> Result<(), AuthorError> {
-    fs::write(file, text).map_err(|error| AuthorError::io("write", file, error))
+    let put = || -> io::Result<()> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let mut beside = tempfile::Builder::new().prefix(".mcpfleet-").tempfile_in(folder)?;
+        beside.write_all(text.as_bytes())?;
+        beside.persist(file)?;
+        Ok(())
+    };
+    put().map_err(|error| AuthorError::io("write", file, error))
 }
 
 /// Opens a file in the editor and waits for it.
@@ -155,7 +188,7 @@ fn open(place: &Place, file: &Path) -> Result<(), AuthorError> {
     if status.success() {
         return Ok(());
     }
-    Err(AuthorError::Program(format!("the editor `{editor}` failed ({status})")))
+    Err(AuthorError::Refused(format!("the editor `{editor}` failed ({status})")))
 }
 
 #[cfg(test)]

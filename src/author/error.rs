@@ -24,6 +24,9 @@ pub enum AuthorError {
     /// The commit would not take effect. Lines for people that say why, safe to be shown.
     #[error("the commit would be refused")]
     WouldBeRefused(String),
+    /// What was typed is not used, and is in this file.
+    #[error("{source}; the text is in {file}", file = .file.display())]
+    Kept { file: PathBuf, source: Box<AuthorError> },
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// A program that was called has failed; what it said has been shown, or is in the text.
@@ -38,6 +41,11 @@ pub enum AuthorError {
 impl AuthorError {
     pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> AuthorError {
         AuthorError::Io { action, path: path.to_owned(), source }
+    }
+
+    /// The same, with the file that has the text that it is about.
+    pub fn keeping(self, file: &Path) -> AuthorError {
+        AuthorError::Kept { file: file.to_owned(), source: Box::new(self) }
     }
 }
 

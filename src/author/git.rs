@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
 };
 
 /// Variables that would make git work on another repository than the one that was named. They are set in hooks.
@@ -23,8 +23,15 @@ const ELSEWHERE: &[&str] = &[
 
 /// `git` in a folder. Paths that are given to it are taken literally.
 pub fn git(folder: &Path) -> Command {
+    let mut command = plain(folder);
+    command.arg("--literal-pathspecs");
+    command
+}
+
+/// `git` in a folder, for what calls hooks: how paths are taken would get to them.
+pub fn plain(folder: &Path) -> Command {
     let mut command = Command::new("git");
-    command.arg("-C").arg(folder).arg("--literal-pathspecs");
+    command.arg("-C").arg(folder);
     for name in ELSEWHERE {
         command.env_remove(name);
     }
@@ -57,6 +64,14 @@ pub fn run(command: &mut Command) -> Result<ExitStatus, AuthorError> {
     // What git prints is none of the output of ours.
     command.stdout(io::stderr());
     command.status().map_err(|error| missing(command, &error))
+}
+
+/// Like [`run`], for a command that prints an answer all the same: its text, or `None` when it fails.
+pub fn tell(command: &mut Command) -> Result<Option<String>, AuthorError> {
+    let child = command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
+    let output = child.and_then(Child::wait_with_output).map_err(|error| missing(command, &error))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success().then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn output(command: &mut Command) -> Result<Output, AuthorError> {
@@ -115,8 +130,13 @@ impl Work {
         &self.root
     }
 
-    fn git(&self) -> Command {
+    pub(super) fn git(&self) -> Command {
         git(&self.root)
+    }
+
+    /// Where git keeps what belongs to this work tree alone.
+    pub(super) fn git_folder(&self) -> Result<PathBuf, AuthorError> {
+        ask(self.git().args(["rev-parse", "--absolute-git-dir"])).map(PathBuf::from)
     }
 
     /// Whether index and work tree have what is committed at a path.
@@ -146,60 +166,13 @@ impl Work {
         Ok(!ask(self.git().arg("remote"))?.is_empty())
     }
 
-    /// Commits these paths as they are in the work tree, and nothing else of what may be staged.
-    ///
-    /// # Errors
-    /// When git refuses; the index is then as before, but for these paths.
-    pub fn commit(&self, paths: &[&str], message: &str) -> Result<(), AuthorError> {
-        let listed = paths.iter().filter(|path| self.root.join(path).exists());
-        let listed: Vec<&&str> = listed.collect();
-        if !listed.is_empty() {
-            // `--only` knows no files that were never added.
-            ask(self.git().args(["add", "--intent-to-add", "--"]).args(listed))?;
-        }
-        let command = &mut self.git();
-        command.args(["commit", "--quiet", "--only", "--message", message, "--"]).args(paths);
-        let status = run(command)?;
-        if status.success() {
-            return Ok(());
-        }
-        self.unstage(paths)?;
-        Err(match status.code() {
-            Some(1) => AuthorError::Refused("git did not commit it; nothing has changed".to_owned()),
-            _ => AuthorError::Program("git could not commit it; nothing has changed".to_owned()),
-        })
-    }
-
-    /// Makes the index say of these paths what the current commit says.
-    pub fn unstage(&self, paths: &[&str]) -> Result<(), AuthorError> {
-        // Before the first commit there is nothing to reset to.
-        let born = ask_for(self.git().args(["rev-parse", "--quiet", "--verify", "HEAD"]))?.is_some();
-        let command = &mut self.git();
-        match born {
-            true => command.args(["reset", "--quiet", "--"]),
-            false => command.args(["rm", "--quiet", "--cached", "--ignore-unmatch", "--"]),
-        };
-        ask(command.args(paths)).map(drop)
-    }
-
-    /// Takes the last commit back, if it still is the last; files stay.
-    pub fn take_back(&self, commit: &str, parent: Option<&str>) -> Result<(), AuthorError> {
-        let command = &mut self.git();
-        command.args(["update-ref", "-m", "mcpfleet: take back a commit that would be refused"]);
-        match parent {
-            Some(parent) => command.args(["HEAD", parent, commit]),
-            None => command.args(["-d", "HEAD", commit]),
-        };
-        ask(command).map(drop)
-    }
-
     /// Pushes the current commit.
     ///
     /// # Errors
     /// When the remote refuses it, or cannot be reached. The commit stays.
     pub fn push(&self, upstream: &Upstream) -> Result<(), AuthorError> {
         let refspec = format!("HEAD:{}", upstream.reference);
-        let status = run(self.git().args(["push", "--quiet", &upstream.remote, &refspec]))?;
+        let status = run(plain(&self.root).args(["push", "--quiet", &upstream.remote, &refspec]))?;
         let place = upstream.shown();
         match status.code() {
             Some(0) => Ok(()),

@@ -1,9 +1,9 @@
 //! Writing resources to where they live: a git repository, by commits of the user who calls, or a plain folder.
 //!
 //! A command becomes a [`Draft`]: what the files would say. It is checked as a whole before anything is written, and
-//! then [`publish()`]ed: files, commit, the verdict that the agent would give, push. What fails or would be refused
-//! on the way leaves everything as it was. Commits and pushes are made by the `git` program, so that identity, signing,
-//! hooks and credentials are those that the user has set up.
+//! then [`publish()`]ed: files, a commit that no branch leads to yet, the verdict that the agent would give, and only
+//! then the branch and a push. What fails or would be refused before leaves everything as it was. Commits and pushes are made
+//! by the `git` program, so that identity, signing, hooks and credentials are those that the user has set up.
 
 mod create;
 mod diff;
@@ -16,6 +16,7 @@ mod head;
 pub mod history;
 pub mod init;
 mod place;
+mod prepared;
 mod publish;
 
 pub use create::{Input, Wish, create};

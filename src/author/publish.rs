@@ -6,6 +6,7 @@ use super::{
     files,
     git::{Upstream, Work},
     head,
+    prepared::Prepared,
 };
 use crate::{
     authorize::{
@@ -62,70 +63,58 @@ pub enum Pushed {
     NoUpstream,
 }
 
-/// Writes a draft, which has been validated, and commits and pushes it. Whatever fails before the push leaves
-/// everything as it was.
+/// Writes a draft, which has been validated, and commits and pushes it. Whatever fails before the branch is moved leaves
+/// everything as it was; what fails later says that the commit stays.
 pub fn publish(place: &Place, draft: &Draft, orders: &Orders) -> Result<Published, AuthorError> {
     let changes = draft.changes();
     let written = Written::write(place, draft.edits())?;
-    let mut published = Published { changes, commit: None, pushed: Pushed::No, refused: None };
-    let Some(work) = place.work() else { return Ok(published) };
-    let message = orders.message.clone().unwrap_or_else(|| message(&published.changes, draft.edits()));
-    let upstream = match committed(place, work, &written, &message, orders, &mut published) {
-        Ok(upstream) => upstream,
-        Err(error) => {
-            written.restore()?;
-            return Err(error);
-        }
+    let Some(work) = place.work() else {
+        return Ok(Published { changes, commit: None, pushed: Pushed::No, refused: None });
     };
-    published.pushed = match upstream {
-        _ if !orders.push => Pushed::No,
-        None if work.has_remotes()? => Pushed::NoUpstream,
-        None => Pushed::No,
-        Some(upstream) => {
-            let earlier = earlier(place, &upstream)?;
-            work.push(&upstream)?;
-            Pushed::To { upstream: upstream.shown(), earlier }
-        }
-    };
-    Ok(published)
+    let message = orders.message.clone().unwrap_or_else(|| message(&changes, draft.edits()));
+    let committed = committed(place, work, &written, &message, orders);
+    let Committed { prepared, refused, pushed, upstream } = committed.map_err(|error| written.undone(error))?;
+    work.settle(&prepared)?;
+    if let (Pushed::To { .. }, Some(upstream)) = (&pushed, upstream) {
+        work.push(&upstream)?;
+    }
+    Ok(Published { changes, commit: Some(prepared.commit), pushed, refused })
 }
 
-/// Commits what has been written, unless it would be refused.
+/// A commit that the branch leads to.
+struct Committed {
+    prepared: Prepared,
+    refused: Option<String>,
+    /// What is still to be done.
+    pushed: Pushed,
+    upstream: Option<Upstream>,
+}
+
+/// Commits what has been written, unless it would be refused. That the branch moves is the last thing to be done.
 fn committed(
     place: &Place,
     work: &Work,
     written: &Written,
     message: &str,
     orders: &Orders,
-    published: &mut Published,
-) -> Result<Option<Upstream>, AuthorError> {
+) -> Result<Committed, AuthorError> {
     let before = current(place)?;
     let upstream = work.upstream()?;
     let paths: Vec<&str> = written.edits.keys().map(String::as_str).collect();
-    work.commit(&paths, message)?;
-    let after = current(place)?;
-    let Some(commit) = after.filter(|_| after != before) else {
-        return Err(AuthorError::Program("git says that it has committed, and there is no new commit".to_owned()));
+    let prepared = work.prepare(before, &paths, message)?;
+    let refused = match refused(place, before, prepared.commit, upstream.as_ref(), orders) {
+        Ok(Some(why)) if !orders.anyway => return Err(AuthorError::WouldBeRefused(why)),
+        Err(error) if !orders.anyway => return Err(error),
+        judged => judged.unwrap_or_default(),
     };
-    let judged = refused(place, before, commit, upstream.as_ref(), orders);
-    let take_back = || -> Result<(), AuthorError> {
-        work.take_back(&commit.to_string(), before.map(|id| id.to_string()).as_deref())?;
-        work.unstage(&paths)
+    let pushed = match &upstream {
+        _ if !orders.push => Pushed::No,
+        Some(upstream) => Pushed::To { upstream: upstream.shown(), earlier: earlier(place, before, upstream)? },
+        None if work.has_remotes()? => Pushed::NoUpstream,
+        None => Pushed::No,
     };
-    match judged {
-        Ok(refused) if refused.is_none() || orders.anyway => published.refused = refused,
-        Err(_) if orders.anyway => {}
-        Ok(refused) => {
-            take_back()?;
-            return Err(AuthorError::WouldBeRefused(refused.unwrap_or_default()));
-        }
-        Err(error) => {
-            take_back()?;
-            return Err(error);
-        }
-    }
-    published.commit = Some(commit);
-    Ok(upstream)
+    work.advance(&prepared)?;
+    Ok(Committed { prepared, refused, pushed, upstream })
 }
 
 fn current(place: &Place) -> Result<Option<ObjectId>, AuthorError> {
@@ -177,13 +166,11 @@ fn refused(
     Ok((!verdicts.is_empty()).then(|| commits(&verdicts, said)))
 }
 
-/// How many commits before the last the upstream does not have either.
-fn earlier(place: &Place, upstream: &Upstream) -> Result<usize, AuthorError> {
-    let Some(repository) = place.repository()? else { return Ok(0) };
+/// How many commits up to `before` the upstream does not have either.
+fn earlier(place: &Place, before: Option<ObjectId>, upstream: &Upstream) -> Result<usize, AuthorError> {
+    let (Some(repository), Some(before)) = (place.repository()?, before) else { return Ok(0) };
     let Ok(seen) = repository.commit_at(&upstream.tracking) else { return Ok(0) };
-    let head = repository.commit_at("HEAD")?;
-    let (ahead, _) = repository.git().graph_ahead_behind(oid_of(head), oid_of(seen))?;
-    Ok(ahead.saturating_sub(1))
+    Ok(repository.git().graph_ahead_behind(oid_of(before), oid_of(seen))?.0)
 }
 
 /// Files that have been written, and what they were.
@@ -196,19 +183,22 @@ impl<'a> Written<'a> {
     fn write(place: &'a Place, edits: &'a BTreeMap<String, Edit>) -> Result<Written<'a>, AuthorError> {
         let written = Written { place, edits };
         for (path, edit) in edits.iter().filter(|(_, edit)| !edit.in_place) {
-            if let Err(error) = files::write(place.root(), path, edit.after.as_deref()) {
-                written.restore()?;
-                return Err(error);
-            }
+            files::write(place.root(), path, edit.after.as_deref()).map_err(|error| written.undone(error))?;
         }
         Ok(written)
     }
 
-    fn restore(&self) -> Result<(), AuthorError> {
+    /// Makes the files what they were, because of an error.
+    fn undone(&self, error: AuthorError) -> AuthorError {
+        let mut left = Vec::new();
         for (path, edit) in self.edits.iter().filter(|(_, edit)| !edit.in_place) {
-            files::write(self.place.root(), path, edit.before.as_deref())?;
+            let restored = files::write(self.place.root(), path, edit.before.as_deref());
+            left.extend(restored.err().map(|error| error.to_string()));
         }
-        Ok(())
+        if left.is_empty() {
+            return error;
+        }
+        AuthorError::Program(format!("{error}; and not all files are what they were: {}", left.join("; ")))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     source::Mode,
 };
 use clap::ValueHint;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct PlaceArgs {
@@ -38,6 +38,12 @@ pub struct PublishArgs {
     /// The message of the commit [default: what is done]
     #[arg(short, long)]
     message: Option<String>,
+}
+
+impl PublishArgs {
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
 }
 
 impl PlaceArgs {
@@ -135,6 +141,10 @@ pub fn fail(error: AuthorError) -> anyhow::Result<Outcome> {
             );
             Ok(Outcome::Findings)
         }
+        AuthorError::Kept { file, source } => {
+            kept(&file);
+            fail(*source)
+        }
         AuthorError::Refused(message) => {
             anstream::eprintln!("error: {}", escape_lines(&message));
             Ok(Outcome::Findings)
@@ -149,6 +159,11 @@ pub fn fail(error: AuthorError) -> anyhow::Result<Outcome> {
         }
         error => Err(error.into()),
     }
+}
+
+/// Says where a text is that was typed and not used.
+pub fn kept(file: &Path) {
+    anstream::eprintln!("your text is in {}", escape(&file.display().to_string()));
 }
 
 /// Prints to stdout.

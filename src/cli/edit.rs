@@ -1,6 +1,6 @@
 use super::{
     Outcome,
-    author::{PlaceArgs, PublishArgs, fail, finish, resource_id, say},
+    author::{PlaceArgs, PublishArgs, fail, finish, kept, resource_id, say},
 };
 use crate::{
     author::{AuthorError, Edited, edit},
@@ -11,7 +11,7 @@ use crate::{
 ///
 /// The editor is $VISUAL, $EDITOR, or what git uses. It gets the resource's own document. If the result is not valid the
 /// editor opens again and the text begins with what is wrong; to save it once more as it is, or empty, is to give up. A
-/// text that is not used for any other reason is kept in a file, which is named. The rest is as with `mcpfleet create`.
+/// text that is not used for any other reason, as with --dry-run, is kept in a file, which is named. The rest is as with `mcpfleet create`.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  mcpfleet edit app/demo\n  EDITOR='code --wait' mcpfleet edit role/developers --no-push"
@@ -32,26 +32,20 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn attempt(args: &Args) -> Result<Outcome, AuthorError> {
     let place = args.place.open()?;
-    let kept = |file: &std::path::Path| anstream::eprintln!("your text is in {}", file.display());
     match edit(&place, &args.resource)? {
         Edited::Nothing => {
             say("nothing changes\n")?;
             Ok(Outcome::Fine)
         }
-        Edited::Invalid(diagnostics, file) => {
-            kept(&file);
-            Err(AuthorError::Invalid(diagnostics))
-        }
-        Edited::Draft(draft, file) => match finish(&place, &draft, &args.publish) {
-            Ok(outcome) => {
-                // It is in the repository, or was only to be shown.
-                let _ = std::fs::remove_file(&file);
-                Ok(outcome)
-            }
-            Err(error) => {
+        Edited::Draft(draft, file) => {
+            let outcome = finish(&place, &draft, &args.publish).map_err(|error| error.keeping(&file))?;
+            if args.publish.is_dry_run() && !draft.edits().is_empty() {
                 kept(&file);
-                Err(error)
+            } else {
+                // It is in the repository.
+                let _ = std::fs::remove_file(&file);
             }
-        },
+            Ok(outcome)
+        }
     }
 }

@@ -32,7 +32,8 @@ pub fn rules(settings: &Authorization) -> anyhow::Result<Rules> {
     })
 }
 
-fn globs(globs: &[String]) -> anyhow::Result<GlobSet> {
+/// Which files are resources, of what `authorization.managed` says.
+pub fn globs(globs: &[String]) -> anyhow::Result<GlobSet> {
     let mut set = GlobSetBuilder::new();
     for glob in globs {
         set.add(GlobBuilder::new(glob).literal_separator(true).build()?);

@@ -205,6 +205,54 @@ async fn hooks_of_others_are_left_alone() {
 }
 
 #[tokio::test]
+async fn hooks_go_where_git_looks_for_them() {
+    let world = World::new().await;
+    let install = async |arguments: &[&str]| {
+        let arguments = [&["hook", "install", "--pre-commit", "--repo", "clone"], arguments].concat();
+        world.home.mcpfleet(arguments).output().await.expect("the binary starts")
+    };
+    assert!(world.git(&["config", "core.hooksPath", "hooks"]).await.status.success());
+    let output = install(&[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(world.clone.join("hooks/pre-commit").is_file() && !world.home.path().join("hooks").exists());
+
+    // Others may use a folder that is not the repository's.
+    let shared = world.home.path().join("shared");
+    let setting = ["config", "--global", "core.hooksPath", shared.to_str().expect("UTF-8")];
+    assert!(world.git(&["config", "--unset", "core.hooksPath"]).await.status.success());
+    assert!(world.git(&setting).await.status.success());
+    let output = install(&[]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("outside of it") && text(&output).contains("--force"), "{}", text(&output));
+    assert!(!shared.exists());
+    let output = install(&["--force"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(shared.join("pre-commit").is_file());
+}
+
+#[tokio::test]
+async fn only_managed_files_are_checked_before_a_commit() {
+    let world = World::new().await;
+    let write = |path: &str, text: &str| {
+        let path = world.clone.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
+        fs::write(path, text).expect("a file that can be written");
+    };
+    write(".mcpfleet/agent.yaml", "authorization: {managed: [\"{apps,roles,users}/*.yaml\"]}\n");
+    world.commit_all(&world.alice).await;
+    let install = ["hook", "install", "--pre-commit", "--repo", "clone"];
+    assert_eq!(world.home.mcpfleet(install).status().await.expect("the binary starts").code(), Some(0));
+    write("deploy/values.yaml", "no: resource\n");
+    world.commit_all(&world.alice).await;
+    write("apps/values.yaml", "no: resource\n");
+    assert!(world.git(&["add", "--all"]).await.status.success());
+    let output = world.git(&["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-m", "Change"]).await;
+    assert!(!output.status.success());
+    let shown = text(&output);
+    assert!(shown.contains("apps/values.yaml") && !shown.contains("deploy/values.yaml"), "{shown}");
+}
+
+#[tokio::test]
 async fn what_is_staged_is_checked_before_a_commit() {
     let world = World::new().await;
     let install = ["hook", "install", "--pre-commit", "--repo", "clone"];

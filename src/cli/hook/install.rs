@@ -33,7 +33,7 @@ Examples:
   mcpfleet hook install --pre-commit --pre-push
   mcpfleet hook install --pre-receive --repo /srv/git/fleet.git --root main
 
-Exit codes: 0 all is well, 1 there is a hook already, 2 wrong usage, 3 something went wrong"
+Exit codes: 0 all is well, 1 there is a hook already, or a folder of others, 2 wrong usage, 3 something went wrong"
 )]
 pub struct Args {
     /// On a server: refuse pushes with commits that would be refused
@@ -52,7 +52,7 @@ pub struct Args {
     /// repository's folder
     #[arg(long, value_name = "REV", requires = "pre_receive")]
     root: Option<String>,
-    /// Take the place of hooks that are there
+    /// Take the place of hooks that are there, and write even to a folder outside of the repository
     #[arg(long)]
     force: bool,
 }
@@ -68,6 +68,15 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             .filter_map(|(wanted, name)| wanted.then_some(name))
             .collect();
     let folder = hooks_folder(&repository)?;
+    if !args.force && is_outside(&folder, &repository) {
+        let folder = folder.display().to_string();
+        anstream::eprintln!(
+            "error: git takes the hooks of this repository from {}, outside of it, where others may take theirs from too \
+             (`core.hooksPath`); --force writes there",
+            escape(&folder)
+        );
+        return Ok(Outcome::Findings);
+    }
     let foreign: Vec<PathBuf> =
         hooks.iter().map(|name| folder.join(name)).filter(|path| !args.force && is_foreign(path)).collect();
     if !foreign.is_empty() {
@@ -123,16 +132,26 @@ fn configure(repository: &Repository, root: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where git looks for hooks. It alone knows: its configuration outside of the repository may say so too.
+/// Where git looks for hooks, without symlinks. It alone knows: its configuration outside of the repository may say so
+/// too.
 fn hooks_folder(repository: &Repository) -> anyhow::Result<PathBuf> {
     let mut git = Command::new("git");
-    git.arg("--git-dir").arg(repository.path()).args(["rev-parse", "--path-format=absolute", "--git-path", "hooks"]);
+    // A path that is not absolute begins where hooks run.
+    git.arg("-C").arg(repository.git().workdir().unwrap_or(repository.path()));
+    git.arg("--git-dir").arg(repository.path()).env_remove("GIT_WORK_TREE").env_remove("GIT_COMMON_DIR");
+    git.args(["rev-parse", "--path-format=absolute", "--git-path", "hooks"]);
     let output = git.output().context("cannot ask git where its hooks are")?;
     if !output.status.success() {
         anyhow::bail!("git does not say where its hooks are: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let path = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
     Ok(PathBuf::from(OsStr::from_bytes(path)))
+}
+
+/// Whether a folder is not the repository's alone.
+fn is_outside(folder: &Path, repository: &Repository) -> bool {
+    let own = repository.git().workdir().into_iter().chain([repository.path(), repository.git().commondir()]);
+    !own.filter_map(|own| own.canonicalize().ok()).any(|own| folder.starts_with(own))
 }
 
 /// Whether there is something at a path that was not written by this program.

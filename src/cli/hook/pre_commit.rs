@@ -1,5 +1,7 @@
 use super::super::{
     Outcome, UsageError,
+    judging::settings_of_commit,
+    rules::globs,
     terminal::{escape, print},
 };
 use crate::{
@@ -8,8 +10,11 @@ use crate::{
     manifest::{Code, Diagnostic, cross_check, parse_file, render::Report, text::MAX_FILE_SIZE},
 };
 use anyhow::Context as _;
+use globset::GlobSet;
 
 /// Check what is about to be committed: the resource files as they are staged, not as they are in the work tree.
+///
+/// Which files are resources is what `authorization.managed` says in `.mcpfleet/agent.yaml` of the current commit.
 ///
 /// Git calls this through the hook that `mcpfleet hook install --pre-commit` writes.
 #[derive(clap::Args)]
@@ -26,10 +31,11 @@ const PLAIN: [u32; 2] = [0o100644, 0o100755];
 pub fn run(_args: Args) -> anyhow::Result<Outcome> {
     let repository = Repository::from_environment().map_err(|error| UsageError::new(error.to_string()))?;
     let index = repository.git().index().context("cannot read the index")?;
+    let managed = managed(&repository);
     let (mut files, mut resources, mut diagnostics) = (0, Vec::new(), Vec::new());
     for entry in index.iter() {
         let path = String::from_utf8_lossy(&entry.path).into_owned();
-        if !is_resource_file(&path) {
+        if !is_resource_file(&path) || managed.as_ref().is_some_and(|managed| !managed.is_match(&path)) {
             continue;
         }
         files += 1;
@@ -62,6 +68,12 @@ pub fn run(_args: Args) -> anyhow::Result<Outcome> {
         escape("what is staged is not valid")
     );
     Ok(Outcome::Findings)
+}
+
+/// Which files the current commit says are resources. A mistake in there keeps nobody from committing.
+fn managed(repository: &Repository) -> Option<GlobSet> {
+    let settings = settings_of_commit(repository.commit_at("HEAD").ok()?, repository).ok()?;
+    globs(&settings.authorization.managed).ok()
 }
 
 /// Whether a file is taken for one of ours: YAML, and not hidden.

@@ -5,14 +5,14 @@ use super::{
         rules::rules,
         terminal::escape_lines,
     },
-    updates::{Update, pushed},
+    updates::{Update, all, pushed},
 };
 use crate::{
     authorize::{self, Cache, Failure, Judge, ObjectId, Objects as _, Report},
     git::Repository,
     source::Mode,
 };
-use std::io::{Read as _, stdin};
+use std::io::stdin;
 
 /// Judge what is about to be pushed, as the agents that follow the branch will.
 ///
@@ -38,9 +38,8 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let repository = Repository::from_environment().map_err(|error| UsageError::new(error.to_string()))?;
-    let mut text = String::new();
-    stdin().take(16 << 20).read_to_string(&mut text)?;
-    let updates = pushed(&text).map_err(|line| UsageError::new(format!("git never says this to a hook: {line}")))?;
+    let updates =
+        pushed(&all(stdin())?).map_err(|line| UsageError::new(format!("git never says this to a hook: {line}")))?;
     let mut outcome = Outcome::Fine;
     for update in updates {
         let (Some(old), Some(new)) = (update.old, update.new) else { continue };

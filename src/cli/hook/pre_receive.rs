@@ -7,7 +7,7 @@ use super::{
     },
     install::settings_file,
     state::{self, Trusted},
-    updates::{Update, received},
+    updates::{Update, all, received},
 };
 use crate::{
     authorize::{self, Cache, CommitVerdict, Failure, Judge, Judgement, ObjectId, Refusal, Report, Rules, State},
@@ -16,12 +16,7 @@ use crate::{
     source::Mode,
 };
 use clap::ValueHint;
-use std::{
-    collections::HashSet,
-    io::{Read as _, stdin},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::HashSet, io::stdin, path::PathBuf, sync::Arc};
 
 /// Judge a push on the server, and refuse it with the reasons if agents would not take all of it.
 ///
@@ -53,9 +48,8 @@ pub fn folder(repository: &Repository) -> PathBuf {
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     // Objects that are pushed are kept apart until the hook agrees; the environment says where.
     let repository = Repository::from_environment().map_err(|error| UsageError::new(error.to_string()))?;
-    let mut text = String::new();
-    stdin().take(16 << 20).read_to_string(&mut text)?;
-    let updates = received(&text).map_err(|line| UsageError::new(format!("git never says this to a hook: {line}")))?;
+    let updates =
+        received(&all(stdin())?).map_err(|line| UsageError::new(format!("git never says this to a hook: {line}")))?;
     let config = args.config.unwrap_or_else(|| settings_file(&repository));
     let config = std::path::absolute(config)?;
     let judging = settings(&config.to_string_lossy(), args.source.as_deref(), &repository)?;

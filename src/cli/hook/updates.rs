@@ -1,6 +1,10 @@
-//! What git tells a hook about a push: one line a reference. Pure.
+//! What git tells a hook about a push: one line a reference.
 
 use crate::authorize::ObjectId;
+use std::io::{self, Read};
+
+/// The most that is read, in bytes: some hundred thousand references.
+const MAX: u64 = 16 << 20;
 
 /// A reference that is to be moved. `None` is where there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +13,18 @@ pub struct Update {
     pub new: Option<ObjectId>,
     /// Where it is pushed to: `refs/heads/main`.
     pub reference: String,
+}
+
+/// Reads everything that git says.
+///
+/// # Errors
+/// When it is too much: among what is left out could be the one reference that matters.
+pub fn all(input: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    if input.take(MAX + 1).read_to_string(&mut text)? as u64 > MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too many references are pushed at once"));
+    }
+    Ok(text)
 }
 
 /// Reads the lines of `pre-receive`: `OLD NEW REFERENCE`.
@@ -43,6 +59,14 @@ fn id(text: &str) -> Option<Option<ObjectId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_much_is_refused_and_not_cut_off() {
+        let most = all(io::repeat(b' ').take(MAX)).map(|text| text.len() as u64);
+        assert_eq!(most.ok(), Some(MAX));
+        let more = all(io::repeat(b' ').take(MAX).chain(&b"x"[..]));
+        assert!(more.is_err_and(|error| error.to_string().contains("too many references")));
+    }
 
     #[test]
     fn lines() {

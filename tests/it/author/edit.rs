@@ -79,7 +79,7 @@ async fn to_change_nothing_or_to_empty_the_text_is_to_give_up() {
         fs::remove_file(world.path("seen1")).unwrap();
     }
     let said = world.edit(&["app/demo"], &["echo '# x' >> \"$1\"; exit 7"]).await.bad(1);
-    assert!(said.contains("failed (exit status: 7)") && said.contains("the text is in "), "{said}");
+    assert!(said.contains("failed (exit status: 7)") && said.contains("your text is in "), "{said}");
     assert_eq!(kept(&world).len(), 1);
     assert_eq!(world.state().await, before);
 }
@@ -122,4 +122,31 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     assert!(said.contains("app/a has changed meanwhile"), "{said}");
     assert_eq!(world.read("a.yaml"), app("a").replace("command: x", "command: theirs"));
     assert_eq!(kept(&world), [app("a").replace("command: x", "command: mine")]);
+}
+
+#[tokio::test]
+async fn no_mishap_after_the_editor_loses_the_text() {
+    let world = World::plain(&[("a.yaml", &app("a"))]);
+    let folder = world.folder();
+    let step = format!("sed -i 's/command: x/command: mine/' \"$1\"; mv {0} {0}.gone", folder.display());
+    let said = world.edit(&["app/a"], &[&step]).await.bad(3);
+    assert!(said.contains("your text is in "), "{said}");
+    assert_eq!(kept(&world), [app("a").replace("command: x", "command: mine")]);
+    fs::remove_file(world.path("seen1")).unwrap();
+    fs::rename(folder.with_extension("gone"), folder).unwrap();
+    // Nothing was typed here that could be lost.
+    let said = world.edit(&["app/a"], &["exit 7"]).await.bad(1);
+    assert!(!said.contains("your text"), "{said}");
+    assert_eq!(kept(&world).len(), 1);
+}
+
+#[tokio::test]
+async fn a_text_that_was_only_tried_is_kept() {
+    let world = World::new().await;
+    let before = world.state().await;
+    let said = world.edit(&["app/demo", "--dry-run"], &["sed -i 's/env: dev/env: test/' \"$1\""]).await;
+    assert!(said.err.contains("your text is in "), "{said:?}");
+    assert!(said.good().contains("+    env: test"));
+    assert_eq!(kept(&world), [world.read("apps/demo.yaml").replace("env: dev", "env: test")]);
+    assert_eq!(world.state().await, before);
 }

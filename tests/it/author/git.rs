@@ -49,6 +49,77 @@ async fn a_hook_that_refuses_leaves_everything_as_it_was() {
     assert_eq!(world.state().await, before);
 }
 
+impl World {
+    fn hook(&self, name: &str, text: &str) {
+        fs::rename(self.script(name, text), self.folder().join(".git/hooks").join(name)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hooks_see_and_may_shape_the_commit_as_with_git_commit() {
+    let world = World::new().await;
+    world.write("notes.txt", "staged\n");
+    world.git(&["add", "notes.txt"]).await;
+    world.hook(
+        "pre-commit",
+        "git diff --cached --name-only -- '*.yaml' '*.txt' > ../seen; echo x > added; git add added\n",
+    );
+    world.hook("prepare-commit-msg", "echo \"$2\" >> ../seen\n");
+    world.hook("commit-msg", "printf '\\n\\nTicket: 7\\n' >> \"$1\"\n");
+    world.hook("post-commit", "git log -1 --format=%s >> ../seen\n");
+    world.mcpfleet_with(&["create", "-", "-m", "One "], &app("web"), &[]).await.good();
+    assert_eq!(fs::read_to_string(world.path("seen")).unwrap(), "apps/web.yaml\nmessage\nOne\n");
+    assert_eq!(world.git(&["log", "-1", "--format=%B"]).await, "One\n\nTicket: 7");
+    assert_eq!(world.git(&["show", "--name-only", "--format=", "HEAD"]).await, "added\napps/web.yaml");
+    assert_eq!(world.git(&["reflog", "-1", "--format=%gs"]).await, "commit: One");
+    assert!(world.git(&["status", "--porcelain"]).await.contains("A  notes.txt"));
+
+    world.hook("commit-msg", ": > \"$1\"\n");
+    let said = world.mcpfleet(&["rm", "app/web"]).await.bad(1);
+    assert!(said.contains("the message is empty"), "{said}");
+    assert!(world.has("apps/web.yaml"));
+}
+
+#[tokio::test]
+async fn a_failure_leaves_nothing_or_says_that_the_commit_stays() {
+    let world = World::with_remote().await;
+    let lock = world.folder().join(".git/index.lock");
+    let before = world.state().await;
+    fs::write(&lock, "").unwrap();
+    let said = world.mcpfleet(&["rm", "app/demo"]).await.bad(1);
+    assert!(said.contains("another git is at work"), "{said}");
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(world.state().await, before);
+
+    world.hook("reference-transaction", "[ \"$1\" != prepared ]\n");
+    let said = world.mcpfleet(&["rm", "app/demo"]).await.bad(1);
+    assert!(said.contains("the branch was not moved, nothing has changed"), "{said}");
+    assert_eq!(world.state().await, before);
+
+    world.hook("reference-transaction", "[ \"$1\" != committed ] || : > .git/index.lock\n");
+    let said = world.mcpfleet(&["rm", "app/demo"]).await.bad(3);
+    assert!(said.contains("is made, and not pushed") && said.contains("`git reset -- apps/demo.yaml` mends"), "{said}");
+    assert_eq!(world.git(&["log", "-1", "--format=%s"]).await, "Delete app/demo");
+    assert!(!world.has("apps/demo.yaml"));
+    fs::remove_file(world.folder().join(".git/hooks/reference-transaction")).unwrap();
+    fs::remove_file(&lock).unwrap();
+    world.git(&["reset", "--quiet", "--", "apps/demo.yaml"]).await;
+    assert_eq!(world.git(&["status", "--porcelain"]).await, "");
+}
+
+#[tokio::test]
+async fn a_merge_that_is_under_way_is_not_disturbed() {
+    let world = World::new().await;
+    world.git(&["checkout", "--quiet", "-b", "side"]).await;
+    world.mcpfleet_with(&["create", "-"], &app("web"), &[]).await.good();
+    world.git(&["checkout", "--quiet", "main"]).await;
+    world.git(&["merge", "--quiet", "--no-ff", "--no-commit", "side"]).await;
+    let before = world.state().await;
+    let said = world.mcpfleet(&["rm", "app/demo"]).await.bad(1);
+    assert!(said.contains("a merge is under way"), "{said}");
+    assert_eq!(world.state().await, before);
+}
+
 #[tokio::test]
 async fn a_key_that_is_gone_is_an_error_that_changes_nothing() {
     let world = World::new().await;

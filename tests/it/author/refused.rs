@@ -20,7 +20,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn the_commit_is_taken_back_and_the_reason_shown() {
+async fn the_branch_never_leads_to_the_commit_and_the_reason_is_shown() {
     let world = World::with_remote().await;
     world.become_grace().await;
     world.mcpfleet_with(&["create", "-"], &app("web"), &[]).await.good();
@@ -28,6 +28,7 @@ async fn the_commit_is_taken_back_and_the_reason_shown() {
     world.write("notes.txt", "staged\n");
     world.git(&["add", "notes.txt"]).await;
     let before = world.state().await;
+    let log = world.git(&["reflog", "--all"]).await;
     let prod = app("web").replace("env: dev", "env: prod");
     let role = world.read("roles/developers.yaml").replace("env: dev", "\"*\": \"*\"");
     for (arguments, input, expected) in [
@@ -41,6 +42,8 @@ async fn the_commit_is_taken_back_and_the_reason_shown() {
         assert!(said.contains("not-allowed") && said.contains(expected) && said.contains("grace"), "{said}");
         assert!(said.contains("nothing has been committed"), "{said}");
         assert_eq!(world.state().await, before);
+        // Whoever watches the branch has not seen it there for a moment.
+        assert_eq!(world.git(&["reflog", "--all"]).await, log);
     }
 
     let said = world.mcpfleet_with(&["create", "-f", "-", "--anyway"], &prod, &[]).await;
@@ -49,6 +52,26 @@ async fn the_commit_is_taken_back_and_the_reason_shown() {
     // What is refused already is not held against the next commit.
     let said = world.mcpfleet_with(&["create", "-"], &app("fine"), &[]).await.good();
     assert!(said.contains("pushed commit "), "{said}");
+}
+
+#[tokio::test]
+async fn what_was_staged_of_the_same_file_stays() {
+    let world = World::new().await;
+    world.write("apps/web.yaml", app("web") + "# staged\n");
+    world.write("apps/later.yaml", app("later"));
+    world.git(&["add", "apps/web.yaml"]).await;
+    world.git(&["add", "--intent-to-add", "apps/later.yaml"]).await;
+    world.write("apps/web.yaml", app("web"));
+    world.git(&["config", "commit.gpgsign", "false"]).await;
+    let before = world.state().await;
+    world.mcpfleet(&["create", "apps/web.yaml"]).await.bad(1);
+    assert_eq!(world.state().await, before);
+    assert_eq!(world.git(&["show", ":apps/web.yaml"]).await + "\n", app("web") + "# staged\n");
+
+    world.git(&["config", "commit.gpgsign", "true"]).await;
+    world.mcpfleet(&["create", "apps/web.yaml"]).await.good();
+    assert_eq!(world.git(&["show", "HEAD:apps/web.yaml"]).await + "\n", app("web"));
+    assert_eq!(world.git(&["status", "--porcelain"]).await, " A apps/later.yaml");
 }
 
 #[tokio::test]
