@@ -31,7 +31,7 @@ pub fn author_email(bytes: &[u8]) -> String {
     let author = headers.filter_map(|line| line.strip_prefix(b"author ")).next().unwrap_or_default();
     let author = String::from_utf8_lossy(author);
     let email = author.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(email, _)| email);
-    email.unwrap_or_default().trim().to_lowercase()
+    email.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// The commits that the trailers of the message name: lines `Vouch-For: ID` in its last paragraph.

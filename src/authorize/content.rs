@@ -40,7 +40,7 @@ impl Entry {
         match self.mode {
             0o120000 => "a symlink",
             0o160000 => "a submodule",
-            0o040000 => "nested too deeply",
+            0o040000 => "a folder that is nested too deeply, or cannot be read",
             0 => "a name that stands there more than once",
             _ => "of a kind that git does not have",
         }
@@ -95,6 +95,8 @@ pub struct Cache {
     /// How many contents were read since the last time that some were forgotten, with those that were kept then.
     read: usize,
     kept: usize,
+    /// The bytes of the contents that were parsed since they were last forgotten.
+    bytes: usize,
 }
 
 /// The tree and the parents of a commit.
@@ -106,6 +108,8 @@ pub struct Links {
 
 /// How many contents and commits are remembered without a question.
 const MANY: usize = 20_000;
+/// How many bytes of files are parsed before all contents are forgotten.
+const MANY_BYTES: usize = 128 << 20;
 
 impl Cache {
     /// What an entry says. An entry that does not exist says nothing.
@@ -115,9 +119,17 @@ impl Cache {
             return Ok(Some(content.clone()));
         }
         let content = Arc::new(match bytes(trees, path, entry)? {
-            Ok(bytes) => Content::File(Arc::new(parse_file(path, &bytes))),
+            Ok(bytes) => {
+                self.bytes += bytes.len();
+                Content::File(Arc::new(parse_file(path, &bytes)))
+            }
             Err(content) => content,
         });
+        if self.bytes > MANY_BYTES {
+            // What is accepted is held by the states.
+            self.contents.clear();
+            (self.bytes, self.read, self.kept) = (0, 0, 0);
+        }
         self.remember(path.clone(), entry, content.clone());
         Ok(Some(content))
     }
@@ -167,6 +179,9 @@ impl Cache {
         if self.commits.len() > MANY {
             self.commits.clear();
         }
+        if self.links.len() > 10 * MANY {
+            self.links.clear();
+        }
     }
 
     pub fn commit(&mut self, objects: &dyn super::Objects, id: ObjectId) -> Result<Arc<Commit>, Failure> {
@@ -209,7 +224,11 @@ fn bytes(trees: &Trees, path: &str, entry: Entry) -> Result<Result<Vec<u8>, Cont
     if !is_faithful(path) {
         return forbidden("its name is not UTF-8, or not a name".to_owned());
     }
-    match trees.blob(entry.id, MAX_FILE_SIZE)? {
+    let blob = match trees.blob(entry.id, MAX_FILE_SIZE) {
+        Err(error) if error.is_about_content() => return forbidden(format!("it is no file: {error}")),
+        blob => blob?,
+    };
+    match blob {
         Blob::Bytes(bytes) if bytes.starts_with(LFS_POINTER) => {
             forbidden("it is a pointer to large file storage".to_owned())
         }

@@ -2,12 +2,16 @@
 
 use super::{Code, Failure, ObjectId, Objects, Refusal, content::Cache};
 use std::{
-    collections::{BinaryHeap, HashMap, HashSet},
+    cell::Cell,
+    collections::{BTreeSet, BinaryHeap, HashMap, HashSet},
     sync::Arc,
 };
 
 /// Commits of the past that are looked at to find out what a side branch and the base have in common.
 const MAX_PAST: usize = 2_000_000;
+
+/// Commits that are looked at to find out what the parents of merges have in common, all merges together.
+const MAX_STEPS: usize = 100_000_000;
 
 /// How many parents a merge may have.
 const MAX_PARENTS: usize = 64;
@@ -20,6 +24,8 @@ pub struct Graph {
     /// Those that descend from the base, and the base.
     trusted: HashSet<ObjectId>,
     parents: HashMap<ObjectId, Arc<[ObjectId]>>,
+    /// How many commits were looked at to find out what parents have in common.
+    steps: Cell<usize>,
 }
 
 impl Graph {
@@ -34,8 +40,13 @@ impl Graph {
         head: ObjectId,
         max_commits: usize,
     ) -> Result<Graph, Failure> {
-        let mut graph =
-            Graph { order: vec![base], index: HashMap::new(), trusted: HashSet::from([base]), parents: HashMap::new() };
+        let mut graph = Graph {
+            order: vec![base],
+            index: HashMap::new(),
+            trusted: HashSet::from([base]),
+            parents: HashMap::new(),
+            steps: Cell::new(0),
+        };
         let mut reached = HashSet::from([head]);
         let mut open = vec![head];
         let mut roots = false;
@@ -49,7 +60,11 @@ impl Graph {
             }
             let parents = cache.links(objects, id)?.parents;
             if parents.len() > MAX_PARENTS {
-                let message = format!("merge {} has more than {MAX_PARENTS} parents", id.short());
+                let message = format!(
+                    "merge {} has more than {MAX_PARENTS} parents; take it back, or trust what came of it with `mcpfleet \
+                     trust set`",
+                    id.short()
+                );
                 return Err(Refusal { code: Code::Limit, message }.into());
             }
             roots |= parents.is_empty();
@@ -137,11 +152,41 @@ impl Graph {
         }
         // What the base has, every line that is judged has.
         parents.retain(|parent| self.index.contains_key(parent));
-        let counts = |parent: &ObjectId| {
-            parents.iter().all(|other| other == parent || !self.brought(*parent, &[*other]).is_empty())
-        };
-        let (counting, _) = parents.iter().partition(|parent| counts(parent));
-        counting
+        let reached = self.reached(&parents);
+        parents.retain(|parent| !reached.contains(parent));
+        parents
+    }
+
+    /// Those of some commits that others of them lead to.
+    fn reached(&self, tips: &[ObjectId]) -> HashSet<ObjectId> {
+        let places: BTreeSet<usize> = tips.iter().filter_map(|tip| self.index.get(tip).copied()).collect();
+        let Some(oldest) = places.first().copied() else { return HashSet::new() };
+        let mut below = HashSet::new();
+        let mut open: BinaryHeap<usize> = places.iter().copied().collect();
+        // From the youngest on, as far as the oldest of them.
+        while let Some(at) = open.pop().filter(|at| *at > oldest) {
+            self.steps.set(self.steps.get() + 1);
+            let parents = self.order.get(at).and_then(|id| self.parents.get(id));
+            for parent in parents.into_iter().flat_map(|parents| parents.iter()) {
+                if let Some(parent) = self.index.get(parent).copied()
+                    && below.insert(parent)
+                    && !places.contains(&parent)
+                {
+                    open.push(parent);
+                }
+            }
+        }
+        places.intersection(&below.into_iter().collect()).filter_map(|at| self.order.get(*at).copied()).collect()
+    }
+
+    /// Whether finding out what parents have in common goes on within its bounds.
+    pub fn check_steps(&self) -> Result<(), Refusal> {
+        if self.steps.get() <= MAX_STEPS {
+            return Ok(());
+        }
+        let message =
+            "the merges are woven more tightly than can be judged; set a newer root with `mcpfleet trust set`";
+        Err(Refusal { code: Code::Limit, message: message.to_owned() })
     }
 
     /// What `tip` has and none of `lines` has, in no order.
@@ -170,6 +215,7 @@ impl Graph {
             if !is_known {
                 undecided -= 1;
             }
+            self.steps.set(self.steps.get() + 1);
             let Some(id) = self.order.get(at) else { continue };
             for parent in self.parents.get(id).into_iter().flat_map(|parents| parents.iter()).filter_map(place) {
                 if is_known {
@@ -187,6 +233,11 @@ impl Graph {
             }
         }
         brought.into_iter().filter_map(|at| self.order.get(at).copied()).collect()
+    }
+
+    /// Whether a commit that is judged leads to another, or is it.
+    pub fn leads_to(&self, earlier: ObjectId, later: ObjectId) -> bool {
+        self.index.contains_key(&earlier) && self.brought(earlier, &[later]).is_empty()
     }
 
     /// What `tip` brings over `line`, but for what is in `without`: parents first, a first parent's side first.
@@ -219,7 +270,11 @@ pub fn ancestors(objects: &dyn Objects, cache: &mut Cache, of: ObjectId) -> Resu
         }
         open.extend(cache.links(objects, id)?.parents.iter().copied().filter(|parent| reached.insert(*parent)));
         if reached.len() > MAX_PAST {
-            return Err(too_many(MAX_PAST).into());
+            let message = format!(
+                "the base has more than {MAX_PAST} commits before it, all of which must be known to judge branches that are \
+                 older than it; take such a branch over by rebasing it, or trust its merge with `mcpfleet trust set`"
+            );
+            return Err(Refusal { code: Code::Limit, message }.into());
         }
     }
     Ok(reached)

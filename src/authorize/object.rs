@@ -115,6 +115,16 @@ pub enum ObjectError {
     TooLarge { id: ObjectId, limit: usize },
 }
 
+impl ObjectError {
+    /// Whether it says something of what was pushed, and reading again would give the same; and not of the disk.
+    pub fn is_about_content(&self) -> bool {
+        match self {
+            ObjectError::Damaged { .. } | ObjectError::TooLarge { .. } => true,
+            ObjectError::Missing(_) | ObjectError::Unreadable { .. } => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -122,7 +122,7 @@ impl Policy {
         for name in names {
             self.by_key.entry(name).or_default().push(index);
         }
-        let emails: BTreeSet<String> = user.git.emails.iter().map(|email| email.to_lowercase()).collect();
+        let emails: BTreeSet<String> = user.git.emails.iter().map(|email| email.to_ascii_lowercase()).collect();
         for email in emails {
             self.by_email.entry(email).or_default().push(index);
         }
@@ -168,19 +168,25 @@ impl Policy {
     /// Whether there is somebody who could change roles: a user with create and update on `role`, and with what shows that
     /// a commit is theirs.
     pub fn has_administrator(&self, rules: &Rules) -> bool {
+        let has_mail = |member: &Member| {
+            let emails = &member.user.git.emails;
+            emails.iter().any(|email| matches!(self.by_email(&email.to_ascii_lowercase()), Found::One(_)))
+        };
         self.users.iter().any(|member| {
             let proves = match rules.identity {
-                Identity::Author => !member.user.git.emails.is_empty(),
+                Identity::Author => has_mail(member),
                 Identity::Signature => {
                     let denied: BTreeSet<KeyName> = rules.denied_keys.iter().flat_map(SigningKey::names).collect();
-                    let own = |key: &&SigningKey| !key.names().iter().any(|name| denied.contains(name));
+                    let own = |key: &&SigningKey| {
+                        !key.is_openpgp_fingerprint() && !key.names().iter().any(|name| denied.contains(name))
+                    };
                     member
                         .keys
                         .iter()
                         .filter(own)
                         .flat_map(SigningKey::names)
                         .any(|name| self.by_key.get(&name).is_some_and(|holders| holders.len() == 1))
-                        || (!rules.forge_keys.is_empty() && !member.user.git.emails.is_empty())
+                        || (!rules.forge_keys.is_empty() && has_mail(member))
                 }
             };
             proves && [Verb::Create, Verb::Update].into_iter().all(|verb| member.may_ever(RuleResource::Role, verb))

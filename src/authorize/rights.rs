@@ -9,7 +9,11 @@ use super::{
     signer::{Nobody, signed_with, signer},
 };
 use crate::resource::Kind;
-use std::{cell::OnceCell, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 /// From what to what a commit takes a path; several contents where the lines before it do not agree.
 #[derive(Clone, Debug)]
@@ -54,16 +58,20 @@ impl<'a> Rights<'a> {
             return vec![whole_file(&step.path, Some(code), message)];
         }
         let mut verdicts: Vec<ChangeVerdict> = Vec::new();
+        // Where there are several contents to start from, the worst verdict on each resource counts.
+        let mut places = HashMap::new();
         for from in &step.from {
             for change in changes(from.as_deref(), step.to.as_deref()) {
                 let verdict = self.judge_change(&step.path, &change);
-                let twin = verdicts
-                    .iter_mut()
-                    .find(|v| (v.kind, v.name.as_ref(), v.verb) == (verdict.kind, verdict.name.as_ref(), verdict.verb));
-                match twin {
-                    Some(twin) if verdict.verdict == Answer::Refused => *twin = verdict,
-                    Some(_) => {}
-                    None => verdicts.push(verdict),
+                match places.entry((change.kind, change.name, change.verb)) {
+                    Entry::Vacant(place) => {
+                        place.insert(verdicts.len());
+                        verdicts.push(verdict);
+                    }
+                    Entry::Occupied(place) => match verdicts.get_mut(*place.get()) {
+                        Some(twin) if verdict.verdict == Answer::Refused => *twin = verdict,
+                        _ => {}
+                    },
                 }
             }
         }

@@ -285,6 +285,9 @@ impl State {
 
     /// Makes one of the lines that agree.
     pub(super) fn join_lines(&mut self) {
+        if self.lines.len() < 2 {
+            return;
+        }
         let mut seen = Vec::new();
         self.lines.retain(|line| {
             let entries = line.entries();
@@ -365,7 +368,13 @@ impl State {
     /// The content in force, as a source reads it: of a path that is undecided, what was in force before.
     pub fn tree(&self) -> Tree {
         let decided = self.files.iter();
+        // A name that somebody has taken meanwhile is theirs.
+        let free = |accepted: &Accepted| {
+            names_of(&accepted.content)
+                .all(|name| self.names.get(&name).into_iter().flatten().all(|path| self.files.get(path).is_none()))
+        };
         let undecided = self.undecided.iter().filter_map(|(path, one)| Some((path, one.applied.as_ref()?)));
+        let undecided = undecided.filter(|(_, accepted)| free(accepted));
         decided.chain(undecided).map(|(path, accepted)| (path.clone(), accepted.state(path))).collect()
     }
 

@@ -81,6 +81,8 @@ impl Stored {
                 candidates.insert(*slot, load(path, *slot)?.map(|accepted| accepted.content));
             }
             let applied = load(path, one.applied)?;
+            // What the tree has there is no policy, were it only until the lines are put in place.
+            state.decide(path, None, None);
             state.leave_undecided(path, Undecided { candidates, reason: one.reason, applied });
         }
         let mut lines = Vec::with_capacity(self.lines.len());

@@ -125,9 +125,13 @@ fn place(change: &ChangeVerdict) -> String {
 fn next_step(code: Code) -> &'static str {
     match code {
         Code::Unsigned => {
-            "sign it: set `gpg.format` to ssh and `user.signingkey` to your key, then `git commit --amend --no-edit -S`"
+            "sign it: set `gpg.format` to ssh and `user.signingkey` to your key, then `git commit --amend --no-edit -S`; if an \
+             agent follows it already, restore what was accepted and commit the change again, signed"
         }
-        Code::BadSignature | Code::SeveralSignatures => "sign it anew: `git commit --amend --no-edit -S`",
+        Code::BadSignature | Code::SeveralSignatures => {
+            "sign it anew: `git commit --amend --no-edit -S`; if an agent follows it already, restore what was accepted and \
+             commit the change again"
+        }
         Code::UnknownKey => {
             "sign with a key that a user has in `spec.git.signing_keys`, or have yours added there in an earlier commit by \
              somebody who may"
@@ -144,7 +148,10 @@ fn next_step(code: Code) -> &'static str {
         Code::DuplicateName => "choose another name, or change the file that has it",
         Code::ForbiddenEntry => "commit a plain file in its place",
         Code::HeldUnderneath => "restore the accepted content first, or vouch for what was refused, if you may",
-        Code::ContestedMerge => "have somebody who may change the file commit the content that is meant",
+        Code::ContestedMerge => {
+            "have somebody who may change the file commit the content that is meant; if that is what the merge has, by an \
+             empty commit with `Vouch-For:` and the merge's id"
+        }
         Code::PolicyLockout => "leave at least one user with a role that may create and update roles",
         Code::RootKeyRequired => "have it signed with one of the root keys",
         Code::HistoryRewritten | Code::Shallow | Code::Limit => "see above",
@@ -165,7 +172,18 @@ pub fn waiting(report: &Report) -> String {
             "\n{bold}Undecided{bold:#}: merged sides disagree; what is applied stays until somebody who may change the file \
              commits\nthe content that is meant"
         );
-        report.undecided.iter().for_each(|path| out += &format!("  {}\n", escape(path)));
+        for path in &report.undecided {
+            let contests = |change: &ChangeVerdict| *change.path == **path && change.code == Some(Code::ContestedMerge);
+            let merge = report.commits.iter().rev().find(|commit| commit.changes.iter().any(contests));
+            let advice = merge.map(|merge| {
+                format!(
+                    "\n    to take what merge {} has: git commit --allow-empty -S -m Decide -m 'Vouch-For: {}'",
+                    merge.id.short(),
+                    merge.id
+                )
+            });
+            let _ = writeln!(out, "  {}{}", escape(path), advice.unwrap_or_default());
+        }
     }
     out
 }
@@ -181,10 +199,20 @@ fn one_held(held: &HeldPath, report: &Report) -> String {
         (Some(_), Some(commit)) => {
             writeln!(out, "    to restore: git restore --source {} -- {}", commit.short(), shell(&held.path))
         }
-        (Some(blob), None) => writeln!(out, "    to restore: git cat-file -p {blob} > {}", shell(&held.path)),
+        (Some(blob), None) => {
+            let path = shell(&held.path);
+            writeln!(
+                out,
+                "    to restore: git update-index --add --cacheinfo 100644,{blob},{path} && git checkout -- {path}"
+            )
+        }
     };
-    let _ =
-        writeln!(out, "    to accept:  somebody who may commits with the trailer `Vouch-For: {}`", held.refused_commit);
+    // No right makes these acceptable.
+    let hopeless = [Code::InvalidResource, Code::ForbiddenEntry, Code::DuplicateName];
+    if !held.code.is_some_and(|code| hopeless.contains(&code)) {
+        let reason = held.refused_commit;
+        let _ = writeln!(out, "    to accept:  somebody who may commits with the trailer `Vouch-For: {reason}`");
+    }
     out
 }
 

@@ -12,12 +12,17 @@ const TREE: u32 = 0o040000;
 /// A mode that git does not have: what stands there is no entry that could be accepted.
 const NONE: u32 = 0;
 
+/// How a commit's tree itself is called where it cannot be read.
+const ROOT: &str = ".";
+
 /// Folders below one another. What is deeper is refused as a whole.
 const MAX_DEPTH: usize = 64;
 /// Names that are looked at in one comparison of trees.
-const MAX_NAMES: usize = 4_000_000;
-/// Trees that are remembered.
-const REMEMBERED: usize = 4096;
+const MAX_NAMES: usize = 1_000_000;
+/// Names in the trees that are remembered.
+const REMEMBERED: usize = 1_000_000;
+/// Managed files that one commit may touch.
+const MAX_TOUCHED: usize = 100_000;
 
 /// Where the two sides of a comparison differ: what each has.
 pub type Differences = BTreeMap<Arc<str>, (Slot, Slot)>;
@@ -26,12 +31,14 @@ pub type Differences = BTreeMap<Arc<str>, (Slot, Slot)>;
 pub struct Trees<'a> {
     objects: &'a dyn Objects,
     managed: &'a GlobSet,
-    read: HashMap<ObjectId, Arc<[TreeItem]>>,
+    read: HashMap<ObjectId, Option<Arc<Folder>>>,
+    /// How many names are in those.
+    names: usize,
 }
 
 impl<'a> Trees<'a> {
     pub fn new(objects: &'a dyn Objects, managed: &'a GlobSet) -> Self {
-        Trees { objects, managed, read: HashMap::new() }
+        Trees { objects, managed, read: HashMap::new(), names: 0 }
     }
 
     /// The managed paths that differ, with what `before` and `after` have there. `None` is the empty tree.
@@ -45,28 +52,43 @@ impl<'a> Trees<'a> {
     pub fn at(&mut self, tree: ObjectId, path: &str) -> Result<Slot, Failure> {
         let mut folder = tree;
         let mut parts = path.split('/').peekable();
+        let mut depth = 0;
+        if path == ROOT {
+            return Ok(self.folder(tree)?.is_none().then_some(Entry { mode: TREE, id: tree }));
+        }
         while let Some(part) = parts.next() {
-            let items = self.items(folder)?;
-            let mut named = items.iter().filter(|item| shown(&item.name) == part);
-            let Some(item) = named.next() else { return Ok(None) };
-            let mode = if named.next().is_some() { NONE } else { item.mode };
-            match (parts.peek(), mode) {
-                (Some(_), TREE) => folder = item.id,
-                (Some(_), _) | (None, TREE) => return Ok(None),
-                (None, _) => return Ok(Some(Entry { mode, id: item.id })),
+            let Some(items) = self.folder(folder)? else { return Ok(None) };
+            depth += 1;
+            let Some(entry) = items.get(part) else { return Ok(None) };
+            match (parts.peek(), entry.mode) {
+                (Some(_), TREE) => folder = entry.id,
+                (Some(_), _) => return Ok(None),
+                (None, TREE) => {
+                    let closed = depth > MAX_DEPTH || self.folder(entry.id)?.is_none();
+                    return Ok(closed.then_some(entry));
+                }
+                (None, _) => return Ok(Some(entry)),
             }
         }
         Ok(None)
     }
 
-    fn items(&mut self, id: ObjectId) -> Result<Arc<[TreeItem]>, ObjectError> {
+    /// The names in a folder. `None`: what is there is no folder that can be read, whatever somebody pushed; it then
+    /// counts as an entry of its own, which is never accepted, and as empty.
+    fn folder(&mut self, id: ObjectId) -> Result<Option<Arc<Folder>>, ObjectError> {
         if let Some(items) = self.read.get(&id) {
             return Ok(items.clone());
         }
-        if self.read.len() >= REMEMBERED {
+        if self.names > REMEMBERED {
             self.read.clear();
+            self.names = 0;
         }
-        let items = self.objects.tree(id)?;
+        let items = match self.objects.tree(id) {
+            Ok(items) => Some(Arc::new(Folder::new(&items))),
+            Err(error) if error.is_about_content() => None,
+            Err(error) => return Err(error),
+        };
+        self.names += 1 + items.as_ref().map_or(0, |folder| folder.0.len());
         self.read.insert(id, items.clone());
         Ok(items)
     }
@@ -93,13 +115,18 @@ impl Comparison<'_, '_> {
         if before == after {
             return Ok(());
         }
-        let read = |trees: &mut Trees, id: Option<ObjectId>| id.map(|id| trees.items(id)).transpose();
-        let (before, after) =
-            (read(self.trees, before)?.unwrap_or_default(), read(self.trees, after)?.unwrap_or_default());
-        self.names += before.len() + after.len();
+        let (before, was_closed) = self.open(before)?;
+        let (after, is_closed) = self.open(after)?;
+        if was_closed != is_closed {
+            let path = if path.is_empty() { ROOT } else { path };
+            self.found.insert(path.into(), (was_closed, is_closed));
+        }
+        self.names += before.0.len() + after.0.len();
         if self.names > MAX_NAMES {
-            let message = format!("the trees have more than {MAX_NAMES} names; a repository of resources is smaller");
-            return Err(Refusal { code: Code::Limit, message }.into());
+            return Err(too_much(&format!("the trees have more than {MAX_NAMES} names")));
+        }
+        if self.found.len() > MAX_TOUCHED {
+            return Err(too_much(&format!("a commit touches more than {MAX_TOUCHED} resource files")));
         }
         for (name, before, after) in pairs(&before, &after) {
             if name.starts_with('.') || before == after {
@@ -108,9 +135,14 @@ impl Comparison<'_, '_> {
             let path: Arc<str> = if path.is_empty() { name.into() } else { format!("{path}/{name}").into() };
             let folder = |slot: Slot| slot.filter(|entry| entry.mode == TREE).map(|entry| entry.id);
             let file = |slot: Slot| slot.filter(|entry| entry.mode != TREE);
-            if depth >= MAX_DEPTH && (folder(before).is_some() || folder(after).is_some()) {
+            if depth >= MAX_DEPTH {
                 // An entry of that mode is never accepted.
-                self.found.insert(path, (before, after));
+                let managed =
+                    |slot: Slot| slot.filter(|entry| entry.mode == TREE || self.trees.managed.is_match(&*path));
+                let (before, after) = (managed(before), managed(after));
+                if before != after {
+                    self.found.insert(path, (before, after));
+                }
                 continue;
             }
             self.folder(&path, folder(before), folder(after), depth + 1)?;
@@ -123,10 +155,50 @@ impl Comparison<'_, '_> {
     }
 }
 
-/// The names of two folders, with what each has by that name.
-fn pairs<'i>(before: &'i [TreeItem], after: &'i [TreeItem]) -> Vec<(String, Slot, Slot)> {
-    let (before, after) = (by_name(before), by_name(after));
-    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
+impl Comparison<'_, '_> {
+    /// What is in a folder, or the entry as which it counts when it cannot be read.
+    fn open(&mut self, id: Option<ObjectId>) -> Result<(Arc<Folder>, Slot), Failure> {
+        let Some(id) = id else { return Ok((Arc::default(), None)) };
+        Ok(match self.trees.folder(id)? {
+            Some(items) => (items, None),
+            None => (Arc::default(), Some(Entry { mode: TREE, id })),
+        })
+    }
+}
+
+/// What is in a folder, in the order of the names.
+#[derive(Default)]
+struct Folder(Vec<(Box<[u8]>, Entry)>);
+
+impl Folder {
+    /// A name that stands there twice is one entry that is never accepted: which one counts is anybody's guess.
+    fn new(items: &[TreeItem]) -> Folder {
+        let entry = |item: &TreeItem| (item.name.as_slice().into(), Entry { mode: item.mode, id: item.id });
+        let mut entries: Vec<(Box<[u8]>, Entry)> = items.iter().map(entry).collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.dedup_by(|later, earlier| {
+            let twin = later.0 == earlier.0;
+            if twin {
+                earlier.1.mode = NONE;
+            }
+            twin
+        });
+        Folder(entries)
+    }
+
+    /// What has this name, as [`shown`] writes it.
+    fn get(&self, name: &str) -> Option<Entry> {
+        if !is_faithful(name) {
+            return self.0.iter().find(|(bytes, _)| shown(bytes) == name).map(|(_, entry)| *entry);
+        }
+        let at = self.0.binary_search_by(|(bytes, _)| (**bytes).cmp(name.as_bytes())).ok()?;
+        self.0.get(at).map(|(_, entry)| *entry)
+    }
+}
+
+/// The names of two folders that differ, with what each has by that name.
+fn pairs(before: &Folder, after: &Folder) -> Vec<(String, Slot, Slot)> {
+    let (mut before, mut after) = (before.0.iter().peekable(), after.0.iter().peekable());
     let mut pairs = Vec::new();
     loop {
         let order = match (before.peek(), after.peek()) {
@@ -137,8 +209,8 @@ fn pairs<'i>(before: &'i [TreeItem], after: &'i [TreeItem]) -> Vec<(String, Slot
         };
         let left = if order.is_le() { before.next() } else { None };
         let right = if order.is_ge() { after.next() } else { None };
-        let entries = (left.map(|(_, entry)| entry), right.map(|(_, entry)| entry));
-        // Equal names are the rule, and need not be written out.
+        let entries = (left.map(|(_, entry)| *entry), right.map(|(_, entry)| *entry));
+        // Equal entries are the rule, and their names need not be written out.
         if entries.0 != entries.1
             && let Some((name, _)) = left.or(right)
         {
@@ -147,19 +219,12 @@ fn pairs<'i>(before: &'i [TreeItem], after: &'i [TreeItem]) -> Vec<(String, Slot
     }
 }
 
-/// What a folder has, by name. A name that stands there twice is one entry that is never accepted: which one counts is
-/// anybody's guess.
-fn by_name(items: &[TreeItem]) -> Vec<(&[u8], Entry)> {
-    let mut named: Vec<_> = items.iter().map(|i| (i.name.as_slice(), Entry { mode: i.mode, id: i.id })).collect();
-    named.sort_by(|a, b| a.0.cmp(b.0));
-    named.dedup_by(|later, earlier| {
-        let twin = later.0 == earlier.0;
-        if twin {
-            earlier.1.mode = NONE;
-        }
-        twin
-    });
-    named
+fn too_much(what: &str) -> Failure {
+    let message = format!(
+        "{what}, which is more than is judged; take it back, or, if it is meant, look at it yourself and trust what it \
+         leads to with `mcpfleet trust set`"
+    );
+    Refusal { code: Code::Limit, message }.into()
 }
 
 /// A name as part of a path. One that is not UTF-8, or has a `/` in it, gets the replacement character, by which

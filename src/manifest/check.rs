@@ -147,7 +147,7 @@ fn identities(user: &User, located: &Located) -> Vec<(Claim, String, String, Pla
     };
     let same = |value: &String| (value.clone(), value.clone());
     let User { git, gateway, .. } = user;
-    add(Claim::Email, &mut git.emails.iter().map(|e| (e.to_lowercase(), e.clone())), places.map(|p| &*p.emails));
+    add(Claim::Email, &mut git.emails.iter().map(|e| (e.to_ascii_lowercase(), e.clone())), places.map(|p| &*p.emails));
     add(
         Claim::SigningKey,
         &mut git.signing_keys.iter().map(|k| (normal_key(k), k.clone())),

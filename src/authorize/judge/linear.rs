@@ -31,17 +31,17 @@ impl Walk<'_, '_> {
         let commit = self.judge.commit(id)?;
         let parent_tree = self.judge.tree(parent)?;
         let differences = self.judge.trees.compare(Some(parent_tree), Some(commit.tree))?;
+        let vouches = self.vouches(id)?;
         let mut touches = Vec::with_capacity(differences.len());
         let mut decisions = Vec::new();
         for (path, (was, is)) in differences {
-            let (restored, decision) = decide(&before, &path, was, is, &commit.vouches);
+            let (restored, decision) = decide(&before, &path, was, is, &vouches);
             decisions.extend(decision);
             touches.push(Touch { path, after: is, restored });
         }
         // A vouch also stands for what it did not touch.
         let touched: BTreeSet<&Arc<str>> = touches.iter().map(|touch| &touch.path).collect();
-        let waiting =
-            before.waiting().filter(|(path, reason)| commit.vouches.contains(reason) && !touched.contains(path));
+        let waiting = before.waiting().filter(|(path, reason)| vouches.contains(reason) && !touched.contains(path));
         let approved: Vec<Arc<str>> = waiting.map(|(path, _)| path.clone()).collect();
         for path in approved {
             let to = self.judge.trees.at(commit.tree, &path)?;
@@ -76,7 +76,10 @@ impl Walk<'_, '_> {
                     state = after;
                     own = decisions;
                 }
-                None => refused.extend(decisions.iter().map(|d| (d.path.clone(), weighed.code(&d.path)))),
+                None => {
+                    let codes = weighed.codes();
+                    refused.extend(decisions.iter().map(|d| (d.path.clone(), codes.get(&*d.path).copied())));
+                }
             }
             signer = weighed.signer;
             changes.extend(weighed.changes);

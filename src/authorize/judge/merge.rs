@@ -10,7 +10,7 @@ use super::{
     value_set, vouch_advice,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -68,8 +68,9 @@ impl Walk<'_, '_> {
         let mut state = after.unwrap_or(before);
         state.commit = id;
         state.held = Arc::default();
+        let codes = weighed.codes();
         for place in places {
-            self.settle(id, &mut state, place, &weighed, verdict)?;
+            self.settle(id, &mut state, place, &codes, verdict)?;
         }
         state.join_lines();
         Ok((state, CommitVerdict { id, signer: weighed.signer, verdict, changes: weighed.changes }, own))
@@ -119,6 +120,7 @@ impl Walk<'_, '_> {
             paths.extend(state.waiting().map(|(path, _)| path.clone()));
             paths.extend(replayed.changed.iter().cloned());
         }
+        self.spend(paths.len())?;
         let mut places = Vec::new();
         for path in paths {
             let has = self.judge.trees.at(tree, &path)?;
@@ -144,7 +146,7 @@ impl Walk<'_, '_> {
         refused: &[Parent],
         before: &State,
     ) -> Result<Place, Failure> {
-        let commit = self.judge.commit(id)?;
+        let vouches = self.vouches(id)?;
         let mut came_with = BTreeSet::new();
         let mut underneath = BTreeSet::new();
         let mut new = true;
@@ -160,7 +162,7 @@ impl Walk<'_, '_> {
         }
         let contested = values.len() > 1;
         let agreed = values == [Value::Decided(has)];
-        let vouched = |reasons: &BTreeSet<ObjectId>| reasons.iter().all(|reason| commit.vouches.contains(reason));
+        let vouched = |reasons: &BTreeSet<ObjectId>| reasons.iter().all(|reason| vouches.contains(reason));
         let from: BTreeSet<Slot> = values.iter().flat_map(value_set).collect();
         let decision = |needed: &BTreeSet<ObjectId>, approves: bool| {
             let missing = !approves && !vouched(needed);
@@ -187,7 +189,7 @@ impl Walk<'_, '_> {
         id: ObjectId,
         state: &mut State,
         place: Place,
-        weighed: &Weighed,
+        codes: &HashMap<&str, Code>,
         verdict: CommitAnswer,
     ) -> Result<(), Failure> {
         let Place { path, has, .. } = &place;
@@ -212,7 +214,7 @@ impl Walk<'_, '_> {
                 let carried = place.came_with.iter().next().copied().filter(|_| !refused_here);
                 let reason = carried.unwrap_or(id);
                 let code = match refused_here {
-                    true => weighed.code(path),
+                    true => codes.get(&**path).copied(),
                     false => self.refused.get(&(reason, path.clone())).copied(),
                 };
                 state.hold(path, Held { reason, code, has: *has });

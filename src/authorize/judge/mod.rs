@@ -11,12 +11,13 @@ use super::{
     content::{Cache, Content, Entry, Slot},
     graph::Graph,
     rights::{Rights, Step},
+    signer::signed_with,
     state::{Accepted, Fault, Value},
-    stored::Stored,
+    stored::{Stored, VERSION},
     tree::Trees,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -27,11 +28,21 @@ pub enum Failure {
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
-    Object(#[from] ObjectError),
+    Object(ObjectError),
 }
 
-/// How many commits are replayed in merges, all together.
-const MAX_REPLAYED: usize = 1_000_000;
+impl From<ObjectError> for Failure {
+    fn from(error: ObjectError) -> Self {
+        if error.is_about_content() {
+            let message = format!("the history cannot be read: {error}; what was pushed must be taken back");
+            return Failure::Refused(Refusal { code: Code::Limit, message });
+        }
+        Failure::Object(error)
+    }
+}
+
+/// For each commit that may be judged, so many may be replayed in merges.
+const REPLAYS: usize = 20;
 
 /// What came of a history.
 #[derive(Clone, Debug)]
@@ -72,7 +83,18 @@ impl<'a> Judge<'a> {
     }
 
     /// The state that was stored, checked against the objects.
+    ///
+    /// # Errors
+    /// Also when the form is one that is not known here.
     pub fn restore(&mut self, stored: &Stored) -> Result<State, Failure> {
+        if stored.version != VERSION {
+            let message = format!(
+                "the stored state has version {}, and this program knows version {VERSION}: use the newer program, or say \
+                 what is to be trusted with `mcpfleet trust set`",
+                stored.version
+            );
+            return Err(Refusal { code: Code::Limit, message }.into());
+        }
         let mut state = self.root(stored.commit)?;
         stored.apply(&mut state, |path, slot| self.accepted(path, slot))?;
         state.renew_policies(self.rules);
@@ -87,8 +109,10 @@ impl<'a> Judge<'a> {
             states: HashMap::from([(from.commit, from.clone())]),
             own: HashMap::new(),
             old: HashMap::new(),
-            refused: BTreeMap::new(),
-            replayed: 0,
+            refused: HashMap::new(),
+            plain: HashMap::new(),
+            bases: HashMap::new(),
+            work: 0,
             graph,
             judge: self,
         };
@@ -157,20 +181,30 @@ impl Weighed {
         self.changes.iter().all(|change| change.verdict == Answer::Accepted)
     }
 
-    /// Why a path is refused.
-    fn code(&self, path: &str) -> Option<Code> {
-        self.changes.iter().find(|change| change.path == path && change.code.is_some()).and_then(|change| change.code)
+    /// Why paths are refused.
+    fn codes(&self) -> HashMap<&str, Code> {
+        self.changes.iter().rev().filter_map(|change| Some((change.path.as_str(), change.code?))).collect()
     }
 
     /// Adds what is wrong with the result as a whole.
     fn add_faults(&mut self, faults: Vec<Fault>) {
-        for fault in faults {
-            let of_path = self.changes.iter_mut().filter(|change| *change.path == *fault.path);
-            for change in of_path {
-                change.verdict = Answer::Refused;
-                change.code = Some(fault.code);
-                change.rule = None;
-                change.message = fault.message.clone();
+        let faults: HashMap<&str, &Fault> = faults.iter().map(|fault| (&*fault.path, fault)).collect();
+        for change in &mut self.changes {
+            if let Some(fault) = faults.get(change.path.as_str()) {
+                refuse(change, fault.code, fault.message.clone());
+            }
+        }
+    }
+
+    /// Calls refusals of contested paths what they are.
+    fn call_contested(&mut self, paths: &HashSet<&str>) {
+        for change in self.changes.iter_mut().filter(|change| paths.contains(change.path.as_str())) {
+            if let Some(code) = change.code.filter(|code| *code != Code::ContestedMerge) {
+                change.code = Some(Code::ContestedMerge);
+                change.message = format!(
+                    "the merged sides do not agree on this file, and this merge may not decide: {} ({code})",
+                    change.message
+                );
             }
         }
     }
@@ -179,13 +213,18 @@ impl Weighed {
     fn refuse_whole(&mut self) {
         let Some((code, path)) = self.changes.iter().find_map(|c| Some((c.code?, c.path.clone()))) else { return };
         for change in self.changes.iter_mut().filter(|change| change.verdict == Answer::Accepted) {
-            change.verdict = Answer::Refused;
-            change.code = Some(code);
-            change.rule = None;
-            change.message =
+            let message =
                 format!("allowed by itself, but a commit takes effect whole or not at all, and {path} is refused");
+            refuse(change, code, message);
         }
     }
+}
+
+fn refuse(change: &mut ChangeVerdict, code: Code, message: String) {
+    change.verdict = Answer::Refused;
+    change.code = Some(code);
+    change.rule = None;
+    change.message = message;
 }
 
 /// One way through a history.
@@ -200,8 +239,12 @@ struct Walk<'w, 'a> {
     /// Verdicts on commits of old lines.
     old: HashMap<ObjectId, CommitVerdict>,
     /// Codes of refusals, for what is held because of them later.
-    refused: BTreeMap<(ObjectId, Arc<str>), Code>,
-    replayed: usize,
+    refused: HashMap<(ObjectId, Arc<str>), Code>,
+    /// What plain merges have at a path, and the merge bases that this is found by.
+    plain: HashMap<(Arc<str>, Vec<ObjectId>), Option<Slot>>,
+    bases: HashMap<(Vec<ObjectId>, ObjectId), Vec<ObjectId>>,
+    /// How much was done for merges, in commits and paths.
+    work: usize,
 }
 
 impl Walk<'_, '_> {
@@ -214,6 +257,7 @@ impl Walk<'_, '_> {
         }
         let mut verdicts = Vec::with_capacity(trusted.len());
         for (id, parents) in trusted.into_iter().zip(parents) {
+            self.graph.check_steps()?;
             let (state, verdict, own) = match parents.as_slice() {
                 [parent] => {
                     let before = self.take_state(*parent)?;
@@ -221,16 +265,42 @@ impl Walk<'_, '_> {
                 }
                 _ => self.merge(id, &parents)?,
             };
-            for change in &verdict.changes {
-                if let Some(code) = change.code {
-                    self.refused.insert((id, change.path.as_str().into()), code);
-                }
-            }
+            self.remember_codes(&verdict);
             self.own.insert(id, own.into());
             self.states.insert(id, state);
             verdicts.push(verdict);
         }
         Ok(verdicts)
+    }
+
+    fn remember_codes(&mut self, verdict: &CommitVerdict) {
+        for change in &verdict.changes {
+            if let Some(code) = change.code {
+                self.refused.insert((verdict.id, change.path.as_str().into()), code);
+            }
+        }
+    }
+
+    /// Counts what is done for merges: whoever pushes decides how much that is.
+    fn spend(&mut self, amount: usize) -> Result<(), Failure> {
+        self.work += amount;
+        if self.work > REPLAYS * self.judge.rules.max_commits.max(5_000) {
+            let message =
+                "the merges bring more commits of other branches than are judged at a time; set a newer root \
+                           with `mcpfleet trust set`"
+                    .to_owned();
+            return Err(Refusal { code: Code::Limit, message }.into());
+        }
+        Ok(())
+    }
+
+    /// The refused commits that a commit vouches for. What a forge signs is written by others than the one it is
+    /// attributed to: the title of a pull request, say.
+    fn vouches(&mut self, id: ObjectId) -> Result<BTreeSet<ObjectId>, Failure> {
+        let commit = self.judge.commit(id)?;
+        let rules = self.judge.rules;
+        let by_forge = !commit.vouches.is_empty() && signed_with(&commit, &rules.forge_keys, rules);
+        Ok(if by_forge { BTreeSet::new() } else { commit.vouches.clone() })
     }
 
     /// The state after a commit; the last one who asks gets it without a copy.
@@ -266,12 +336,7 @@ impl Walk<'_, '_> {
             if let Some((code, message)) = obstacle
                 && of_path.iter().all(|change| change.verdict == Answer::Accepted)
             {
-                for change in &mut of_path {
-                    change.verdict = Answer::Refused;
-                    change.code = Some(*code);
-                    change.rule = None;
-                    change.message = message.clone();
-                }
+                of_path.iter_mut().for_each(|change| refuse(change, *code, message.clone()));
             }
             changes.extend(of_path);
         }
@@ -283,9 +348,8 @@ impl Walk<'_, '_> {
             after = weighed.is_accepted().then_some(state);
         }
         if after.is_none() {
-            for decision in decisions.iter().filter(|decision| decision.contested) {
-                weighed.call_contested(&decision.path);
-            }
+            let contested = decisions.iter().filter(|decision| decision.contested);
+            weighed.call_contested(&contested.map(|decision| &*decision.path).collect());
             weighed.refuse_whole();
         }
         Ok((weighed, after))
@@ -311,20 +375,6 @@ impl Walk<'_, '_> {
             state.settle();
         }
         Ok((state, faults))
-    }
-}
-
-impl Weighed {
-    fn call_contested(&mut self, path: &str) {
-        for change in self.changes.iter_mut().filter(|change| change.path == path) {
-            if let Some(code) = change.code.filter(|code| *code != Code::ContestedMerge) {
-                change.code = Some(Code::ContestedMerge);
-                change.message = format!(
-                    "the merged sides do not agree on this file, and this merge may not decide: {} ({code})",
-                    change.message
-                );
-            }
-        }
     }
 }
 

@@ -53,30 +53,41 @@ impl Walk<'_, '_> {
     }
 
     /// What a merge of these commits has at a path if nobody decides anything. `None`: they do not agree.
-    fn plain(&mut self, path: &str, commits: &[ObjectId], depth: usize) -> Result<Option<Slot>, Failure> {
+    fn plain(&mut self, path: &Arc<str>, commits: &[ObjectId], depth: usize) -> Result<Option<Slot>, Failure> {
         let Some((first, rest)) = commits.split_first() else { return Ok(Some(None)) };
-        let mut merged = self.slot(*first, path)?;
+        let key = (path.clone(), commits.to_vec());
+        if let Some(known) = self.plain.get(&key) {
+            return Ok(*known);
+        }
+        self.spend(1)?;
+        let mut merged = Some(self.slot(*first, path)?);
         let mut done = vec![*first];
         for commit in rest {
             let theirs = self.slot(*commit, path)?;
-            if merged != theirs {
-                if depth >= MAX_DEPTH {
-                    return Ok(None);
-                }
+            if merged != Some(theirs) {
                 let bases = self.merge_bases(&done, *commit)?;
-                match self.plain(path, &bases, depth + 1)? {
-                    Some(base) if base == merged => merged = theirs,
-                    Some(base) if base == theirs => {}
-                    _ => return Ok(None),
+                let base = if depth < MAX_DEPTH { self.plain(path, &bases, depth + 1)? } else { None };
+                merged = match (merged, base) {
+                    (Some(ours), Some(base)) if base == ours => Some(theirs),
+                    (Some(ours), Some(base)) if base == theirs => Some(ours),
+                    _ => None,
+                };
+                if merged.is_none() {
+                    break;
                 }
             }
             done.push(*commit);
         }
-        Ok(Some(merged))
+        self.plain.insert(key, merged);
+        Ok(merged)
     }
 
     /// The youngest commits that one side and the other have in common.
     fn merge_bases(&mut self, ours: &[ObjectId], theirs: ObjectId) -> Result<Vec<ObjectId>, Failure> {
+        let key = (ours.to_vec(), theirs);
+        if let Some(bases) = self.bases.get(&key) {
+            return Ok(bases.clone());
+        }
         let (objects, cache) = (self.judge.objects, &mut *self.judge.cache);
         let theirs = ancestors(objects, cache, theirs)?;
         let mut common = HashSet::new();
@@ -87,8 +98,11 @@ impl Walk<'_, '_> {
         for id in &common {
             older.extend(cache.links(objects, *id)?.parents.iter().copied());
         }
-        let mut bases: Vec<ObjectId> = common.into_iter().filter(|id| !older.contains(id)).collect();
+        let mut bases: Vec<ObjectId> = common.iter().copied().filter(|id| !older.contains(id)).collect();
         bases.sort_unstable();
+        // Whole histories were looked at for it.
+        self.spend(theirs.len() / 50)?;
+        self.bases.insert(key, bases.clone());
         Ok(bases)
     }
 }

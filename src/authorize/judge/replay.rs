@@ -2,9 +2,11 @@
 
 use super::{
     super::{
-        Answer, ChangeVerdict, CommitAnswer, CommitVerdict, ObjectId, Refusal, State, rights::Rights, state::is_policy,
+        Answer, CommitAnswer, CommitVerdict, ObjectId, State,
+        rights::Rights,
+        state::{Value, is_policy},
     },
-    Code, Decision, Failure, MAX_REPLAYED, Slot, Walk, Weighed, vouch_advice,
+    Code, Decision, Failure, Slot, Walk, Weighed, refuse, vouch_advice,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -18,46 +20,93 @@ pub(super) struct Replayed {
     pub skipped: HashSet<ObjectId>,
     /// The paths that came out otherwise than they were on the line.
     pub changed: BTreeSet<Arc<str>>,
+    verdicts: Vec<CommitVerdict>,
+    taints: Taints,
 }
 
-/// The refused content that a commit of an old line has, and the commits that wrote it.
-type Tainted = Arc<BTreeMap<Arc<str>, ObjectId>>;
+/// The refused content that commits of old lines have, and the commits that wrote it.
+#[derive(Default)]
+struct Taints {
+    of: HashMap<ObjectId, Taint>,
+    /// How many commits have yet to take theirs over.
+    children: HashMap<ObjectId, usize>,
+}
+
+type Taint = BTreeMap<Arc<str>, BTreeSet<ObjectId>>;
 
 impl Walk<'_, '_> {
     /// Goes through what `others` bring over `line`, whose state is `start`.
     pub(super) fn replay(&mut self, line: ObjectId, start: &State, others: &[ObjectId]) -> Result<Replayed, Failure> {
-        let mut replayed = Replayed { state: start.clone(), skipped: HashSet::new(), changed: BTreeSet::new() };
-        let mut done = HashSet::new();
-        let mut tainted: HashMap<ObjectId, Tainted> = HashMap::new();
-        for other in others {
-            for id in self.brought(*other, line, &done)? {
-                self.replayed += 1;
-                if self.replayed > MAX_REPLAYED {
-                    let message = "the merges bring too many commits of old branches; merge or rebase in smaller steps"
-                        .to_owned();
-                    return Err(Refusal { code: Code::Limit, message }.into());
+        // A change of policy that is refused is none, and leads nothing. Which those are, a first attempt tells.
+        let mut powerless = HashSet::new();
+        loop {
+            let (replayed, leads) = self.attempt(line, start, others, &powerless)?;
+            let known = powerless.len();
+            powerless.extend(leads.intersection(&replayed.skipped).copied());
+            if powerless.len() == known {
+                for verdict in &replayed.verdicts {
+                    self.remember_codes(verdict);
                 }
-                done.insert(id);
-                self.replay_one(id, &mut replayed, &mut tainted)?;
-            }
-        }
-        Ok(replayed)
-    }
-
-    /// What `tip` brings over `line`, in the order in which it is replayed: policy first.
-    fn brought(&mut self, tip: ObjectId, line: ObjectId, done: &HashSet<ObjectId>) -> Result<Vec<ObjectId>, Failure> {
-        let order = self.graph.brought_in_order(tip, line, done);
-        let mut leads = HashSet::new();
-        for id in &order {
-            for decision in self.own(*id)?.iter() {
-                for slot in decision.from.iter().chain([&decision.to]) {
-                    if is_policy(self.judge.content(&decision.path, *slot)?.as_ref()) {
-                        leads.insert(*id);
+                for verdict in replayed.verdicts.iter().filter(|verdict| !self.graph.is_trusted(verdict.id)) {
+                    // Refused on one line is what counts.
+                    if verdict.verdict == CommitAnswer::Refused || !self.old.contains_key(&verdict.id) {
+                        self.old.insert(verdict.id, verdict.clone());
                     }
                 }
+                return Ok(replayed);
             }
         }
-        Ok(self.graph.put_first(order, &leads))
+    }
+
+    /// Replays with everything first that leads to a change of policy, but for those that are `powerless`. Tells which
+    /// commits change policy.
+    fn attempt(
+        &mut self,
+        line: ObjectId,
+        start: &State,
+        others: &[ObjectId],
+        powerless: &HashSet<ObjectId>,
+    ) -> Result<(Replayed, HashSet<ObjectId>), Failure> {
+        let mut replayed = Replayed {
+            state: start.clone(),
+            skipped: HashSet::new(),
+            changed: BTreeSet::new(),
+            verdicts: vec![],
+            taints: Taints::default(),
+        };
+        let (mut done, mut leads) = (HashSet::new(), HashSet::new());
+        for other in others {
+            let order = self.graph.brought_in_order(*other, line, &done);
+            self.spend(order.len())?;
+            let mut leading = HashSet::new();
+            for id in &order {
+                if self.changes_policy(*id)? {
+                    leading.insert(*id);
+                }
+                for parent in self.judge.cache.links(self.judge.objects, *id)?.parents.iter() {
+                    *replayed.taints.children.entry(*parent).or_default() += 1;
+                }
+            }
+            leads.extend(leading.iter().copied());
+            leading.retain(|id| !powerless.contains(id));
+            for id in self.graph.put_first(order, &leading) {
+                done.insert(id);
+                self.replay_one(id, start, &mut replayed)?;
+            }
+        }
+        Ok((replayed, leads))
+    }
+
+    /// Whether a commit decides anything about roles and users.
+    fn changes_policy(&mut self, id: ObjectId) -> Result<bool, Failure> {
+        for decision in self.own(id)?.iter() {
+            for slot in decision.from.iter().chain([&decision.to]) {
+                if is_policy(self.judge.content(&decision.path, *slot)?.as_ref()) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// What a commit decides.
@@ -68,43 +117,31 @@ impl Walk<'_, '_> {
         self.own_of_old(id)
     }
 
-    fn replay_one(
-        &mut self,
-        id: ObjectId,
-        replayed: &mut Replayed,
-        tainted: &mut HashMap<ObjectId, Tainted>,
-    ) -> Result<(), Failure> {
-        let old = !self.graph.is_trusted(id);
+    fn replay_one(&mut self, id: ObjectId, start: &State, replayed: &mut Replayed) -> Result<(), Failure> {
         let own = self.own(id)?;
-        let taint = if old { Some(self.inherit_taint(id, tainted)?) } else { None };
+        let mut taint = None;
+        if !self.graph.is_trusted(id) {
+            taint = Some(self.inherit_taint(id, &own, start, &mut replayed.taints)?);
+        }
         let mut verdict = CommitVerdict { id, signer: None, verdict: CommitAnswer::NothingToDecide, changes: vec![] };
         let mut skipped = false;
         if !own.is_empty() {
-            let weighed = self.weigh_replayed(id, &own, taint.as_deref(), replayed)?;
+            let weighed = self.weigh_replayed(id, &own, taint.as_ref(), replayed)?;
             skipped = !weighed.is_accepted();
             verdict.verdict = if skipped { CommitAnswer::Refused } else { CommitAnswer::Accepted };
             verdict.signer = weighed.signer;
             verdict.changes = weighed.changes;
         }
-        for change in &verdict.changes {
-            if let Some(code) = change.code {
-                self.refused.insert((id, change.path.as_str().into()), code);
-            }
-        }
+        replayed.verdicts.push(verdict);
         if let Some(mut taint) = taint {
             for decision in own.iter() {
-                let map = Arc::make_mut(&mut taint);
                 if skipped {
-                    map.insert(decision.path.clone(), id);
+                    taint.insert(decision.path.clone(), BTreeSet::from([id]));
                 } else {
-                    map.remove(&decision.path);
+                    taint.remove(&decision.path);
                 }
             }
-            tainted.insert(id, taint);
-            // Refused on one line is what counts.
-            if skipped || !self.old.contains_key(&id) {
-                self.old.insert(id, verdict);
-            }
+            replayed.taints.of.insert(id, taint);
         }
         if skipped {
             replayed.skipped.insert(id);
@@ -117,27 +154,22 @@ impl Walk<'_, '_> {
         &mut self,
         id: ObjectId,
         own: &[Decision],
-        taint: Option<&BTreeMap<Arc<str>, ObjectId>>,
+        taint: Option<&Taint>,
         replayed: &mut Replayed,
     ) -> Result<Weighed, Failure> {
         let commit = self.judge.commit(id)?;
+        let vouches = self.vouches(id)?;
         let before = &replayed.state;
         let rights = Rights::new(&commit, before.policies(), self.judge.rules);
-        let mut changes: Vec<ChangeVerdict> = Vec::new();
+        let mut changes = Vec::new();
         for decision in own {
             let step = self.judge.step(decision)?;
             let mut of_path = rights.judge(&step);
-            let below =
-                taint.and_then(|taint| taint.get(&decision.path)).filter(|below| !commit.vouches.contains(below));
+            let below = taint.and_then(|taint| taint.get(&decision.path)).filter(|below| !below.is_subset(&vouches));
             if let Some(below) = below
                 && of_path.iter().all(|change| change.verdict == Answer::Accepted)
             {
-                for change in &mut of_path {
-                    change.verdict = Answer::Refused;
-                    change.code = Some(Code::HeldUnderneath);
-                    change.rule = None;
-                    change.message = vouch_advice(&BTreeSet::from([*below]));
-                }
+                of_path.iter_mut().for_each(|change| refuse(change, Code::HeldUnderneath, vouch_advice(below)));
             }
             changes.extend(of_path);
         }
@@ -146,7 +178,7 @@ impl Walk<'_, '_> {
             let applies = |decision: &&Decision| {
                 let current = before.value(&decision.path);
                 current.slots().iter().all(|slot| decision.from.contains(slot))
-                    && current != super::Value::Decided(decision.to)
+                    && current != Value::Decided(decision.to)
             };
             let applying: Vec<Decision> = own.iter().filter(applies).cloned().collect();
             let (after, faults) = self.carry_out(id, &applying, before)?;
@@ -161,21 +193,58 @@ impl Walk<'_, '_> {
     }
 
     /// The refused content that a commit of an old line has from its parents.
-    fn inherit_taint(&mut self, id: ObjectId, tainted: &HashMap<ObjectId, Tainted>) -> Result<Tainted, Failure> {
+    fn inherit_taint(
+        &mut self,
+        id: ObjectId,
+        own: &[Decision],
+        start: &State,
+        taints: &mut Taints,
+    ) -> Result<Taint, Failure> {
         let links = self.judge.cache.links(self.judge.objects, id)?;
-        if let [parent] = *links.parents {
-            return Ok(tainted.get(&parent).cloned().unwrap_or_default());
-        }
-        let mut taint = BTreeMap::new();
-        for (parent, of_parent) in links.parents.iter().filter_map(|parent| Some((*parent, tainted.get(parent)?))) {
-            for (path, reason) in of_parent.iter() {
-                // The merge may have taken the other side's.
-                if self.slot(parent, path)? == self.slot(id, path)? {
-                    taint.insert(path.clone(), *reason);
+        let mut taint = Taint::new();
+        for parent in links.parents.iter() {
+            let left = taints.children.get_mut(parent).map(|children| {
+                *children = children.saturating_sub(1);
+                *children
+            });
+            let of_parent = match taints.of.get(parent) {
+                None => self.held_at(*parent, own, start)?,
+                Some(_) if left == Some(0) => taints.of.remove(parent).unwrap_or_default(),
+                Some(taint) => {
+                    self.spend(taint.len())?;
+                    taint.clone()
+                }
+            };
+            if links.parents.len() == 1 {
+                return Ok(of_parent);
+            }
+            for (path, reasons) in of_parent {
+                // The merge may have taken another side's.
+                let has = self.slot(id, &path)?;
+                let mut others = false;
+                for other in links.parents.iter().filter(|other| *other != parent) {
+                    others |= self.slot(*other, &path)? == has;
+                }
+                if !others || self.slot(*parent, &path)? == has {
+                    taint.entry(path).or_default().extend(reasons);
                 }
             }
         }
-        Ok(Arc::new(taint))
+        Ok(taint)
+    }
+
+    /// Of the content that a commit changes, what is held on the line already, where an earlier merge has brought it.
+    fn held_at(&mut self, parent: ObjectId, own: &[Decision], start: &State) -> Result<Taint, Failure> {
+        let mut taint = Taint::new();
+        for path in own.iter().map(|decision| &decision.path) {
+            if let Some(held) = start.held.get(path)
+                && self.graph.leads_to(held.reason, parent)
+                && self.slot(parent, path)? == held.has
+            {
+                taint.insert(path.clone(), BTreeSet::from([held.reason]));
+            }
+        }
+        Ok(taint)
     }
 
     /// The content of a parent that was written by skipped commits: path by path, the last of them.
@@ -186,9 +255,11 @@ impl Walk<'_, '_> {
         skipped: &HashSet<ObjectId>,
     ) -> Result<BTreeMap<Arc<str>, ObjectId>, Failure> {
         let mut writers: BTreeMap<Arc<str>, (ObjectId, Slot)> = BTreeMap::new();
-        for id in self.graph.brought_in_order(parent, line, &HashSet::new()) {
-            for decision in self.own(id)?.iter() {
-                writers.insert(decision.path.clone(), (id, decision.to));
+        if !skipped.is_empty() {
+            for id in self.graph.brought_in_order(parent, line, &HashSet::new()) {
+                for decision in self.own(id)?.iter() {
+                    writers.insert(decision.path.clone(), (id, decision.to));
+                }
             }
         }
         let mut found = BTreeMap::new();

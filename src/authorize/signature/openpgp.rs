@@ -53,6 +53,10 @@ impl Signature {
         if config.hashed_subpackets().any(|packet| packet.is_critical && is_unknown(&packet.data)) {
             return Err("has a condition that is not understood here".into());
         }
+        // Whatever git has signed says it. Without it every key that there is would have to be tried.
+        if config.issuer_fingerprint().is_empty() && config.issuer_key_id().is_empty() {
+            return Err("does not say by which key it is".into());
+        }
         let digest = digest(config, payload).ok_or_else(damaged)?;
         if signature.signed_hash_value().is_none_or(|start| !digest.starts_with(&start)) {
             return Err("does not fit the commit".into());

@@ -94,7 +94,7 @@ Held: these stay as they were accepted, whatever the head has
     to restore: git rm -- 'apps/it'\\''s.yaml'
     to accept:  somebody who may commits with the trailer `Vouch-For: {ab}`
   b.yaml  since ababababab [denied-by-rule]
-    to restore: git cat-file -p {b1} > b.yaml
+    to restore: git update-index --add --cacheinfo 100644,{b1},b.yaml && git checkout -- b.yaml
     to accept:  somebody who may commits with the trailer `Vouch-For: {ab}`
 
 Undecided: merged sides disagree; what is applied stays until somebody who may change the file commits

@@ -43,7 +43,7 @@ pub fn spec(node: &Node, context: &Context) -> Option<Spec> {
 
 fn git(node: &Node, context: &Context) -> Option<GitIdentity> {
     let mut f = fields(node, "spec.git", context)?;
-    let emails = f.optional("emails", unique(list(email), |e| e.to_lowercase())).unwrap_or_default();
+    let emails = f.optional("emails", unique(list(email), |e| e.to_ascii_lowercase())).unwrap_or_default();
     let signing_keys = f.optional("signing_keys", unique(list(signing_key), |key| normal_key(key))).unwrap_or_default();
     f.finish();
     Some(GitIdentity { emails, signing_keys })

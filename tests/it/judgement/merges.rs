@@ -324,3 +324,90 @@ fn of_what_an_old_branch_brings_policy_comes_first() {
     verdicts.assert(A, Some("1"));
     verdicts.assert("users/bob.yaml", Some("bob "));
 }
+
+#[test]
+fn refused_content_of_an_undecided_path_is_no_policy_after_a_restart() {
+    let stage = Stage::new();
+    let ours = stage.edit(stage.root, Some(&stage.carol), "b", "ours");
+    let theirs = stage.edit(stage.root, Some(&stage.carol), "b", "theirs");
+    let intruder = user("mallory", &[&stage.mallory], &["admin"]);
+    let merge = stage.merge(&[ours, theirs], None, &[(B, Some(&intruder))]);
+    // The stage compares the policy before and after.
+    assert_eq!(stage.judge(merge).undecided(), [B]);
+}
+
+#[test]
+fn in_an_old_branch_new_content_over_refused_content_needs_a_vouch() {
+    let stage = Stage::new();
+    let base = stage.edit(stage.root, Some(&stage.carol), "b", "2");
+    let bad = stage.edit(stage.root, Some(&stage.carol), "a", "bad");
+    let good = stage.edit(stage.root, Some(&stage.bob), "a", "2");
+    let (mixed, b) = (app("a", "a", "mixed"), app("b", "b", "2"));
+    let old = stage.merge(&[good, bad], Some(&stage.bob), &[(A, Some(&mixed))]);
+    let merge = stage.merge(&[base, old], None, &[(A, Some(&mixed)), (B, Some(&b))]);
+    let verdicts = stage.judge_from(base, merge);
+    assert_eq!(verdicts.codes(old), [Code::HeldUnderneath]);
+    assert_ne!(verdicts.value(A).as_deref(), Some("mixed"));
+}
+
+#[test]
+fn what_builds_on_refused_work_that_was_merged_before_needs_a_vouch() {
+    let stage = Stage::new();
+    let base = stage.edit(stage.root, Some(&stage.alice), "b", "2");
+    let bad = stage.edit(stage.root, Some(&stage.carol), "a", "bad");
+    let (text, next, b) = (app("a", "a", "bad"), app("a", "a", "next"), app("b", "b", "2"));
+    let first = stage.merge(&[base, bad], None, &[(A, Some(&text))]);
+    assert_eq!(stage.judge_from(base, first).held(), [A]);
+    let on_bad = stage.edit(bad, Some(&stage.bob), "a", "next");
+    let merge = stage.merge(&[first, on_bad], Some(&stage.bob), &[(A, Some(&next)), (B, Some(&b))]);
+    let verdicts = stage.judge_from(base, merge);
+    assert_eq!(verdicts.codes(on_bad), [Code::HeldUnderneath]);
+    verdicts.assert(A, Some("1"));
+}
+
+#[test]
+fn a_change_of_policy_that_is_refused_leads_nothing() {
+    let stage = Stage::new();
+    let revoked = user("bob", &[&stage.bob], &[]);
+    let base = stage.edit(stage.root, Some(&stage.carol), "b", "2");
+    let work = stage.edit(stage.root, Some(&stage.bob), "a", "2");
+    let lead = stage.put(work, None, "users/x.yaml", Some(&user("x", &[], &[])));
+    let revocation = stage.put(stage.root, Some(&stage.alice), "users/bob.yaml", Some(&revoked));
+    let (a, x, b) = (app("a", "a", "2"), user("x", &[], &[]), app("b", "b", "2"));
+    let u = ("users/bob.yaml", Some(revoked.as_str()));
+    let old = stage.merge(&[lead, revocation], None, &[u]);
+    let merge = stage.merge(&[base, old], None, &[(A, Some(&a)), (B, Some(&b)), ("users/x.yaml", Some(&x)), u]);
+    let verdicts = stage.judge_from(base, merge);
+    assert_eq!(verdicts.codes(work), [Code::NotAllowed]);
+    verdicts.assert(A, Some("1"));
+}
+
+#[test]
+fn what_is_in_force_at_an_undecided_path_takes_nobodys_name() {
+    let stage = Stage::new();
+    let base = stage.put(stage.root, Some(&stage.bob), "apps/p.yaml", Some(&app("x", "a", "bob's")));
+    let ours = stage.put(base, Some(&stage.bob), "apps/p.yaml", None);
+    let theirs = stage.put(base, Some(&stage.bob), "apps/p.yaml", Some(&app("y", "a", "1")));
+    let merge = stage.merge(&[ours, theirs], None, &[]);
+    stage.judge_from(base, merge).assert("apps/p.yaml", Some("bob's"));
+    let taken = stage.put(merge, Some(&stage.carol), "apps/q.yaml", Some(&app("x", "b", "carol's")));
+    let verdicts = stage.judge_from(base, taken);
+    verdicts.assert("apps/q.yaml", Some("carol's"));
+    verdicts.assert("apps/p.yaml", None);
+}
+
+#[test]
+fn an_old_ladder_of_crossings_ends_in_time() {
+    let stage = Stage::new();
+    let base = stage.edit(stage.root, Some(&stage.carol), "b", "2");
+    let mut level: Vec<ObjectId> =
+        (0..5).map(|n| stage.edit(stage.root, None, "a", if n == 0 { "x" } else { "y" })).collect();
+    for depth in 0..12 {
+        let text = |n: usize| app("a", "a", if (n == 0) == (depth % 2 == 1) { "x" } else { "y" });
+        level = (0..5).map(|n| stage.merge(&level, None, &[(A, Some(&text(n)))])).collect();
+    }
+    let top = stage.merge(&level, None, &[]);
+    let (a, b) = (app("a", "a", "x"), app("b", "b", "2"));
+    let merge = stage.merge(&[base, top], None, &[(A, Some(&a)), (B, Some(&b))]);
+    stage.judge_from(base, merge).assert(A, Some("1"));
+}

@@ -83,6 +83,7 @@ impl Stage {
         let restored = judge.restore(&judgement.state.stored())?;
         assert_eq!(restored.stored(), judgement.state.stored());
         assert_eq!(texts(&restored), texts(&judgement.state));
+        assert_eq!(powers(&restored), powers(&judgement.state));
         Ok(Verdicts(judgement))
     }
 
@@ -166,6 +167,15 @@ fn texts(state: &State) -> Vec<(String, String)> {
         FileState::Unreadable(_) => "unreadable".to_owned(),
     };
     state.tree().iter().map(|(path, file)| (path.to_string(), text(file))).collect()
+}
+
+/// Who has which roles and keys, by each line's policy.
+fn powers(state: &State) -> Vec<Vec<(String, Vec<String>, Vec<String>)>> {
+    let of = |member: &mcpfleet::authorize::Member| {
+        let user = &member.user;
+        (user.metadata.name.clone(), user.roles.clone(), user.git.signing_keys.clone())
+    };
+    state.policies().map(|policy| policy.users().iter().map(of).collect()).collect()
 }
 
 fn said(resource: &mcpfleet::resource::Resource) -> String {

@@ -86,6 +86,12 @@ fn somebody_must_be_left_who_can_change_roles() {
         let head = stage.put(stage.root, Some(&stage.alice), path, text.as_deref());
         assert_eq!(stage.code(head), Code::PolicyLockout, "{path} {text:?}");
     }
+    // A fingerprint alone proves nothing, so whoever has no more can never sign.
+    let mute = user("zoe", &[], &["admin"])
+        .replace("signing_keys: []", "signing_keys: [\"0123456789ABCDEF0123456789ABCDEF01234567\"]");
+    let zoe = stage.put(stage.root, Some(&stage.alice), "users/zoe.yaml", Some(&mute));
+    let alone = stage.put(zoe, Some(&stage.alice), "users/alice.yaml", None);
+    assert_eq!(stage.judge(alone).codes(alone), [Code::PolicyLockout]);
     // Handing over works.
     let bob =
         stage.put(stage.root, Some(&stage.alice), "users/bob.yaml", Some(&user("bob", &[&stage.bob], &["admin"])));

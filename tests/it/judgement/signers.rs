@@ -125,3 +125,28 @@ fn authors_count_only_where_that_was_chosen() {
     assert_eq!(stage.code(carol), Code::NotAllowed);
     assert_eq!(stage.code(stranger), Code::UnknownAuthor);
 }
+
+/// A text of somebody else's may get into the message of what a forge signs.
+#[test]
+fn what_a_forge_signs_vouches_for_nothing() {
+    let mut stage = Stage::new();
+    let forge = crate::support::Key::new("forge");
+    stage.rules.forge_keys = vec![key(&forge)];
+    let bad = stage.edit(stage.root, Some(&stage.carol), "a", "bad");
+    let text = app("a", "a", "bad");
+    let approve = |signer| {
+        let author = "alice <alice@example.com>";
+        let message = format!("Merge\n\nVouch-For: {bad}");
+        stage.repo.commit_draft(&Draft {
+            parents: &[stage.root, bad],
+            signer: Some(signer),
+            author,
+            changes: &[(A, Some(&text))],
+            entries: &[],
+            message: &message,
+        })
+    };
+    // The root is an ancestor of the other parent: it is a commit on top of that.
+    stage.judge(approve(&stage.alice)).assert(A, Some("bad"));
+    stage.judge(approve(&forge)).assert(A, Some("1"));
+}
