@@ -181,10 +181,47 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// Histories of up to `length` commits after the first. The base is one of the first few.
+/// Two commits that probably change the same file or what the other one's author may do, and a merge of them. Left to
+/// chance they would hardly meet.
+fn meeting() -> impl Strategy<Value = Vec<Step>> {
+    let change = || {
+        let author = prop_oneof![2 => Just(None), 1 => Just(Some(Person::Ann))];
+        let edit = prop_oneof![
+            3 => Just(Edit::New(0, Team::A)),
+            1 => Just(Edit::Delete(0)),
+            2 => any::<Index>().prop_map(|of| Edit::Copy(0, of)),
+            2 => Just(Edit::User(4, false, false, false)),
+            2 => any::<bool>().prop_map(|b| Edit::User(4, false, true, b)),
+            1 => Just(Edit::Role(Grant::Nothing)),
+        ];
+        (author, edit)
+    };
+    let merger = prop_oneof![2 => Just(Some(Person::Eve)), 1 => Just(Some(Person::Ann)), 1 => Just(None)];
+    (0..4usize, change(), change(), merger, 0..2usize, any::<bool>()).prop_map(
+        |(from, left, right, merger, first, theirs)| {
+            let step = |parents, which, author, edits| Step {
+                parents,
+                which,
+                also: None,
+                author,
+                edits,
+                theirs,
+                vouches: Vec::new(),
+            };
+            vec![
+                step(1, [from, 0, 0], left.0, vec![left.1]),
+                step(1, [from + 1, 0, 0], right.0, vec![right.1]),
+                step(2, [first, 0, 0], merger, Vec::new()),
+            ]
+        },
+    )
+}
+
+/// Histories of up to `length` commits after the first, or a few more. The base is one of the first few.
 pub fn histories(length: usize) -> impl Strategy<Value = History> {
     let base = prop_oneof![4 => Just(0usize), 2 => Just(1), 1 => Just(2)];
-    (base, proptest::collection::vec(step(), 1..=length)).prop_map(|(base, steps)| build(base, &steps))
+    let steps = prop_oneof![6 => step().prop_map(|step| vec![step]), 1 => meeting()];
+    (base, proptest::collection::vec(steps, 1..=length)).prop_map(|(base, steps)| build(base, &steps.concat()))
 }
 
 /// Histories in which everybody changes what they may, each line of history something of its own, and every merge is a

@@ -44,8 +44,11 @@ pub struct Verdict {
 
 pub struct Oracle<'a> {
     history: &'a History,
-    /// Whether the rules leave something open: a commit vouches for one of several that wrote the same, which may be
-    /// the reason or not; or a merge from before the base changes what only one of its sides has from a skipped commit.
+    /// Whether the rules leave something open:
+    /// - a commit vouches for one of several that wrote the same, which may be the reason or not;
+    /// - of the sides of a merge from before the base, one has something from a skipped commit and the other the same from
+    ///   elsewhere, or something else that the merge changes too;
+    /// - what is replayed starts from one of the values of an undecided path.
     unsettled: Cell<bool>,
     verdicts: BTreeMap<usize, Verdict>,
 }
@@ -170,11 +173,10 @@ impl<'a> Oracle<'a> {
                     continue;
                 }
             }
-            let needed: Vec<&Reasons> = match &same[..] {
-                [] => refused.iter().map(|(_, reasons)| reasons).filter(|reasons| !reasons.is_empty()).collect(),
-                same if same.iter().any(|reasons| reasons.is_empty()) => Vec::new(),
-                same => same.to_vec(),
-            };
+            let new = same.is_empty();
+            let needed = refused.iter().filter(|(parent, _)| new || self.tree(*parent)[path] == to);
+            let needed: Vec<&Reasons> =
+                needed.map(|(_, reasons)| reasons).filter(|reasons| !reasons.is_empty()).collect();
             vouched &= needed.iter().all(|reasons| self.vouches(commit, reasons));
             reasons[path] = [commit].into();
             own.push(Change { path, from, to });
@@ -235,6 +237,11 @@ impl<'a> Oracle<'a> {
         if own.is_empty() {
             return;
         }
+        let some = |change: &Change| replay.lines.iter().any(|line| change.from.contains(&line[change.path]));
+        let all = |change: &Change| replay.lines.iter().all(|line| change.from.contains(&line[change.path]));
+        if own.iter().any(|change| some(change) && !all(change)) {
+            self.unsettled.set(true);
+        }
         if !on_skipped && are_allowed(&replay.lines, made.author, &own) && applied.iter().all(is_valid) {
             replay.lines = applied;
         } else {
@@ -291,6 +298,9 @@ impl<'a> Oracle<'a> {
         let parents = self.history.commits[commit].parents.iter();
         let same = parents.filter(|parent| self.tree(**parent)[path] == self.tree(commit)[path]);
         let reasons: Vec<Reasons> = same.map(|parent| self.skipped(*parent, path, line, skipped)).collect();
+        if reasons.iter().any(Reasons::is_empty) && reasons.iter().any(|reasons| !reasons.is_empty()) {
+            self.unsettled.set(true);
+        }
         if reasons.iter().any(Reasons::is_empty) { Reasons::new() } else { reasons.into_iter().flatten().collect() }
     }
 

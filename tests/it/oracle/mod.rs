@@ -158,7 +158,8 @@ fn agree(history: &History, signed: bool) -> Result<(), TestCaseError> {
 /// As many times as usual, and more.
 fn times(factor: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
-    ProptestConfig { cases: factor * usual.cases, max_shrink_iters: 20_000, failure_persistence: None, ..usual }
+    let cases = factor * usual.cases;
+    ProptestConfig { cases, max_global_rejects: cases, max_shrink_iters: 20_000, failure_persistence: None, ..usual }
 }
 
 proptest! {
