@@ -101,18 +101,36 @@ pub trait Objects {
     fn is_shallow(&self, id: ObjectId) -> bool;
 }
 
-/// Why an object could not be had. Nothing can be judged without it: whatever was decided before stays.
+/// Why an object could not be had.
+///
+/// Without an object that the repository should have, nothing can be judged: whatever was decided before stays. An object
+/// that is there and is itself what is wrong is another matter: see [`ObjectError::is_content`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
     #[error("object {0} is not in the repository")]
     Missing(ObjectId),
+    /// Whole, and of the right kind, but what it says makes no sense.
     #[error("object {id} is damaged: {message}")]
     Damaged { id: ObjectId, message: String },
+    /// What is stored here is not what was stored, or the disk does not give it.
     #[error("object {id} cannot be read: {message}")]
     Unreadable { id: ObjectId, message: String },
     /// A commit or tree beyond the bounds of what is read.
     #[error("object {id} is larger than {limit} bytes")]
     TooLarge { id: ObjectId, limit: usize },
+    /// What led to the object took it for something else.
+    #[error("object {id} is a {found}, not a {expected}")]
+    WrongKind { id: ObjectId, expected: &'static str, found: &'static str },
+}
+
+impl ObjectError {
+    /// Whether the object is there as somebody pushed it, and would be the same wherever it is fetched anew.
+    pub fn is_content(&self) -> bool {
+        match self {
+            ObjectError::Damaged { .. } | ObjectError::TooLarge { .. } | ObjectError::WrongKind { .. } => true,
+            ObjectError::Missing(_) | ObjectError::Unreadable { .. } => false,
+        }
+    }
 }
 
 impl ObjectError {

@@ -112,7 +112,7 @@ fn commit(followed: &Followed, revision: &str) -> anyhow::Result<ObjectId> {
     if let Ok(id) = revision.parse() {
         return Ok(id);
     }
-    let found = Repository::discover(&followed.mirror()).and_then(|mirror| mirror.commit_at(revision));
+    let found = Repository::open(&followed.mirror()).and_then(|mirror| mirror.commit_at(revision));
     Ok(found.map_err(|_| {
         UsageError::new(format!(
             "{revision} is not the full id of a commit, and leads to none of what was fetched last"

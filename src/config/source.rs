@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use std::{path::PathBuf, time::Duration};
 
 /// The most bytes that one fetch may bring: what a repository of YAML files never has.
-const MAX_FETCH: u64 = 2 << 30;
+const MAX_FETCH: u64 = 1 << 30;
 
 /// One of `sources`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,6 +1,6 @@
 //! The ways to write where a repository is.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 /// Where a repository is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +175,13 @@ impl HostAddress {
         let path = if path.starts_with('~') { path } else { format!("/{path}") };
         Ok(HostAddress { user: user.map(decoded).transpose()?, host, port, path })
     }
+}
+
+/// Whether what is sent to an `http:` URL stays on this machine.
+pub(super) fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let Ok((host, _)) = host_and_port(rest.split('/').next().unwrap_or_default(), 80) else { return false };
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn host_and_port(authority: &str, default: u16) -> Result<(String, u16), AddressError> {

@@ -1,7 +1,7 @@
 //! What can go wrong between here and a remote.
 
 use super::bounds::Bounds;
-use crate::authorize::ObjectId;
+use crate::{authorize::ObjectId, escape::escape};
 use std::{fmt, io, path::Path, time::Duration};
 
 /// Why a remote could not be looked at or fetched from. What was fetched before is still there.
@@ -108,9 +108,10 @@ impl FetchFailure {
 }
 
 impl FetchError {
-    /// `what` is a whole clause; it must not hold a credential.
-    pub(super) fn new(kind: FetchFailure, what: impl Into<String>) -> Self {
-        FetchError { kind, what: what.into() }
+    /// `what` is a whole clause; it must not hold a credential. It may hold what strangers say: libgit2 repeats names and
+    /// lines of what it reads.
+    pub(super) fn new(kind: FetchFailure, what: impl AsRef<str>) -> Self {
+        FetchError { kind, what: escape(what.as_ref()).into_owned() }
     }
 
     /// A file of the mirror that cannot be written or read.
@@ -201,5 +202,17 @@ struct Advice(Option<&'static str>);
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |advice| write!(f, "; {advice}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_libgit2_repeats_is_made_fit_to_be_shown() {
+        let error = git2::Error::from_str("cannot parse line '\u{1b}[2Jall is well\n'");
+        let shown = FetchError::of_git("the remote", &error).to_string();
+        assert_eq!(shown, "the remote: cannot parse line '\\u{1b}[2Jall is well\\n'");
     }
 }

@@ -32,7 +32,8 @@ fn parents(commit: &[u8]) -> impl Iterator<Item = ObjectId> {
     links(commit).filter_map(|(link, id)| (link == Link::Parent).then_some(id))
 }
 
-/// Whether a commit and all before it are there. What was `before` is complete, so the walk ends wherever it meets that.
+/// Whether a commit and all before it are there. What was `before` is complete, so the walk ends wherever it meets that,
+/// and at what is there but cannot be understood: to refuse that is for the judge, and to fetch it again would not help.
 ///
 /// # Errors
 /// The first that is not.
@@ -41,7 +42,11 @@ pub(super) fn check(repository: &Repository, head: ObjectId, before: &Odb<'_>) -
     let mut pending = vec![head];
     while let Some(id) = pending.pop() {
         if seen.insert(id) && !before.exists_ext(oid_of(id), OdbLookupFlags::NO_REFRESH) {
-            pending.extend(parents(&repository.commit(id)?));
+            match repository.commit(id) {
+                Ok(commit) => pending.extend(parents(&commit)),
+                Err(error) if error.is_content() => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(())

@@ -3,13 +3,13 @@
 use super::{
     bounds::Bounds,
     error::{FetchError, FetchFailure, is_sha256},
-    history::{Link, links},
+    history::links,
     objects::{GitError, Repository, id_of, oid_of},
     packs::Incoming,
     remote::Follow,
 };
 use crate::authorize::{ObjectError, ObjectId, Objects};
-use git2::{ErrorCode, OdbLookupFlags, PackBuilder};
+use git2::{ErrorCode, ObjectType, OdbLookupFlags, PackBuilder};
 use std::{collections::HashSet, fs, path::Path};
 
 /// The commit that is followed now.
@@ -45,7 +45,9 @@ pub(super) fn fetch(path: &Path, mirror: &Repository, head: ObjectId, bounds: &B
         bounds,
     };
     copy.pack.set_threads(1);
-    copy.commits(head)?;
+    // Asked now and then while it looks for what is alike, which may take long.
+    copy.pack.set_progress_callback(move |_, _, _| bounds.left().is_ok()).map_err(git)?;
+    copy.all(head)?;
     copy.write()
 }
 
@@ -78,53 +80,35 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    fn commits(&mut self, head: ObjectId) -> Result<(), FetchError> {
+    /// Takes in all that a commit leads to. Each object is followed by what it is, whatever it was taken for by what led
+    /// to it: the mirror must have all that is below whatever it has.
+    fn all(&mut self, head: ObjectId) -> Result<(), FetchError> {
         let mut pending = vec![head];
         while let Some(id) = pending.pop() {
             if !self.is_new(id) {
                 continue;
             }
-            let commit = match self.source.commit(id) {
-                Ok(commit) => commit,
-                Err(ObjectError::Missing(_)) if id == head => return Err(FetchError::moved(&self.bounds.remote, id)),
-                Err(error) => return Err(self.unreadable(&error)),
-            };
-            if self.source.is_shallow(id) {
-                let what = format!("{} is a shallow clone: it ends at commit {}", self.bounds.remote, id.short());
-                return Err(FetchError::new(FetchFailure::Shallow, what));
-            }
-            self.insert(id)?;
-            for (name, id) in links(&commit) {
-                match name {
-                    Link::Tree => self.tree(id)?,
-                    Link::Parent => pending.push(id),
+            let read = match self.insert(id)? {
+                Ok(ObjectType::Commit) if self.source.is_shallow(id) => {
+                    let what = format!("{} is a shallow clone: it ends at commit {}", self.bounds.remote, id.short());
+                    return Err(FetchError::new(FetchFailure::Shallow, what));
                 }
-            }
-        }
-        Ok(())
-    }
-
-    fn tree(&mut self, root: ObjectId) -> Result<(), FetchError> {
-        let mut pending = vec![root];
-        while let Some(id) = pending.pop() {
-            if !self.is_new(id) {
-                continue;
-            }
-            self.insert(id)?;
-            let items = match self.source.tree(id) {
-                Ok(items) => items,
-                // What nobody can read leads nowhere. Who judges it says so; what it does not concern goes on.
-                Err(ObjectError::Damaged { .. } | ObjectError::TooLarge { .. }) => continue,
-                Err(error) => return Err(self.unreadable(&error)),
-            };
-            for item in items.iter() {
-                match item.mode & 0o170_000 {
-                    0o040_000 => pending.push(item.id),
+                Ok(ObjectType::Commit) => {
+                    self.source.commit(id).map(|commit| pending.extend(links(&commit).map(|(_, id)| id)))
+                }
+                Ok(ObjectType::Tree) => self.source.tree(id).map(|items| {
                     // A submodule's commit is in another repository.
-                    0o160_000 => {}
-                    _ if self.is_new(item.id) => self.insert(item.id)?,
-                    _ => {}
-                }
+                    let items = items.iter().filter(|item| item.mode & 0o170_000 != 0o160_000);
+                    pending.extend(items.map(|item| item.id).filter(|id| !self.seen.contains(id)));
+                }),
+                Ok(_) => Ok(()),
+                Err(ObjectError::Missing(_)) if id == head => return Err(FetchError::moved(&self.bounds.remote, id)),
+                Err(error) => Err(error),
+            };
+            match read {
+                // What nobody can read leads nowhere. Who judges it says so; what it does not concern goes on.
+                Err(error) if !error.is_content() => return Err(self.unreadable(&error)),
+                _ => {}
             }
         }
         Ok(())
@@ -135,12 +119,18 @@ impl Copy<'_> {
         self.seen.insert(id) && !self.known.exists_ext(oid_of(id), OdbLookupFlags::NO_REFRESH)
     }
 
-    fn insert(&mut self, id: ObjectId) -> Result<(), FetchError> {
+    /// Puts an object on the list of what is to be written, and says what it is.
+    fn insert(&mut self, id: ObjectId) -> Result<Result<ObjectType, ObjectError>, FetchError> {
         self.bounds.left()?;
-        self.pack.insert_object(oid_of(id), None).map_err(|error| match error.code() {
-            ErrorCode::NotFound => self.unreadable(&ObjectError::Missing(id)),
-            _ => FetchError::of_git(&self.bounds.remote, &error),
-        })
+        let (kind, size) = match self.source.header(id) {
+            Ok(header) => header,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.bounds.object(Some(id), size)?;
+        let inserted = self.pack.insert_object(oid_of(id), None);
+        inserted.map_err(|error| FetchError::of_git(&self.bounds.remote, &error))?;
+        self.bounds.objects(self.pack.object_count() as u64)?;
+        Ok(Ok(kind))
     }
 
     /// Writes the objects into the mirror: all of them, or none.
@@ -156,7 +146,9 @@ impl Copy<'_> {
         });
         match (failure, written) {
             (Some(failure), _) => Err(failure),
-            (None, Err(error)) => Err(FetchError::of_git(&self.bounds.remote, &error)),
+            (None, Err(error)) => {
+                Err(self.bounds.left().err().unwrap_or_else(|| FetchError::of_git(&self.bounds.remote, &error)))
+            }
             (None, Ok(())) => into.finish().map(drop),
         }
     }

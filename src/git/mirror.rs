@@ -4,8 +4,9 @@ use super::{
     address::Address,
     bounds::Bounds,
     error::{FetchError, FetchFailure},
-    history, local,
-    objects::{Repository, oid_of},
+    history::{self, Link},
+    local,
+    objects::{Repository, id_of, oid_of},
     packs::{self, Incoming},
     protocol::Session,
     remote::{Follow, Remote},
@@ -80,7 +81,7 @@ impl Mirror {
         if fetched == Some(head) {
             return Ok(());
         }
-        if self.repository.commit(head).is_err() {
+        if !has(&self.repository, head) {
             let bounds = self.bounds();
             let brought = match &self.address {
                 Address::Local(path) => local::fetch(path, &self.repository, head, &bounds),
@@ -94,8 +95,9 @@ impl Mirror {
             // The same folder, with what was added.
             self.repository = reopen(&self.folder)?;
         }
-        if let Err(error) = self.repository.commit(head) {
-            return Err(FetchError::missing(&self.remote.shown(), &format!("commit {head}: {error}")));
+        match self.repository.commit(head) {
+            Ok(_) | Err(ObjectError::TooLarge { .. } | ObjectError::Damaged { .. }) => {}
+            Err(error) => return Err(FetchError::missing(&self.remote.shown(), &format!("commit {head}: {error}"))),
         }
         let name = self.repository.git().reference(FETCHED, oid_of(head), true, "");
         name.map_err(|error| FetchError::of_git("the mirror", &error))?;
@@ -160,8 +162,14 @@ impl Mirror {
     }
 
     fn fetched(&self) -> Option<ObjectId> {
-        self.repository.commit_at(FETCHED).ok()
+        let id = self.repository.git().find_reference(FETCHED).ok()?.target().map(id_of)?;
+        has(&self.repository, id).then_some(id)
     }
+}
+
+/// Whether an object is there, be it as it should or not: what somebody pushed does not change by being fetched again.
+fn has(repository: &Repository, commit: ObjectId) -> bool {
+    repository.commit(commit).err().is_none_or(|error| error.is_content())
 }
 
 /// The mirror that is there, if it can go on being used.
@@ -202,18 +210,25 @@ fn kept(folder: &Path, remote: &Remote) -> Result<Option<Repository>, FetchError
 fn sound(folder: &Path) -> Result<Repository, String> {
     packs::sweep(folder).and_then(|()| packs::check(folder)).map_err(|error| error.to_string())?;
     let repository = Repository::open(folder).map_err(|error| error.to_string())?;
-    match fetched_tree(&repository) {
-        Err(error) if error.code() != git2::ErrorCode::NotFound => Err(error.message().to_owned()),
-        _ => Ok(repository),
-    }
+    check_fetched(&repository)?;
+    Ok(repository)
 }
 
-/// Reads the last commit that was fetched, and its tree: not found when there is none yet.
-fn fetched_tree(repository: &Repository) -> Result<(), git2::Error> {
-    let reference = repository.git().find_reference(FETCHED)?;
-    let read = reference.peel_to_commit().and_then(|commit| commit.tree().map(drop));
-    // Only the reference may be missing.
-    read.map_err(|error| git2::Error::from_str(error.message()))
+/// Reads the last commit that was fetched, and its tree. When they are there and make no sense, they were pushed like that.
+fn check_fetched(repository: &Repository) -> Result<(), String> {
+    let reference = match repository.git().find_reference(FETCHED) {
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(()),
+        reference => reference.map_err(|error| error.message().to_owned())?,
+    };
+    let id = reference.target().map(id_of).ok_or("its reference leads to none of its objects")?;
+    let read = repository.commit(id).and_then(|commit| {
+        let tree = history::links(&commit).find(|(link, _)| *link == Link::Tree);
+        tree.map_or(Ok(()), |(_, tree)| repository.tree(tree).map(drop))
+    });
+    match read {
+        Err(error) if !error.is_content() => Err(error.to_string()),
+        _ => Ok(()),
+    }
 }
 
 /// Makes an empty mirror, in place of what is there.
@@ -227,19 +242,26 @@ fn make(folder: &Path, remote: &Remote) -> Result<Repository, FetchError> {
     options.bare(true).external_template(false);
     super::prepare()
         .and_then(|()| git2::Repository::init_opts(&new, &options))
+        // References are to survive a loss of power, as packs do: what was accepted from them is on the disk too.
+        .and_then(|made| made.config()?.set_bool("core.fsyncObjectFiles", true))
         .map_err(|error| FetchError::of_git("the mirror", &error))?;
-    fs::write(new.join(MARK), &remote.url).map_err(failed)?;
+    fs::write(new.join(MARK), &remote.url).and_then(|()| sync(&new.join(MARK))).map_err(failed)?;
     match fs::rename(folder, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
     fs::rename(&new, folder).map_err(failed)?;
+    folder.parent().map_or(Ok(()), sync).map_err(failed)?;
     remove(&old)?;
     reopen(folder)
 }
 
 fn reopen(folder: &Path) -> Result<Repository, FetchError> {
     Repository::open(folder).map_err(|error| FetchError::new(FetchFailure::Storage, error.to_string()))
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
 }
 
 fn remove(folder: &Path) -> Result<(), FetchError> {

@@ -7,6 +7,7 @@
 mod address;
 mod bounds;
 mod credentials;
+mod entries;
 mod error;
 mod history;
 mod local;

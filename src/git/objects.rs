@@ -1,6 +1,9 @@
 //! Reading a repository's objects. Nothing is ever checked out.
 
-use crate::authorize::{Blob, ObjectError, ObjectId, Objects, TreeItem};
+use crate::{
+    authorize::{Blob, ObjectError, ObjectId, Objects, TreeItem},
+    escape::escape,
+};
 use git2::{ErrorCode, ObjectType, Oid};
 use std::{
     collections::BTreeSet,
@@ -42,8 +45,8 @@ impl Repository {
         Repository::opened(folder, opened)
     }
 
-    /// Opens the bare repository that a folder is.
-    pub(super) fn open(folder: &Path) -> Result<Repository, GitError> {
+    /// Opens the bare repository that a folder is, such as a mirror, without looking further up.
+    pub fn open(folder: &Path) -> Result<Repository, GitError> {
         let opened = super::prepare().and_then(|()| git2::Repository::open_bare(folder));
         Repository::opened(folder, opened)
     }
@@ -56,8 +59,8 @@ impl Repository {
     }
 
     fn opened(path: &Path, opened: Result<git2::Repository, git2::Error>) -> Result<Repository, GitError> {
-        let git =
-            opened.map_err(|error| GitError::Open { path: path.to_owned(), message: error.message().to_owned() })?;
+        let git = opened
+            .map_err(|error| GitError::Open { path: path.to_owned(), message: escape(error.message()).into() })?;
         let shallow = std::fs::read_to_string(git.commondir().join("shallow")).unwrap_or_default();
         let shallow = shallow.lines().filter_map(|line| line.trim().parse().ok()).collect();
         Ok(Repository { git, shallow })
@@ -77,7 +80,7 @@ impl Repository {
         commit.map(|commit| id_of(commit.id())).map_err(|error| GitError::Revision {
             path: self.git.path().to_owned(),
             revision: revision.to_owned(),
-            message: error.message().to_owned(),
+            message: escape(error.message()).into(),
         })
     }
 
@@ -90,6 +93,12 @@ impl Repository {
             Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
             found => found.map_err(|error| unreadable(of, &error)),
         }
+    }
+
+    /// What an object is, and its size in bytes, without reading it all.
+    pub(super) fn header(&self, id: ObjectId) -> Result<(ObjectType, u64), ObjectError> {
+        let header = self.git.odb().and_then(|odb| odb.read_header(oid_of(id)));
+        header.map(|(size, kind)| (kind, size as u64)).map_err(|error| unreadable(id, &error))
     }
 
     /// Reads an object of a kind, unless it is larger than `limit` bytes.
@@ -110,9 +119,7 @@ impl Repository {
             Ok((found, Ok(take(object.data()))))
         };
         match read().map_err(|error: git2::Error| unreadable(id, &error))? {
-            (found, _) if found != kind => {
-                Err(ObjectError::Damaged { id, message: format!("it is a {found}, not a {kind}") })
-            }
+            (found, _) if found != kind => Err(ObjectError::WrongKind { id, expected: kind.str(), found: found.str() }),
             (_, content) => Ok(content),
         }
     }
@@ -169,6 +176,53 @@ pub fn id_of(oid: Oid) -> ObjectId {
 fn unreadable(id: ObjectId, error: &git2::Error) -> ObjectError {
     match error.code() {
         ErrorCode::NotFound => ObjectError::Missing(id),
-        _ => ObjectError::Unreadable { id, message: error.message().to_owned() },
+        _ => ObjectError::Unreadable { id, message: escape(error.message()).into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_an_object_is_told_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        super::super::prepare().and_then(|()| git2::Repository::init_bare(folder.path())).expect("a repository");
+        let repository = Repository::open(folder.path()).expect("a repository");
+        let odb = repository.git().odb().expect("objects");
+        let write = |kind, content: &[u8]| id_of(odb.write(kind, content).expect("an object"));
+        let blob = write(ObjectType::Blob, b"hello");
+        let tree = write(ObjectType::Tree, b"");
+        let nonsense = write(ObjectType::Tree, b"100644 a\0too short");
+        let large = write(ObjectType::Commit, &vec![b'a'; MAX_OBJECT + 1]);
+        let absent = ObjectId::new([7; 20]);
+
+        let wrong = ObjectError::WrongKind { id: tree, expected: "blob", found: "tree" };
+        assert_eq!(repository.blob(tree, 10), Err(wrong.clone()));
+        let damaged = repository.tree(nonsense).expect_err("no tree");
+        assert!(matches!(damaged, ObjectError::Damaged { id, .. } if id == nonsense), "{damaged}");
+        let too_large = ObjectError::TooLarge { id: large, limit: MAX_OBJECT };
+        assert_eq!(repository.commit(large), Err(too_large.clone()));
+        assert!([wrong, damaged, too_large].iter().all(ObjectError::is_content));
+
+        let missing = repository.commit(absent).expect_err("nothing there");
+        assert_eq!(missing, ObjectError::Missing(absent));
+        assert_eq!(repository.blob(blob, 4), Ok(Blob::TooLarge(5)));
+        let name = blob.to_string();
+        let path = folder.path().join("objects").join(&name[..2]).join(&name[2..]);
+        std::fs::remove_file(&path).and_then(|()| std::fs::write(&path, b"garbage")).expect("a file");
+        let unreadable = repository.blob(blob, 10).expect_err("garbage");
+        assert!(matches!(unreadable, ObjectError::Unreadable { .. }), "{unreadable}");
+        assert!(!missing.is_content() && !unreadable.is_content());
+    }
+
+    #[test]
+    fn a_mirror_is_not_looked_for_further_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        super::super::prepare().and_then(|()| git2::Repository::init(folder.path())).expect("a repository");
+        let below = folder.path().join("state/mirror");
+        std::fs::create_dir_all(&below).expect("a folder");
+        assert!(Repository::discover(&below).is_ok());
+        assert!(Repository::open(&below).is_err());
     }
 }

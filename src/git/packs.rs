@@ -2,6 +2,7 @@
 
 use super::{
     bounds::Bounds,
+    entries::Entries,
     error::{FetchError, FetchFailure},
     objects::{Repository, id_of, oid_of},
 };
@@ -21,6 +22,8 @@ const MAX_MERGED: u64 = 64 << 20;
 /// A pack on its way into a mirror: all of it gets there, or nothing.
 pub(super) struct Incoming<'a> {
     indexer: git2::Indexer<'a>,
+    entries: Entries<'a>,
+    folder: PathBuf,
     bounds: &'a Bounds,
 }
 
@@ -30,28 +33,47 @@ impl<'a> Incoming<'a> {
         let odb = repository.git().odb().map_err(git)?;
         // Checks names and deltas. Whether all that is led to is there is for the reader: a server that leaves out a file
         // would otherwise keep out all the others.
-        let indexer = git2::Indexer::new(Some(&odb), &folder(repository.git().path()), 0o444, false);
-        Ok(Incoming { indexer: indexer.map_err(git)?, bounds })
+        let folder = folder(repository.git().path());
+        let mut indexer = git2::Indexer::new(Some(&odb), &folder, 0o444, false).map_err(git)?;
+        // Asked after each object: unpacking takes long after the last byte was received.
+        indexer.progress(move |_| bounds.left().is_ok());
+        Ok(Incoming { indexer, entries: Entries::new(bounds), folder, bounds })
     }
 
     /// The next bytes of the pack.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FetchError> {
         self.bounds.left()?;
+        self.entries.pass(bytes)?;
         self.indexer.write_all(bytes).map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<git2::Error>()) {
-                Some(error) => FetchError::of_git(&self.bounds.remote, error),
+                Some(error) => {
+                    self.bounds.left().err().unwrap_or_else(|| FetchError::of_git(&self.bounds.remote, error))
+                }
                 None => FetchError::new(FetchFailure::Storage, format!("cannot store a pack: {error}")),
             }
         })
     }
 
-    /// Makes the objects readable, and gives the name of the pack.
+    /// Makes the objects readable, and gives the name of the pack. From then on they survive a loss of power.
     ///
     /// # Errors
     /// When the pack is not whole.
     pub fn finish(self) -> Result<String, FetchError> {
-        self.indexer.commit().map_err(|error| FetchError::of_git(&self.bounds.remote, &error))
+        let Incoming { indexer, folder, bounds, .. } = self;
+        let name = indexer
+            .commit()
+            .map_err(|error| bounds.left().err().unwrap_or_else(|| FetchError::of_git(&bounds.remote, &error)))?;
+        sync(&folder, &name).map_err(|error| FetchError::storage("keep a pack in", &folder, &error))?;
+        Ok(name)
     }
+}
+
+/// Waits until a pack is on the disk: what is decided from it is written there too, and must not be all that is left.
+fn sync(folder: &Path, pack: &str) -> io::Result<()> {
+    for ending in ["pack", "idx"] {
+        File::open(folder.join(format!("pack-{pack}.{ending}")))?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
 }
 
 /// Takes back a pack that was received.
@@ -131,8 +153,10 @@ pub(super) fn merge(mirror: &Path, repository: &Repository) -> Result<bool, Fetc
         merged.push((pack, index));
     }
     builder.write(&folder, 0o444).map_err(git)?;
-    let written = builder.name().map_err(git)?.map(|name| folder.join(format!("pack-{name}.pack")));
-    for (pack, index) in merged.into_iter().filter(|(pack, _)| Some(pack) != written.as_ref()) {
+    let Some(name) = builder.name().map_err(git)?.map(str::to_owned) else { return Ok(false) };
+    sync(&folder, &name).map_err(failed)?;
+    let written = folder.join(format!("pack-{name}.pack"));
+    for (pack, index) in merged.into_iter().filter(|(pack, _)| *pack != written) {
         // Without its index a pack is nothing; the next sweep takes what a kill leaves here.
         fs::remove_file(index).and_then(|()| fs::remove_file(pack)).map_err(failed)?;
     }

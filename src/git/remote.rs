@@ -1,6 +1,6 @@
 //! Where a repository is, what of it is followed, and how it is reached.
 
-use super::address::{Address, AddressError};
+use super::address::{Address, AddressError, is_loopback};
 use crate::authorize::ObjectId;
 use std::{path::PathBuf, time::Duration};
 
@@ -44,6 +44,11 @@ pub enum RemoteError {
     Needs(&'static str, &'static str),
     #[error("`proxy` is to be `http://HOST:PORT`")]
     Proxy,
+    #[error(
+        "`password_file` would be sent in the clear, for anybody on the way to read: use an https url, with `ca_file` if \
+         its certificate is from an authority of your own"
+    )]
+    Cleartext,
     #[error("`timeout` is to be more than nothing")]
     Timeout,
 }
@@ -80,10 +85,19 @@ impl Remote {
         if self.proxy.as_deref().is_some_and(|proxy| !is_proxy(proxy)) {
             return Err(RemoteError::Proxy);
         }
+        if http && self.password_file.is_some() && self.is_in_the_clear() {
+            return Err(RemoteError::Cleartext);
+        }
         if self.timeout.is_zero() {
             return Err(RemoteError::Timeout);
         }
         Ok(())
+    }
+
+    /// Whether what is sent leaves this machine as it is. A proxy is sent all that is not encrypted.
+    fn is_in_the_clear(&self) -> bool {
+        let encrypted = self.url.to_ascii_lowercase().starts_with("https:");
+        !encrypted && ![Some(&self.url), self.proxy.as_ref()].into_iter().flatten().all(|url| is_loopback(url))
     }
 
     /// The folder of a repository on this machine, which can be watched.
@@ -184,6 +198,31 @@ mod tests {
         ];
         for (remote, expected) in table {
             assert_eq!(remote.check(), Err(expected), "{}", remote.url);
+        }
+    }
+
+    #[test]
+    fn a_password_does_not_leave_the_machine_in_the_clear() {
+        let table = [
+            ("https://example.com/a", None, true),
+            ("https://example.com/a", Some("http://proxy.example.com:3128"), true),
+            ("http://example.com/a", None, false),
+            ("HTTP://example.com:8080/a", None, false),
+            ("http://10.0.0.1/a", None, false),
+            ("http://localhost.example.com/a", None, false),
+            ("http://127.0.0.1.example.com/a", None, false),
+            ("http://localhost/a", None, true),
+            ("http://LocalHost:8080/a", None, true),
+            ("http://127.1.2.3:80/a", None, true),
+            ("http://[::1]:80/a", None, true),
+            ("http://localhost/a", Some("http://127.0.0.1:3128"), true),
+            ("http://localhost/a", Some("http://proxy.example.com:3128"), false),
+        ];
+        for (url, proxy, fine) in table {
+            let open = Remote { proxy: proxy.map(str::to_owned), ..remote(url) };
+            let with = Remote { password_file: Some(PathBuf::from("/run/secrets/token")), ..open.clone() };
+            assert_eq!(open.check(), Ok(()), "{url}");
+            assert_eq!(with.check(), if fine { Ok(()) } else { Err(RemoteError::Cleartext) }, "{url} {proxy:?}");
         }
     }
 

@@ -103,6 +103,7 @@ fn check(git: &GitConfig, f: &Fields, context: &Context) {
             (Code::MissingField, f.mark())
         }
         RemoteError::Useless(name) => (Code::MisplacedField, at(name)),
+        RemoteError::Cleartext => (Code::MisplacedField, at("password_file")),
         RemoteError::Proxy => (Code::InvalidUri, at("proxy")),
         RemoteError::Timeout => (Code::OutOfRange, at("timeout")),
     };

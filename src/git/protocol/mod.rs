@@ -23,6 +23,8 @@ use refs::{Listing, listed, listed_v2};
 use std::io::Read;
 
 const AGENT: &str = concat!("agent=mcpfleet/", env!("CARGO_PKG_VERSION"));
+/// The most bytes of what a server says that it can do.
+const MAX_CAPABILITIES: usize = 1 << 20;
 
 /// A way to a server's `git-upload-pack`.
 pub(super) trait Server {
@@ -57,7 +59,7 @@ enum Version {
 
 impl<'a> Session<'a> {
     pub fn open(mut server: Box<dyn Server + 'a>, follow: &Follow, bounds: &'a Bounds) -> Result<Self, FetchError> {
-        let greeted = server.greeting().and_then(|reader| greeting(Packets::new(reader, bounds), follow));
+        let greeted = server.greeting().and_then(|reader| greeting(Packets::listing(reader, bounds), follow));
         let (version, capabilities) = match greeted {
             Err(error) if error.kind() == FetchFailure::Truncated => return Err(server.last_words().unwrap_or(error)),
             greeted => greeted?,
@@ -102,7 +104,7 @@ impl<'a> Session<'a> {
             line(&mut request, &format!("ref-prefix {prefix}"));
         }
         request.extend_from_slice(FLUSH);
-        listed_v2(&mut Packets::new(self.server.answer(&request)?, self.bounds), listing)
+        listed_v2(&mut Packets::listing(self.server.answer(&request)?, self.bounds), listing)
     }
 
     /// The part of a request of version 2 that is in every one.
@@ -208,8 +210,13 @@ fn greeting(mut packets: Packets<'_>, follow: &Follow) -> Result<(Version, Vec<S
         let (listing, capabilities) = listed(first, &mut packets, follow)?;
         return Ok((Version::Zero(listing), capabilities));
     }
-    let mut capabilities = Vec::new();
+    let (mut capabilities, mut bytes) = (Vec::new(), 0);
     while let Packet::Line(line) = packets.next()? {
+        bytes += line.len();
+        if bytes > MAX_CAPABILITIES {
+            let what = format!("{} says more than {MAX_CAPABILITIES} bytes of what it can do", bounds.remote);
+            return Err(FetchError::new(FetchFailure::TooLarge, what));
+        }
         capabilities.push(String::from_utf8_lossy(text(line)).into_owned());
     }
     refs::check_format(&capabilities, bounds)?;

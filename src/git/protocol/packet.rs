@@ -15,6 +15,8 @@ pub(super) const FLUSH: &[u8] = b"0000";
 pub(super) const DELIMITER: &[u8] = b"0001";
 /// The longest packet that there is.
 const LONGEST: usize = 65520;
+/// The most bytes of a list of references: a million of them. They are kept, as a pack is not.
+const MAX_LISTING: u64 = 64 << 20;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
@@ -29,11 +31,18 @@ pub(super) struct Packets<'a> {
     reader: Box<dyn Read + 'a>,
     bounds: &'a Bounds,
     buffer: Vec<u8>,
+    /// How many bytes may still come.
+    left: u64,
 }
 
 impl<'a> Packets<'a> {
     pub fn new(reader: Box<dyn Read + 'a>, bounds: &'a Bounds) -> Self {
-        Packets { reader, bounds, buffer: vec![0; LONGEST] }
+        Packets { reader, bounds, buffer: vec![0; LONGEST], left: u64::MAX }
+    }
+
+    /// Reads a list, which may not be as long as a pack.
+    pub fn listing(reader: Box<dyn Read + 'a>, bounds: &'a Bounds) -> Self {
+        Packets { left: MAX_LISTING, ..Packets::new(reader, bounds) }
     }
 
     pub fn bounds(&self) -> &'a Bounds {
@@ -49,7 +58,12 @@ impl<'a> Packets<'a> {
         let mut header = [0; 4];
         self.reader.read_exact(&mut header).map_err(|error| FetchError::of_io(self.bounds, &error))?;
         let length = std::str::from_utf8(&header).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
-        self.bounds.spend(length.unwrap_or(0).max(4))?;
+        let bytes = length.unwrap_or(0).max(4);
+        self.bounds.spend(bytes)?;
+        self.left = self.left.checked_sub(bytes as u64).ok_or_else(|| {
+            let what = format!("{} lists more than {MAX_LISTING} bytes of references", self.bounds.remote);
+            FetchError::new(FetchFailure::TooLarge, what)
+        })?;
         let line = match length {
             Some(0 | 2) => return Ok(Packet::Flush),
             Some(1) => return Ok(Packet::Delimiter),

@@ -160,3 +160,34 @@ fn a_server_of_version_0_is_asked_only_for_what_it_gives() {
     );
     assert!(request.contains(&format!("\n00000032have {B}\n0009done\n")), "{request}");
 }
+
+/// As many packets as it takes to have more than so many bytes.
+fn endless(line: &str, bytes: usize) -> Vec<u8> {
+    let mut packet = Vec::new();
+    super::line(&mut packet, line);
+    packet.repeat(bytes / packet.len() + 1)
+}
+
+#[test]
+fn a_server_that_never_stops_talking_is_cut_off() {
+    let bounds = Bounds::new("the remote".to_owned(), Duration::from_secs(60), u64::MAX);
+    let hello = |lines: &[&str]| {
+        let mut stream = packets(lines);
+        stream.truncate(stream.len() - FLUSH.len());
+        stream
+    };
+    let code = |greeting: Vec<u8>, answers: Vec<Vec<u8>>| {
+        let server = Script { greeting, answers, asked: Rc::default() };
+        let found = Session::open(Box::new(server), &main(), &bounds).and_then(|session| session.look(&main()));
+        found.map(|_| ()).map_err(|error| (error.code(), error.is_transient()))
+    };
+    let too_large = Err(("too-large", false));
+    let feature = "x".repeat(60_000);
+    assert_eq!(code([hello(&["version 2"]), endless(&feature, 1 << 20)].concat(), vec![]), too_large);
+    let reference = format!("{A} refs/heads/{feature}");
+    let first = hello(&[&format!("{A} HEAD\0side-band-64k")]);
+    assert_eq!(code([first.clone(), endless(&reference, 64 << 20)].concat(), vec![]), too_large);
+    assert_eq!(code(packets(&["version 2"]), vec![endless(&reference, 64 << 20)]), too_large);
+    // Less is no reason: here it just ends early.
+    assert_eq!(code([first, endless(&reference, 32 << 20)].concat(), vec![]), Err(("truncated", true)));
+}

@@ -17,13 +17,15 @@ use std::{
 };
 use ureq::{
     Agent, Body, Proxy,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 
 const USER_AGENT: &str = concat!("git/mcpfleet-", env!("CARGO_PKG_VERSION"));
 const ADVERTISEMENT: &str = "/info/refs?service=git-upload-pack";
 const MAX_REDIRECTS: usize = 3;
+/// However long a server asks to be left alone, it is asked again after this.
+const MAX_PAUSE: Duration = Duration::from_secs(3600);
 /// Servers take a token for the password of any user.
 const ANY_USER: &str = "git";
 
@@ -182,7 +184,7 @@ impl<'a> HttpServer<'a> {
     fn body(&self, response: Response<Body>, what: &str) -> Result<Box<dyn Read + 'a>, FetchError> {
         let status = response.status();
         if status != StatusCode::OK {
-            return Err(refused(self.bounds, status, after(&response)));
+            return Err(refused(self.bounds, status, after(response.headers())));
         }
         let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         if kind != format!("application/x-git-upload-pack-{what}").as_bytes() {
@@ -229,9 +231,10 @@ fn redirected(base: &str, location: &str) -> Option<String> {
     (path.starts_with('/') && !path.starts_with("//")).then(|| format!("{origin}{path}"))
 }
 
-fn after(response: &Response<Body>) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+/// How long the server asks to be left alone.
+fn after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(MAX_PAUSE))
 }
 
 fn refused(bounds: &Bounds, status: StatusCode, after: Option<Duration>) -> FetchError {
@@ -327,6 +330,24 @@ mod tests {
         for (location, expected) in table {
             assert_eq!(redirected(base, location).as_deref(), expected, "{location}");
         }
+    }
+
+    #[test]
+    fn a_server_may_ask_for_a_pause_but_not_for_ever() {
+        let table = [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("3601", Some(3600)),
+            ("18446744073709551615", Some(3600)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ];
+        for (value, expected) in table {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_static(value))]);
+            assert_eq!(after(&headers), expected.map(Duration::from_secs), "{value}");
+        }
+        assert_eq!(after(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -30,6 +30,9 @@ const ASKED: Duration = Duration::from_secs(1);
 /// Between the end of a look and the next one on account of a push, at least.
 const REST: Duration = Duration::from_millis(20);
 
+/// What a pause is cut to that is too long for the clock.
+const UNBOUNDED: Duration = Duration::from_secs(86_400);
+
 const STALE: &str = "the repository could not be looked at for several intervals: what runs may be out of date";
 
 /// Starts to follow a repository until `shutdown` is cancelled. The task ends early only by a panic.
@@ -145,7 +148,7 @@ impl Actor {
                 Looked { result, shown: worker.shown(), watched: worker.watched() }
             });
             let wait = self.take(looked.await?, asked);
-            self.wait(started, Instant::now() + wait).await?;
+            self.wait(started, after(wait)).await?;
         }
     }
 
@@ -212,6 +215,12 @@ impl Actor {
             next_attempt: wait.and_then(|wait| now.checked_add(wait).ok()),
         }
     }
+}
+
+/// When a pause from now ends.
+fn after(pause: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(pause).unwrap_or_else(|| now + UNBOUNDED)
 }
 
 /// Takes over what a look, or finding out who made what, has come to.

@@ -372,3 +372,12 @@ fn litter(mirror: &Path) -> usize {
         fs::read_dir(mirror.join("objects/pack")).expect("a folder").map(|entry| entry.expect("one").file_name());
     names.filter(|name| !name.to_string_lossy().starts_with("pack-")).count()
 }
+
+#[test]
+fn a_commit_that_nobody_can_read_is_brought_once_and_left_to_the_judge() {
+    let home = Home::new();
+    let (repo, first) = repository(&home);
+    let head = super::push_unreadable(&repo, first);
+    let server = GitHttp::start(home.path());
+    super::takes_in_what_nobody_can_read(&home.path().join("mirror"), &remote(server.url("repository.git")), head);
+}

@@ -212,6 +212,51 @@ fn a_fetch_is_bounded() {
 }
 
 #[test]
+fn an_object_that_would_fill_the_memory_is_refused_by_name() {
+    let home = Home::new();
+    let repo = Repo::new(&home);
+    // On the disk it is next to nothing.
+    let zeros = repo.write(ObjectType::Blob, &vec![0; (100 << 20) + 1]);
+    let first = repo.commit_draft(&Draft {
+        parents: &[],
+        signer: None,
+        author: "a <a@example.com>",
+        changes: &[],
+        entries: &[("zeros", git2::FileMode::Blob, zeros)],
+        message: "first",
+    });
+    repo.push(first);
+    let error = mirror(&home, &repo).fetch(&Follow::Default, first).expect_err("it is too large");
+    assert_eq!((error.code(), error.is_transient()), ("too-large", false), "{error}");
+    assert!(error.to_string().contains(&zeros.to_string()), "{error}");
+}
+
+#[test]
+fn what_was_once_taken_for_a_file_is_whole_when_it_is_a_folder() {
+    let home = Home::new();
+    let repo = Repo::new(&home);
+    let file = repo.write(ObjectType::Blob, b"1");
+    let tree = |mode: &str, name: &str, id: ObjectId| {
+        let bytes = [mode.as_bytes(), b" ", name.as_bytes(), b"\0", id.as_bytes()].concat();
+        repo.write(ObjectType::Tree, &bytes)
+    };
+    let commit = |tree: ObjectId, parent: &str| {
+        let who = "a <a@b> 1 +0000";
+        let text = format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\nx\n");
+        repo.write(ObjectType::Commit, text.as_bytes())
+    };
+    let folder = tree("100644", "a", file);
+    let first = commit(tree("100644", "apps", folder), "");
+    repo.push(first);
+    let mut mirror = mirror(&home, &repo);
+    mirror.fetch(&Follow::Default, first).expect("a fetch");
+    let second = commit(tree("40000", "apps", folder), &format!("parent {first}\n"));
+    repo.push(second);
+    mirror.fetch(&Follow::Default, second).expect("a fetch");
+    assert_eq!(files(&mirror, second), [("apps/a".to_owned(), "1".to_owned())]);
+}
+
+#[test]
 fn what_is_no_file_is_copied_as_it_is() {
     let home = Home::new();
     let repo = Repo::new(&home);
@@ -281,4 +326,19 @@ fn cpu() -> std::time::Duration {
     let times = fs::read_to_string("/proc/thread-self/schedstat").expect("a file of the kernel");
     let spent = times.split(' ').next().and_then(|spent| spent.parse().ok());
     std::time::Duration::from_nanos(spent.expect("nanoseconds"))
+}
+
+#[test]
+fn a_commit_that_nobody_can_read_is_brought_once_and_left_to_the_judge() {
+    let home = Home::new();
+    let repo = Repo::new(&home);
+    let first = repo.commit(&[], None, &[("a", Some("1"))], "first");
+    let head = super::push_unreadable(&repo, first);
+    let folder = home.path().join("mirror");
+    super::takes_in_what_nobody_can_read(&folder, &remote(repo.url()), head);
+    // Who goes back to what was before it has that.
+    repo.push(first);
+    let mut mirror = mirror(&home, &repo);
+    mirror.fetch(&Follow::Default, first).expect("a fetch");
+    assert_eq!(files(&mirror, first), [file("a", "1")]);
 }
