@@ -104,7 +104,7 @@ pub trait Objects {
 /// Why an object could not be had.
 ///
 /// Without an object that the repository should have, nothing can be judged: whatever was decided before stays. An object
-/// that is there and is itself what is wrong is another matter: see [`ObjectError::is_content`].
+/// that is there and is itself what is wrong is another matter: see [`ObjectError::is_about_content`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
     #[error("object {0} is not in the repository")]
@@ -124,20 +124,10 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
-    /// Whether the object is there as somebody pushed it, and would be the same wherever it is fetched anew.
-    pub fn is_content(&self) -> bool {
-        match self {
-            ObjectError::Damaged { .. } | ObjectError::TooLarge { .. } | ObjectError::WrongKind { .. } => true,
-            ObjectError::Missing(_) | ObjectError::Unreadable { .. } => false,
-        }
-    }
-}
-
-impl ObjectError {
     /// Whether it says something of what was pushed, and reading again would give the same; and not of the disk.
     pub fn is_about_content(&self) -> bool {
         match self {
-            ObjectError::Damaged { .. } | ObjectError::TooLarge { .. } => true,
+            ObjectError::Damaged { .. } | ObjectError::TooLarge { .. } | ObjectError::WrongKind { .. } => true,
             ObjectError::Missing(_) | ObjectError::Unreadable { .. } => false,
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn check(repository: &Repository, head: ObjectId, before: &Odb<'_>) -
         if seen.insert(id) && !before.exists_ext(oid_of(id), OdbLookupFlags::NO_REFRESH) {
             match repository.commit(id) {
                 Ok(commit) => pending.extend(parents(&commit)),
-                Err(error) if error.is_content() => {}
+                Err(error) if error.is_about_content() => {}
                 Err(error) => return Err(error),
             }
         }

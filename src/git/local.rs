@@ -107,7 +107,7 @@ impl Copy<'_> {
             };
             match read {
                 // What nobody can read leads nowhere. Who judges it says so; what it does not concern goes on.
-                Err(error) if !error.is_content() => return Err(self.unreadable(&error)),
+                Err(error) if !error.is_about_content() => return Err(self.unreadable(&error)),
                 _ => {}
             }
         }

@@ -169,7 +169,7 @@ impl Mirror {
 
 /// Whether an object is there, be it as it should or not: what somebody pushed does not change by being fetched again.
 fn has(repository: &Repository, commit: ObjectId) -> bool {
-    repository.commit(commit).err().is_none_or(|error| error.is_content())
+    repository.commit(commit).err().is_none_or(|error| error.is_about_content())
 }
 
 /// The mirror that is there, if it can go on being used.
@@ -226,7 +226,7 @@ fn check_fetched(repository: &Repository) -> Result<(), String> {
         tree.map_or(Ok(()), |(_, tree)| repository.tree(tree).map(drop))
     });
     match read {
-        Err(error) if !error.is_content() => Err(error.to_string()),
+        Err(error) if !error.is_about_content() => Err(error.to_string()),
         _ => Ok(()),
     }
 }

@@ -203,7 +203,7 @@ mod tests {
         assert!(matches!(damaged, ObjectError::Damaged { id, .. } if id == nonsense), "{damaged}");
         let too_large = ObjectError::TooLarge { id: large, limit: MAX_OBJECT };
         assert_eq!(repository.commit(large), Err(too_large.clone()));
-        assert!([wrong, damaged, too_large].iter().all(ObjectError::is_content));
+        assert!([wrong, damaged, too_large].iter().all(ObjectError::is_about_content));
 
         let missing = repository.commit(absent).expect_err("nothing there");
         assert_eq!(missing, ObjectError::Missing(absent));
@@ -213,7 +213,7 @@ mod tests {
         std::fs::remove_file(&path).and_then(|()| std::fs::write(&path, b"garbage")).expect("a file");
         let unreadable = repository.blob(blob, 10).expect_err("garbage");
         assert!(matches!(unreadable, ObjectError::Unreadable { .. }), "{unreadable}");
-        assert!(!missing.is_content() && !unreadable.is_content());
+        assert!(!missing.is_about_content() && !unreadable.is_about_content());
     }
 
     #[test]
