@@ -15,15 +15,15 @@ use jiff::Timestamp;
 use mcpfleet::{
     authorize::{Cache, Identity, Judge, ObjectId, Rules},
     git::{Follow, Mirror, Remote},
-    manifest::{Maker, Revision, Series},
-    reconcile::{Plan, PruneGuard, Running, Selection, SourceInput, desired, plan},
+    manifest::{Maker, Next, Revision, Series},
+    reconcile::{Desired, Plan, PruneGuard, Running, Selection, SourceInput, desired, plan},
     resource::Selector,
     source::{GitSettings, Ignore, Mode, Root, Source, spawn},
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use repository::{Key, Repo};
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     hint::black_box,
     sync::Arc,
@@ -140,9 +140,10 @@ fn selection() -> Selection {
 }
 
 /// What the agent decides when a source has something new.
-fn decide(source: &SourceInput, running: &BTreeMap<String, Running>) -> Plan {
+fn decide(source: &SourceInput, running: &BTreeMap<String, Running>) -> (Desired, Plan) {
     let desired = desired(std::slice::from_ref(source), &selection(), Timestamp::UNIX_EPOCH);
-    plan(running, &desired, &PruneGuard::default(), false)
+    let plan = plan(running, &desired, &PruneGuard::default(), false);
+    (desired, plan)
 }
 
 fn running(source: &SourceInput) -> BTreeMap<String, Running> {
@@ -151,59 +152,60 @@ fn running(source: &SourceInput) -> BTreeMap<String, Running> {
 }
 
 fn fetched_to_planned(criterion: &mut Criterion, stage: &Stage) {
-    let mut mirror = Mirror::open(&stage.home.path().join("mirror.git"), stage.remote()).expect("a mirror");
-    mirror.fetch(&Follow::Default, stage.root).expect("fetched");
+    let mirror = Mirror::open(&stage.home.path().join("mirror.git"), stage.remote()).expect("a mirror");
+    let mirror = RefCell::new(mirror);
+    mirror.borrow_mut().fetch(&Follow::Default, stage.root).expect("fetched");
     let (rules, mut cache, mut series) = (rules(), Cache::default(), Series::default());
     let maker = |commit: ObjectId| Maker { revision: Revision::from(commit.to_string()), author: None };
     let root = maker(stage.root);
-    let mut state = Judge::new(mirror.repository(), &rules, &mut cache).root(stage.root).expect("a root");
+    let mut state = Judge::new(mirror.borrow().repository(), &rules, &mut cache).root(stage.root).expect("a root");
+    let mut in_force = state.clone();
     state.check_root(&rules).expect("an administrator");
-    let snapshot = series.next(state.tree(), root.revision.clone(), |_| &root);
+    let snapshot = series.next(Next::Tree(state.tree()), root.revision.clone(), |_| &root);
     let before = SourceInput { name: "fleet".into(), snapshot };
     let running = running(&before);
     assert_eq!(running.len(), FILES);
 
     let mut group = criterion.benchmark_group("one commit, 10,000 resources");
     group.sample_size(30);
-    for (what, until) in
-        [("judge", 1), ("judge, tree", 2), ("judge, tree, snapshot", 3), ("judge, tree, snapshot, plan", 4)]
-    {
-        group.bench_function(what, |bencher| {
-            let mirror = std::cell::RefCell::new(&mut mirror);
-            let commit = || {
-                let commit = stage.commit();
-                stage.repo.push(commit);
-                mirror.borrow_mut().fetch(&Follow::Default, commit).expect("fetched");
-                commit
+    for (what, steps) in [("judged", 1), ("judged, a snapshot", 2), ("judged, a snapshot, planned", 3)] {
+        let fetch = || {
+            let commit = stage.commit();
+            stage.repo.push(commit);
+            mirror.borrow_mut().fetch(&Follow::Default, commit).expect("fetched");
+            commit
+        };
+        // What is given back is dropped after the clock has stopped, as the agent drops it after it has acted.
+        let step = |commit: ObjectId| {
+            let mirror = mirror.borrow();
+            let judgement =
+                Judge::new(mirror.repository(), &rules, &mut cache).advance(&state, commit).expect("judged");
+            let before = std::mem::replace(&mut state, judgement.state);
+            assert!(state.held().is_empty());
+            if steps == 1 {
+                return (before, None, None);
+            }
+            let next = match state.differences(&in_force) {
+                Some(paths) => Next::Files(paths.into_iter().map(|path| (path.clone(), state.file(&path))).collect()),
+                None => Next::Tree(state.tree()),
             };
-            let step = |commit: ObjectId| {
-                let mirror = mirror.borrow();
-                let judgement =
-                    Judge::new(mirror.repository(), &rules, &mut cache).advance(&state, commit).expect("judged");
-                state = judgement.state;
-                assert!(state.held().is_empty());
-                if until == 1 {
-                    return 0;
-                }
-                let tree = state.tree();
-                if until == 2 {
-                    return tree.len();
-                }
-                let made = maker(commit);
-                let snapshot =
-                    series.next(tree, made.revision.clone(), |path| state.made_by(path).map_or(&root, |_| &made));
-                if until == 3 {
-                    return snapshot.files;
-                }
-                let plan = decide(&SourceInput { name: "fleet".into(), snapshot }, &running);
-                assert!(!plan.actions.is_empty());
-                plan.actions.len()
-            };
-            bencher.iter_batched(commit, step, BatchSize::PerIteration);
-        });
+            in_force = state.clone();
+            let made = maker(commit);
+            let maker = |path: &str| state.made_by(path).map_or(&root, |_| &made);
+            let snapshot = series.next(next, made.revision.clone(), maker);
+            if steps == 2 {
+                return (before, Some(snapshot), None);
+            }
+            let source = SourceInput { name: "fleet".into(), snapshot };
+            let (desired, plan) = decide(&source, &running);
+            assert!(!plan.actions.is_empty());
+            (before, Some(source.snapshot), Some((desired, plan)))
+        };
+        let mut step = step;
+        group.bench_function(what, |bencher| bencher.iter_batched(fetch, &mut step, BatchSize::PerIteration));
     }
     group.finish();
-    let mut look = || black_box(mirror.look(&Follow::Default).expect("a head"));
+    let mut look = || black_box(mirror.borrow_mut().look(&Follow::Default).expect("a head"));
     criterion.bench_function("listing of references", |bencher| bencher.iter(&mut look));
 }
 
@@ -235,9 +237,9 @@ fn push_to_plan(stage: &Stage) {
         std::thread::sleep(Duration::from_millis(40 + (times.len() as u64 * 7) % 23));
         let started = Instant::now();
         stage.repo.push(commit);
-        let plan = decide(&planned(commit, &source), &running);
-        assert!(!plan.actions.is_empty());
+        let decided = decide(&planned(commit, &source), &running);
         times.push(started.elapsed());
+        assert!(!decided.1.actions.is_empty());
     }
     times.sort_unstable();
     let at = |part: usize| times[(PUSHES - 1) * part / 100];

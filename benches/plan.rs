@@ -39,7 +39,7 @@ fn source(apps: &[Arc<App>]) -> SourceInput {
         let resource = Resource::App(app.clone());
         let path = format!("apps/{}.yaml", app.metadata.name).into();
         let located = Located { resource, path, position: Position { line: 1, column: 1 }, places: Places::default() };
-        (located.resource.id(), Entry::new(located, revision()))
+        (located.resource.id(), Arc::new(Entry::new(located, revision())))
     };
     let snapshot = Snapshot {
         revision: revision(),

@@ -58,6 +58,12 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
         })
     }
 
+    /// The keys of which a map that this was copied from, or that was copied from this, may have something else. `None`:
+    /// any.
+    pub fn differences<'a>(&'a self, other: &'a Self) -> Option<impl Iterator<Item = &'a K>> {
+        Arc::ptr_eq(&self.base, &other.base).then(|| self.changes.keys().chain(other.changes.keys()))
+    }
+
     /// Works the changes into the base when there are so many that looking at both costs more than that.
     pub fn settle(&mut self) {
         if self.changes.len() > 64 + self.base.len() / 8 {
@@ -92,6 +98,8 @@ mod tests {
                 }
                 prop_assert_eq!(before.iter().map(|(k, v)| (*k, *v)).collect::<Vec<_>>(), entries, "a copy stays");
                 prop_assert_eq!(layered.get(&key), plain.get(&key));
+                let differences: Vec<u8> = layered.differences(&before).expect("the same base").copied().collect();
+                prop_assert!((0..40).all(|key| differences.contains(&key) || layered.get(&key) == before.get(&key)));
                 layered.settle();
                 prop_assert!(layered.iter().eq(plain.iter()));
             }

@@ -378,6 +378,20 @@ impl State {
         decided.chain(undecided).map(|(path, accepted)| (path.clone(), accepted.state(path))).collect()
     }
 
+    /// The same of one path.
+    pub fn file(&self, path: &str) -> Option<FileState> {
+        let undecided = || self.undecided.get(path)?.applied.as_ref();
+        self.files.get(path).or_else(undecided).map(|accepted| accepted.state(path))
+    }
+
+    /// The paths of which the content in force, or what made it so, may be another than in a state before or after this
+    /// one. `None`: any.
+    pub fn differences(&self, other: &State) -> Option<BTreeSet<Arc<str>>> {
+        let (files, made_by) = (self.files.differences(&other.files)?, self.made_by.differences(&other.made_by)?);
+        let undecided = self.undecided.keys().chain(other.undecided.keys());
+        Some(files.chain(made_by).chain(undecided).cloned().collect())
+    }
+
     /// The commit that made a path's accepted content so; `None`: it was so at the root.
     pub fn made_by(&self, path: &str) -> Option<ObjectId> {
         self.made_by.get(path).copied()

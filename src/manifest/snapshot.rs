@@ -17,7 +17,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-pub use series::Series;
+pub use series::{Next, Series};
 
 /// Names a state of a source: a commit id, or for a directory a digest of paths and contents.
 /// Cheap to clone.
@@ -105,7 +105,8 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub revision: Revision,
-    pub resources: BTreeMap<ResourceId, Entry>,
+    /// Entries that are the same in two snapshots are shared.
+    pub resources: BTreeMap<ResourceId, Arc<Entry>>,
     /// All diagnostics of the tree, sorted by path and position.
     pub diagnostics: Vec<Diagnostic>,
     /// How many files there are, unreadable ones included.
@@ -178,20 +179,20 @@ fn by_id<'a>(resources: impl Iterator<Item = &'a Located>) -> Vec<(ResourceId, &
 /// The entries of a snapshot: what valid files say, in the order of ids, and what faults hold of what was said before.
 fn merge<'a>(
     fresh: Vec<(ResourceId, &Located)>,
-    old: impl Iterator<Item = (&'a ResourceId, &'a Entry)>,
+    old: impl Iterator<Item = (&'a ResourceId, &'a Arc<Entry>)>,
     faults: &Faults<'_>,
     revision: &Revision,
-) -> BTreeMap<ResourceId, Entry> {
-    let hold = |(id, entry): (&ResourceId, &Entry)| {
+) -> BTreeMap<ResourceId, Arc<Entry>> {
+    let hold = |(id, entry): (&ResourceId, &Arc<Entry>)| {
         let held_by = faults.holding(entry);
-        (!held_by.is_empty()).then(|| (id.clone(), Entry { held_by, ..entry.clone() }))
+        (!held_by.is_empty()).then(|| (id.clone(), Arc::new(Entry { held_by, ..Entry::clone(entry) })))
     };
     let mut old = old.peekable();
     let mut entries = Vec::with_capacity(fresh.len());
     for (id, located) in fresh {
         entries.extend(std::iter::from_fn(|| old.next_if(|(before, _)| **before < id)).filter_map(hold));
         let before = old.next_if(|(before, _)| **before == id);
-        entries.push((id, taken_over(located, before.map(|(_, entry)| entry), revision)));
+        entries.push((id, Arc::new(taken_over(located, before.map(|(_, entry)| &**entry), revision))));
     }
     entries.extend(old.filter_map(hold));
     entries.into_iter().collect()

@@ -1,11 +1,12 @@
 //! Which apps this agent is to run, and why it does not run the others.
 
 use crate::{
-    manifest::{Author, Revision, Snapshot},
+    manifest::{Entry, Snapshot},
     resource::{App, Resource, Selector},
 };
 use jiff::Timestamp;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     fmt,
     sync::Arc,
@@ -55,14 +56,7 @@ pub struct DesiredApp {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     pub source: Arc<str>,
-    /// From the source's root.
-    pub path: Arc<str>,
-    /// At which this content was first seen; of a git source, the commit that made it so.
-    pub since: Revision,
-    /// Of a git source: who made that commit.
-    pub author: Option<Arc<Author>>,
-    /// The faulty files on whose account this last good content is still in force; empty when all is well.
-    pub held_by: Vec<Arc<str>>,
+    pub entry: Arc<Entry>,
 }
 
 /// A definition that does not run.
@@ -108,8 +102,9 @@ impl fmt::Display for Why {
 pub fn desired(sources: &[SourceInput], selection: &Selection, now: Timestamp) -> Desired {
     let selectors: Vec<(&Selector, Arc<str>)> =
         selection.selectors.iter().map(|selector| (selector, Arc::from(selector.to_string()))).collect();
-    let mut out = Desired::default();
-    let mut names = Names::default();
+    let mut out = Choice::default();
+    let all = sources.iter().map(|source| source.snapshot.resources.len()).sum::<usize>();
+    let mut names = Names(HashMap::with_capacity(all + selection.static_apps.len()));
 
     for app in &selection.static_apps {
         let verdict = match names.claim(&app.metadata.name, None) {
@@ -129,24 +124,27 @@ pub fn desired(sources: &[SourceInput], selection: &Selection, now: Timestamp) -
                     let chosen = selectors.iter().find(|(selector, _)| selector.matches(&app.metadata.labels));
                     chosen.map(|(_, shown)| Some(shown.clone())).ok_or(Why::NotSelected)
                 });
-            let origin = Origin {
-                source: name.clone(),
-                path: entry.located.path.clone(),
-                since: entry.since.clone(),
-                author: entry.author.clone(),
-                held_by: entry.held_by.clone(),
-            };
+            let origin = Origin { source: name.clone(), entry: entry.clone() };
             out.put(app, Some(origin), verdict);
         }
     }
-    out
+    // All at once, because most of them are in order already.
+    Desired { apps: out.apps.into_iter().collect(), others: out.others, next_expiry: out.next_expiry }
+}
+
+/// What has been chosen so far. No name is chosen twice.
+#[derive(Default)]
+struct Choice {
+    apps: Vec<(String, DesiredApp)>,
+    others: BTreeMap<String, Vec<Idle>>,
+    next_expiry: Option<Timestamp>,
 }
 
 fn enabled(selection: &Selection) -> Result<(), Why> {
     if selection.enabled { Ok(()) } else { Err(Why::Disabled) }
 }
 
-impl Desired {
+impl Choice {
     /// Whether the app has not expired, and if so, remembers when it will.
     fn alive(&mut self, app: &App, now: Timestamp) -> Result<(), Why> {
         match app.metadata.expires {
@@ -162,20 +160,23 @@ impl Desired {
     fn put(&mut self, app: &Arc<App>, origin: Option<Origin>, verdict: Result<Option<Arc<str>>, Why>) {
         let (name, app) = (app.metadata.name.clone(), app.clone());
         match verdict {
-            Ok(selected_by) => drop(self.apps.insert(name, DesiredApp { app, origin, selected_by })),
+            Ok(selected_by) => self.apps.push((name, DesiredApp { app, origin, selected_by })),
             Err(why) => self.others.entry(name).or_default().push(Idle { app, origin, why }),
         }
     }
 }
 
 /// Who has a name, in lower case: two names that differ only in case are the same.
-#[derive(Default)]
-struct Names<'a>(HashMap<String, (&'a str, Option<&'a Arc<str>>)>);
+struct Names<'a>(HashMap<Cow<'a, str>, (&'a str, Option<&'a Arc<str>>)>);
 
 impl<'a> Names<'a> {
     fn claim(&mut self, name: &'a str, source: Option<&'a Arc<str>>) -> Result<(), Why> {
         use std::collections::hash_map::Entry;
-        match self.0.entry(name.to_ascii_lowercase()) {
+        let folded = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(name.to_ascii_lowercase()),
+            false => Cow::Borrowed(name),
+        };
+        match self.0.entry(folded) {
             Entry::Vacant(entry) => {
                 entry.insert((name, source));
                 Ok(())

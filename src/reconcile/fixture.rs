@@ -38,7 +38,7 @@ pub(super) fn source(name: &str, apps: impl IntoIterator<Item = Arc<App>>) -> So
             places: Places::default(),
             resource,
         };
-        (located.resource.id(), Entry::new(located, revision()))
+        (located.resource.id(), Arc::new(Entry::new(located, revision())))
     };
     let snapshot = Snapshot {
         revision: revision(),

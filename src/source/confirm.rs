@@ -76,7 +76,7 @@ mod tests {
                 position: Position { line: 1, column: 1 },
                 places: Default::default(),
             };
-            (id, Entry::new(located, Revision::from(String::new())))
+            (id, Arc::new(Entry::new(located, Revision::from(String::new()))))
         };
         Snapshot {
             revision: Revision::from(names.to_owned()),

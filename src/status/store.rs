@@ -161,20 +161,21 @@ impl Store {
                 RemoteTransport::Sse => ("sse", Vec::new()),
             },
         };
+        let entry = origin.map(|origin| &origin.entry);
         let mut row = AppStatus {
             description: app.metadata.description.clone(),
             transport: transport.into(),
             labels: app.metadata.labels.clone(),
             command,
             source: origin.map_or("agent configuration", |origin| &origin.source).into(),
-            path: origin.map_or("", |origin| &origin.path).into(),
-            revision: origin.map(|origin| origin.since.to_string()),
-            author: origin.and_then(|origin| Some(origin.author.as_ref()?.name.clone())),
-            signer: origin.and_then(|origin| origin.author.as_ref()?.signer.clone()),
+            path: entry.map_or("", |entry| &entry.located.path).into(),
+            revision: entry.map(|entry| entry.since.to_string()),
+            author: entry.and_then(|entry| Some(entry.author.as_ref()?.name.clone())),
+            signer: entry.and_then(|entry| entry.author.as_ref()?.signer.clone()),
             ..self.bare(&app.metadata.name)
         };
-        if let Some(origin) = origin.filter(|origin| !origin.held_by.is_empty()) {
-            let text = format!("the last good content is in force because of {}", origin.held_by.join(", "));
+        if let Some(entry) = entry.filter(|entry| entry.is_stale()) {
+            let text = format!("the last good content is in force because of {}", entry.held_by.join(", "));
             row.condition(ConditionKind::Invalid, text);
         }
         row

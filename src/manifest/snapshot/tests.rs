@@ -80,7 +80,7 @@ fn after(trees: &[Tree]) -> Snapshot {
 
 /// `name=version@since`, with a `!` when it is stale.
 fn shown(snapshot: &Snapshot) -> Vec<String> {
-    let shown = |(id, entry): (&ResourceId, &Entry)| {
+    let shown = |(id, entry): (&ResourceId, &Arc<Entry>)| {
         let Resource::User(user) = &entry.located.resource else { panic!("only users here") };
         let stale = if entry.is_stale() { "!" } else { "" };
         format!("{}={}@{}{stale}", id.name, user.metadata.description.clone().unwrap_or_default(), entry.since)
@@ -169,7 +169,7 @@ fn narrowing_leaves_out_apps_only() {
         let located =
             Located { resource: Resource::App(app), path: path.into(), position: START, places: Default::default() };
         let entry = Entry::new(located, Revision::from("1".to_owned()));
-        snapshot.resources.insert(ResourceId { kind: Kind::App, name }, entry);
+        snapshot.resources.insert(ResourceId { kind: Kind::App, name }, Arc::new(entry));
     }
     let names = |folder| snapshot.narrowed(folder).resources.into_keys().map(|id| id.to_string()).collect::<Vec<_>>();
     for folder in ["team", "team/", "/team"] {

@@ -162,13 +162,15 @@ impl Actor {
                 () = sleep_until(due) => return Ok(()),
                 Some(()) = self.noticed.recv() => due = due.min(rested.max(Instant::now() + WINDOW)),
                 Some(()) = self.asked.recv() => due = due.min(Instant::now().max(last + ASKED)),
-                more = self.thread.call(Worker::work), if working => {
-                    working = more?;
-                    if !working {
+                more = self.thread.call(Worker::work), if working => match more? {
+                    Some(true) => {}
+                    None => working = false,
+                    Some(false) => {
+                        working = false;
                         let shown = self.thread.call(|worker| worker.shown()).await?;
                         self.view.send_modify(|view| show(view, shown, self.stale));
                     }
-                }
+                },
             }
         }
     }

@@ -53,6 +53,9 @@ pub(super) struct Attribution {
     /// Commits that made something and have not been read.
     unread: HashSet<ObjectId>,
     walk: Option<Walk>,
+    /// What the last walk was to find, and what no walk has found.
+    wanted: BTreeSet<Arc<str>>,
+    lost: HashSet<Arc<str>>,
 }
 
 impl Attribution {
@@ -72,26 +75,32 @@ impl Attribution {
 
     /// To be found out when there is time: the makers of these entries, where `from` is a commit whose tree has them as
     /// they are, for those that were not judged.
-    pub fn want(&mut self, from: ObjectId, entries: impl Iterator<Item = (Arc<str>, Option<ObjectId>)>) {
+    pub fn want<'p>(&mut self, from: ObjectId, entries: impl Iterator<Item = (&'p Arc<str>, Option<ObjectId>)>) {
         let mut wanted = BTreeSet::new();
         for (path, made_by) in entries {
-            match made_by.or_else(|| self.traced.get(&path).copied()) {
+            match made_by.or_else(|| self.traced.get(path).copied()) {
                 Some(commit) if self.makers.contains_key(&commit) => {}
                 Some(commit) => _ = self.unread.insert(commit),
-                None => _ = wanted.insert(path),
+                None if self.lost.contains(path) => {}
+                None => _ = wanted.insert(path.clone()),
             }
         }
+        self.wanted.clone_from(&wanted);
         self.walk = (!wanted.is_empty()).then(|| Walk::new(from, wanted));
     }
 
     /// Forgets who made entries that were not judged: these are others now.
     pub fn forget<'p>(&mut self, paths: impl Iterator<Item = &'p str>) {
-        paths.for_each(|path| _ = self.traced.remove(path));
+        for path in paths {
+            self.traced.remove(path);
+            self.lost.remove(path);
+        }
     }
 
     /// Forgets who made what was not judged.
     pub fn forget_traced(&mut self) {
         self.traced.clear();
+        self.lost.clear();
         self.walk = None;
     }
 
@@ -111,6 +120,8 @@ impl Attribution {
             }
             if walk.is_over() {
                 self.walk = None;
+                let wanted = std::mem::take(&mut self.wanted);
+                self.lost.extend(wanted.into_iter().filter(|path| !self.traced.contains_key(path)));
             }
         }
         while let Some(commit) = self.unread.iter().next().copied().filter(|_| Instant::now() < until) {

@@ -15,6 +15,7 @@ mod overrides;
 mod pace;
 mod refused;
 mod settings;
+mod showing;
 mod trouble;
 mod trust;
 mod view;

@@ -1,7 +1,7 @@
 //! How a git source is configured.
 
 use crate::{
-    authorize::{ObjectId, Rules},
+    authorize::{Identity, ObjectId, Rules},
     git,
     source::Ignore,
 };
@@ -71,5 +71,23 @@ impl GitSettings {
             git::Follow::Tag(name) => format!("tag {name}"),
             git::Follow::Commit(id) => format!("commit {}", id.short()),
         }
+    }
+
+    /// What somebody should know of a source that is set up like this.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let url = self.remote.shown();
+        let mode = match self.mode {
+            Mode::Enforce => None,
+            Mode::Audit => {
+                Some("mode audit: what is not authorized takes effect all the same, and is only reported".to_owned())
+            }
+            Mode::Off => {
+                Some(format!("mode off: commits are not checked; whoever can push to {url} decides what runs here"))
+            }
+        };
+        let identity = (self.rules.identity == Identity::Author && self.mode != Mode::Off).then(|| {
+            format!("identity author: authors are not proven; whoever can push to {url} can commit in anybody's name")
+        });
+        mode.into_iter().chain(identity).collect()
     }
 }

@@ -2,34 +2,30 @@
 
 use super::{
     GitSettings, Mode,
-    attribution::{Attribution, said},
+    attribution::said,
     court::{Court, Standing},
     file,
     overrides::{self, DeniedKey, Override},
     refused::RefusedChange,
+    showing::{Showing, Work},
     trouble::Trouble,
     trust::Trust,
     watch::RefWatch,
 };
 use crate::{
-    authorize::{Cache, CommitVerdict, Identity, ObjectId, Objects as _, Rules, State, signature::SigningKey},
+    authorize::{Cache, CommitVerdict, ObjectId, Objects as _, Rules, State, signature::SigningKey},
     git::{FetchFailure, Mirror},
-    manifest::{FileState, Maker, Revision, Series, Snapshot, Tree},
+    manifest::Snapshot,
     source::view::{Trigger, WatchMode},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 /// The folder of the mirror in the state directory.
 pub const MIRROR: &str = "mirror.git";
 /// The file with what was applied last where nothing is judged: for a start while the remote cannot be reached.
 const APPLIED: &str = "applied.json";
-/// The longest that finding out who made what may keep a push waiting.
-const SLICE: Duration = Duration::from_millis(10);
 
 #[derive(Serialize, Deserialize)]
 struct Applied {
@@ -57,10 +53,7 @@ pub(super) struct Worker {
     mirror: Option<Mirror>,
     cache: Cache,
     standing: Option<Standing>,
-    series: Series,
-    attribution: Attribution,
-    /// The entries of the last snapshot have not been handed to `attribution` yet.
-    unattributed: bool,
+    showing: Showing,
     /// The head for which everything has been done, and what came of it.
     done: Option<(ObjectId, Result<(), Arc<Trouble>>)>,
     shown: Shown,
@@ -76,11 +69,9 @@ impl Worker {
             mirror: None,
             cache: Cache::default(),
             standing: None,
-            series: Series::default(),
-            attribution: Attribution::default(),
-            unattributed: false,
+            showing: Showing::new(&settings),
             done: None,
-            shown: Shown { warnings: warnings(&settings), ..Shown::default() },
+            shown: Shown { warnings: settings.warnings(), ..Shown::default() },
             settings,
         }
     }
@@ -169,7 +160,7 @@ impl Worker {
         match self.settings.mode {
             Mode::Enforce => self.go_on(head, order),
             Mode::Audit => {
-                self.shown.warnings = warnings(&self.settings);
+                self.shown.warnings = self.settings.warnings();
                 match self.go_on(head, order) {
                     Ok(()) => {}
                     Err(trouble @ (Trouble::Refused(_) | Trouble::NoRoot | Trouble::Root(_) | Trouble::Order(..))) => {
@@ -239,7 +230,9 @@ impl Worker {
             reason = order.reason,
             "trusted from now on by an override on this host"
         );
-        self.attribution.forget_traced();
+        self.showing.forget();
+        // It may be the same commit, with what was refused of it.
+        self.shown.accepted = None;
         self.standing = Some(standing);
         Ok(())
     }
@@ -247,9 +240,7 @@ impl Worker {
     /// Notes what was judged: who made the commits, and what was refused.
     fn report(&mut self, verdicts: &[CommitVerdict], refused: &[RefusedChange]) {
         let Some(mirror) = &self.mirror else { return };
-        for verdict in verdicts {
-            self.attribution.read(mirror.repository(), verdict.id, verdict.signer.as_ref());
-        }
+        self.showing.note(mirror.repository(), verdicts);
         let what = match self.settings.mode {
             Mode::Audit => "change in force although it is not authorized (audit)",
             Mode::Enforce | Mode::Off => "change refused",
@@ -289,19 +280,8 @@ impl Worker {
         self.show(state, state.commit());
     }
 
-    /// Makes a snapshot of what is in force.
     fn show(&mut self, state: &State, root: ObjectId) {
-        let mut tree = state.tree();
-        tree.retain(|path, _| !self.settings.ignore.file(path));
-        if self.settings.mode != Mode::Enforce
-            && let Some(before) = self.series.tree()
-        {
-            self.attribution
-                .forget(tree.iter().filter(|(path, file)| !is_same(before, path, file)).map(|(path, _)| &**path));
-        }
-        let (attribution, fallback) = (&self.attribution, maker_of(root));
-        let maker = |path: &str| attribution.of(path, state.made_by(path)).unwrap_or(&fallback);
-        let snapshot = self.series.next(tree, Revision::from(state.commit().to_string()), maker);
+        let snapshot = self.showing.show(state, root);
         tracing::info!(
             source = self.settings.name,
             revision = %snapshot.revision,
@@ -310,47 +290,21 @@ impl Worker {
             refused = self.shown.refused.len(),
             "new revision"
         );
-        self.unattributed = true;
-        self.shown.snapshot = Some(self.narrowed(snapshot));
+        self.shown.snapshot = Some(snapshot);
     }
 
-    fn narrowed(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
-        match &self.settings.subpath {
-            Some(folder) => Arc::new(snapshot.narrowed(folder)),
-            None => snapshot,
+    /// Finds out more of who made what, for a moment. `None`: there was nothing to be found out; else whether there is
+    /// more.
+    pub fn work(&mut self) -> Option<bool> {
+        let (mirror, standing) = (self.mirror.as_ref()?, self.standing.as_ref());
+        match self.showing.work(mirror.repository(), |commit| standing?.signers.get(&commit)) {
+            Work::Idle => None,
+            Work::More => Some(true),
+            Work::Done(snapshot) => {
+                self.shown.snapshot = snapshot.or(self.shown.snapshot.take());
+                Some(false)
+            }
         }
-    }
-
-    /// Finds out more of who made what, for a moment. Whether there is more to be found out.
-    pub fn work(&mut self) -> bool {
-        let Some(repository) = self.mirror.as_ref().map(Mirror::repository) else { return false };
-        let (state, standing) = (self.series.last(), self.standing.as_ref());
-        let Some(snapshot) = state else { return false };
-        // Where nothing is judged, everything is as it is at the head.
-        let judged = standing.filter(|_| self.settings.mode == Mode::Enforce);
-        let made_by = |path: &str| judged.and_then(|standing| standing.state.made_by(path));
-        let root = judged.map(|standing| standing.root).or(self.shown.seen);
-        if std::mem::take(&mut self.unattributed)
-            && let Some(root) = root
-        {
-            let current = snapshot.resources.values().filter(|entry| !entry.is_stale());
-            let entries = current.map(|entry| (entry.located.path.clone(), made_by(&entry.located.path)));
-            self.attribution.want(root, entries);
-        }
-        if !self.attribution.is_waiting() {
-            return false;
-        }
-        self.attribution.work(repository, Instant::now() + SLICE, |commit| standing?.signers.get(&commit));
-        if self.attribution.is_waiting() {
-            return true;
-        }
-        let fallback = root.map(maker_of);
-        let (attribution, fallback) = (&self.attribution, fallback.as_ref());
-        let maker = |path: &str| attribution.of(path, made_by(path)).or(fallback);
-        if let Some(snapshot) = self.series.attribute(maker) {
-            self.shown.snapshot = Some(self.narrowed(snapshot));
-        }
-        false
     }
 
     fn open(&mut self) -> Result<(), Trouble> {
@@ -390,35 +344,4 @@ impl Worker {
         self.denied = denied;
         Ok(true)
     }
-}
-
-/// The maker of an entry of whom no more is known than that the entry is in this commit.
-fn maker_of(commit: ObjectId) -> Maker {
-    Maker { revision: Revision::from(commit.to_string()), author: None }
-}
-
-/// Whether a file is as it was in the tree before.
-fn is_same(before: &Tree, path: &str, now: &FileState) -> bool {
-    match (before.get(path), now) {
-        (Some(FileState::Parsed(before)), FileState::Parsed(now)) => Arc::ptr_eq(before, now),
-        _ => false,
-    }
-}
-
-/// What somebody should know of a source that is set up like this.
-fn warnings(settings: &GitSettings) -> Vec<String> {
-    let url = settings.remote.shown();
-    let mode = match settings.mode {
-        Mode::Enforce => None,
-        Mode::Audit => {
-            Some("mode audit: what is not authorized takes effect all the same, and is only reported".to_owned())
-        }
-        Mode::Off => {
-            Some(format!("mode off: commits are not checked; whoever can push to {url} decides what runs here"))
-        }
-    };
-    let identity = (settings.rules.identity == Identity::Author && settings.mode != Mode::Off).then(|| {
-        format!("identity author: authors are not proven; whoever can push to {url} can commit in anybody's name")
-    });
-    mode.into_iter().chain(identity).collect()
 }

@@ -13,7 +13,7 @@ use mcpfleet::{
     resource::ResourceId,
     source::{self, Cache, DirectorySettings, Ignore, SourceView, Trigger, WatchSetting, read_tree, spawn},
 };
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::watch::{Receiver, Ref},
     task::JoinHandle,
@@ -99,7 +99,7 @@ impl Source {
 
 /// The resources of a view, with a `!` behind those that are only held.
 pub fn resources(view: &SourceView) -> Vec<String> {
-    let shown = |(id, entry): (&ResourceId, &Entry)| format!("{id}{}", if entry.is_stale() { "!" } else { "" });
+    let shown = |(id, entry): (&ResourceId, &Arc<Entry>)| format!("{id}{}", if entry.is_stale() { "!" } else { "" });
     view.snapshot.iter().flat_map(|snapshot| &snapshot.resources).map(shown).collect()
 }
 

@@ -37,7 +37,7 @@ fn any_file() -> impl Strategy<Value = File> {
 proptest! {
     #[test]
     fn a_series_is_what_would_be_built(steps in vec(btree_map(select(PATHS.to_vec()), prop::option::weighted(0.8, any_file()), 1..3), 1..8)) {
-        let (mut series, mut tree, mut built) = (Series::default(), Tree::new(), None);
+        let (mut series, mut stepped, mut tree, mut built) = (Series::default(), Series::default(), Tree::new(), None);
         for (number, step) in steps.iter().enumerate() {
             for (path, change) in step {
                 let state = change.as_ref().map(|file| match file {
@@ -55,12 +55,19 @@ proptest! {
             let mut expected = Snapshot::build(&tree, revision.clone(), built.as_ref());
             let makers: BTreeMap<&str, Maker> = PATHS.iter().map(|path| (*path, maker(path))).collect();
             for entry in expected.resources.values_mut().filter(|entry| !entry.is_stale()) {
-                entry.since = makers[&*entry.located.path].revision.clone();
+                Arc::make_mut(entry).since = makers[&*entry.located.path].revision.clone();
             }
-            let next = series.next(tree.clone(), revision, |path| &makers[path]);
+            let next = series.next(Next::Tree(tree.clone()), revision, |path| &makers[path]);
             prop_assert_eq!(&next.resources, &expected.resources);
             prop_assert_eq!(&next.diagnostics, &expected.diagnostics);
             prop_assert_eq!((&next.revision, next.files), (&expected.revision, expected.files));
+            // And when the changes are known.
+            let files = step.keys().map(|path| ((*path).into(), tree.get(*path).cloned())).collect();
+            let next = stepped.next(Next::Files(files), expected.revision.clone(), |path| &makers[path]);
+            prop_assert_eq!(&next.resources, &expected.resources);
+            prop_assert_eq!(&next.diagnostics, &expected.diagnostics);
+            prop_assert_eq!((&next.revision, next.files), (&expected.revision, expected.files));
+            prop_assert_eq!(stepped.tree().map(Tree::len), Some(tree.len()));
             built = Some(expected);
         }
     }
@@ -86,7 +93,7 @@ fn a_change_of_one_app_leaves_the_rest_alone() {
     let mut series = Series::default();
     let mut tree = parsed_tree(&BTreeMap::from([("one.yaml", &*one), ("two.yaml", &*two)]));
     let (old, new) = (maker("1"), maker("2"));
-    let first = series.next(tree.clone(), old.revision.clone(), |_| &old);
+    let first = series.next(Next::Tree(tree.clone()), old.revision.clone(), |_| &old);
     assert!(series.attribute(|_| Some(&old)).is_none(), "that is no news");
     let author = Arc::new(Author { name: "A <a>".to_owned(), signer: None });
     let known = Maker { author: Some(author), ..maker("0") };
@@ -97,14 +104,16 @@ fn a_change_of_one_app_leaves_the_rest_alone() {
     );
 
     tree.extend(parsed_tree(&BTreeMap::from([("two.yaml", &*changed)])));
-    assert!(series.patched(&tree, &new.revision).is_some(), "not worth the trouble otherwise");
-    let next = series.next(tree, new.revision.clone(), |path| if path == "one.yaml" { &known } else { &new });
+    let next =
+        series.next(Next::Tree(tree), new.revision.clone(), |path| if path == "one.yaml" { &known } else { &new });
     let shown: Vec<_> = next
         .resources
         .values()
         .map(|entry| format!("{} {} {:?}", entry.located.path, entry.since, entry.author.as_ref().map(|a| &*a.name)))
         .collect();
     assert_eq!(shown, ["one.yaml 0 Some(\"A <a>\")", "two.yaml 2 None"]);
+    let names = series.names.as_ref().map(HashSet::len);
+    assert_eq!(names, Some(2), "otherwise it was built, and that was not worth the trouble");
 }
 
 fn maker(revision: &str) -> Maker {
