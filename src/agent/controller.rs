@@ -47,7 +47,7 @@ impl Controller {
             }
             let inputs = self.inputs();
             let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
-            if let Some((inputs, snapshots)) = inputs.filter(|(_, said)| due || news(said)) {
+            if let Some(Inputs { read: inputs, snapshots }) = inputs.filter(|said| due || news(&said.snapshots)) {
                 let now = Timestamp::now();
                 let wanted = desired(&inputs, &self.selection, now);
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
@@ -86,20 +86,20 @@ impl Controller {
 
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
     /// must not be taken for all of them.
-    fn inputs(&mut self) -> Option<(Vec<SourceInput>, Vec<Option<Arc<Snapshot>>>)> {
-        let (mut inputs, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
+    fn inputs(&mut self) -> Option<Inputs> {
+        let (mut read, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
             match &view.snapshot {
                 Some(snapshot) => {
-                    inputs.push(SourceInput { name: view.name.as_str().into(), snapshot: snapshot.clone() });
+                    read.push(SourceInput { name: view.name.as_str().into(), snapshot: snapshot.clone() });
                 }
                 None if view.error.is_some() => {}
                 None => return None,
             }
             snapshots.push(view.snapshot.clone());
         }
-        Some((inputs, snapshots))
+        Some(Inputs { read, snapshots })
     }
 
     fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
@@ -120,6 +120,14 @@ impl Controller {
             }
         }
     }
+}
+
+/// What the sources say.
+struct Inputs {
+    /// Of those that could be read, in their order.
+    read: Vec<SourceInput>,
+    /// Of all of them.
+    snapshots: Vec<Option<Arc<Snapshot>>>,
 }
 
 /// Why the loop goes round.

@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at a source that webhooks ask for.
 const PACE: Duration = Duration::from_secs(1);
 /// How many calls are read at a time.
-const AT_A_TIME: usize = 32;
+const AT_A_TIME: usize = 128;
 
 /// Why the secret of a webhook cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +115,14 @@ async fn call(
             StatusCode::ACCEPTED
         }
         Err(status) => {
-            tracing::warn!(webhook = name, status = status.as_u16(), "a call was refused");
+            match hook {
+                Some(hook) => {
+                    let name = hook.settings.name.as_str();
+                    tracing::warn!(webhook = name, status = status.as_u16(), "a call was refused");
+                }
+                // Its name is the caller's choice, and so is how often it is called.
+                None => tracing::debug!(status = status.as_u16(), "a call to no webhook"),
+            }
             // A caller that is still sending would see a broken connection instead of the answer.
             let _ = timeout(PATIENCE, read(&mut body, 0)).await;
             status

@@ -127,8 +127,8 @@ async fn the_root_is_needed_once() {
 async fn an_order_before_the_first_start_is_a_root() {
     let world = World::new();
     let config = format!(
-        "state_dir: state\nsources: [{{name: fleet, git: {{url: {}}}}}]\napp_service: {{resources: [{{labels: {{'*': \
-         '*'}}}}]}}\n",
+        "state_dir: state\nsources: [{{name: fleet, git: {{url: {}}}}}]\napp_service: {{default_host_user: nobody, \
+         resources: [{{labels: {{'*': '*'}}}}]}}\n",
         world.repository()
     );
     fs::write(world.home.path().join("agent.yaml"), config).expect("a writable home");
@@ -136,7 +136,7 @@ async fn an_order_before_the_first_start_is_a_root() {
     world.says(&["trust", "set", &root, "--reason", "looked at", "-c", "agent.yaml"]).await;
     let _agent = world.start(&["-c", "agent.yaml"]).await;
     world.app(world.root, &world.bob, "one");
-    world.cli(&["reconcile", "--wait"]).await;
+    world.says(&["reconcile", "--wait"]).await;
     let status = world.status().await.expect("an agent");
     assert_eq!(apps(&status), ["one"], "{status:#}");
     assert_eq!(world.trust().await["trusted"]["root"], root);

@@ -3,7 +3,7 @@
 use super::super::{UsageError, rules::rules};
 use crate::{
     config::{Authorization, Config, GitConfig, SourceConfig, SourceFrom},
-    source::{self, DirectorySettings, GitSettings, Ignore, Mode, Orders, Root, Trust},
+    source::{self, Began, DirectorySettings, GitSettings, Ignore, Mode, Orders, Root, Trust},
     webhook,
 };
 use anyhow::Context as _;
@@ -53,8 +53,11 @@ fn settings(source: &SourceConfig, config: &Config) -> anyhow::Result<source::Se
 fn root(name: &str, git: &GitConfig, authorization: &Authorization, state_dir: &Path) -> anyhow::Result<Root> {
     Ok(match &authorization.root {
         Some(root) => Root::Commit { commit: root.commit, signer: root.signer.clone() },
-        None if authorization.trust_on_first_use || authorization.mode != Mode::Enforce => Root::TrustOnFirstUse,
-        None if Trust::read(state_dir)?.is_some() || Orders::read(state_dir)?.pending.is_some() => Root::Stored,
+        None if authorization.trust_on_first_use => Root::TrustOnFirstUse,
+        None if authorization.mode != Mode::Enforce => Root::Stored,
+        // An order mends even a state that cannot be read.
+        None if Orders::read(state_dir)?.pending.is_some() => Root::Stored,
+        None if Trust::read(state_dir)?.is_some_and(|trust| trust.began != Began::Unjudged) => Root::Stored,
         None => return Err(UsageError::new(advice(name, git)).into()),
     })
 }

@@ -17,6 +17,8 @@ use std::{
 
 /// The most bytes of an author's name and address that are shown.
 const MAX_AUTHOR: usize = 200;
+/// Of how many commits the makers are remembered.
+const MAX_MAKERS: usize = 50_000;
 
 /// What a commit says of itself, as far as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,10 @@ impl Attribution {
         // Of what cannot be read, the id is shown.
         let read = |bytes: Arc<[u8]>| Arc::new(Author { name: said(&bytes).author, signer: signer.cloned() });
         let author = objects.commit(commit).ok().map(read);
+        if self.makers.len() > MAX_MAKERS {
+            // Whoever is asked for again is read again.
+            self.makers.clear();
+        }
         self.makers.insert(commit, Maker { revision: Revision::from(commit.to_string()), author });
     }
 

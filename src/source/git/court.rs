@@ -2,7 +2,7 @@
 //! caller's.
 
 use super::{
-    GitSettings, Root,
+    GitSettings, Mode, Root,
     attribution::said,
     overrides::Override,
     refused::{self, RefusedChange},
@@ -85,13 +85,21 @@ impl Court<'_> {
             );
             return Err(Trouble::Refused(Refusal { code: Code::HistoryRewritten, message }));
         }
+        if trust.began == Began::Unjudged && self.settings.mode == Mode::Enforce && self.settings.root == Root::Stored {
+            return Err(Trouble::NoRoot);
+        }
         let mut configured = trust.configured;
-        if let Root::Commit { commit: root, signer } = &self.settings.root
-            && configured != Some(*root)
-        {
-            self.check_root_of(commit, *root)?;
+        if let Root::Commit { commit: root, signer } = &self.settings.root {
             self.check_signer(*root, signer.as_deref())?;
-            configured = Some(*root);
+            if configured != Some(*root) {
+                self.check_root_of(commit, *root)?;
+                if !self.repository.is_ancestor(trust.root, *root)? {
+                    // What came between this root and the one before was never judged.
+                    let begun = self.begin(*root)?;
+                    return Ok(self.advance(&begun, commit)?.standing);
+                }
+                configured = Some(*root);
+            }
         }
         let state = self.judge().restore(&trust.state)?;
         let Trust { root, began, refused, signers, .. } = trust;
@@ -103,6 +111,7 @@ impl Court<'_> {
         let (commit, began) = match &self.settings.root {
             Root::Commit { commit, .. } => (*commit, Began::Configured),
             Root::TrustOnFirstUse => (head, Began::FirstUse),
+            Root::Stored if self.settings.mode == Mode::Audit => (head, Began::Unjudged),
             Root::Stored => return Err(Trouble::NoRoot),
         };
         if self.repository.commit(commit) == Err(ObjectError::Missing(commit)) {

@@ -1,7 +1,11 @@
 //! Small files of the state directory, written so that whoever reads them, after a crash too, finds the old content or
 //! the new one.
 
-use nix::unistd::geteuid;
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    unistd::geteuid,
+};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -18,6 +22,11 @@ pub enum StateError {
     /// Nothing is taken for granted then: `help` says what to do.
     #[error("{path} is damaged: {message}; {help}", path = .path.display())]
     Damaged { path: PathBuf, message: String, help: &'static str },
+    #[error(
+        "another process works in {path}: give each agent a `state_dir` of its own, or stop the other one",
+        path = .path.display()
+    )]
+    Taken { path: PathBuf },
 }
 
 impl StateError {
@@ -49,6 +58,24 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(
         })
     };
     read(path)?.map(parse).transpose()
+}
+
+/// A state directory that no other process works with, as long as this lives.
+pub(super) struct StateLock(#[expect(dead_code, reason = "held, not read")] Flock<File>);
+
+impl StateLock {
+    /// # Errors
+    /// When another process has it.
+    pub fn take(state_dir: &Path) -> Result<StateLock, StateError> {
+        let path = state_dir.join("lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(StateError::io("open", &path))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(StateLock(lock)),
+            Err((_, Errno::EWOULDBLOCK)) => Err(StateError::Taken { path: state_dir.to_owned() }),
+            Err((_, error)) => Err(StateError::io("lock", &path)(error.into())),
+        }
+    }
 }
 
 /// Makes a folder that is nobody else's business.
@@ -124,7 +151,7 @@ pub(super) fn append_once(path: &Path, line: &str) -> Result<(), StateError> {
 pub(super) fn remove(path: &Path) -> Result<(), StateError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(StateError::io("remove", path)(error)),
-        _ => Ok(()),
+        _ => sync_folder(path).map_err(StateError::io("remove", path)),
     }
 }
 

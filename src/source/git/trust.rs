@@ -26,6 +26,8 @@ pub enum Began {
     FirstUse,
     /// By an override on this host.
     Override,
+    /// With what was there, while nothing was to be enforced: that is no reason to trust it later.
+    Unjudged,
 }
 
 impl fmt::Display for Began {
@@ -34,6 +36,7 @@ impl fmt::Display for Began {
             Began::Configured => "as configured",
             Began::FirstUse => "because it was there when the repository was seen first",
             Began::Override => "by an override on this host",
+            Began::Unjudged => "because it was there when nothing was enforced",
         })
     }
 }

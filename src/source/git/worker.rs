@@ -4,7 +4,7 @@ use super::{
     GitSettings, Mode,
     attribution::said,
     court::{Court, Standing},
-    file,
+    file::{self, StateLock},
     overrides::{self, DeniedKey, Override},
     refused::RefusedChange,
     showing::{Showing, Work},
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     authorize::{Cache, CommitVerdict, ObjectId, Objects as _, Rules, State, signature::SigningKey},
+    escape::escape,
     git::{FetchFailure, Mirror},
     manifest::Snapshot,
     source::view::{Trigger, WatchMode},
@@ -54,6 +55,10 @@ pub(super) struct Worker {
     cache: Cache,
     standing: Option<Standing>,
     showing: Showing,
+    /// The head at which the mirror was last made anew.
+    reset_for: Option<ObjectId>,
+    /// Held as long as this agent works with the state directory.
+    lock: Option<StateLock>,
     /// The head for which everything has been done, and what came of it.
     done: Option<(ObjectId, Result<(), Arc<Trouble>>)>,
     shown: Shown,
@@ -70,6 +75,8 @@ impl Worker {
             cache: Cache::default(),
             standing: None,
             showing: Showing::new(&settings),
+            reset_for: None,
+            lock: None,
             done: None,
             shown: Shown { warnings: settings.warnings(), ..Shown::default() },
             settings,
@@ -118,9 +125,10 @@ impl Worker {
         self.watch.arm();
         let result = self.try_look();
         match result.as_ref().map_err(|trouble| &**trouble) {
-            // What was fetched is not what it should be, whoever is to blame: all of it is fetched anew.
-            Err(Trouble::Object(_)) => {
+            // What was fetched is not what it should be: all of it is fetched anew, but not for the same head again.
+            Err(Trouble::Object(_)) if self.reset_for != self.shown.seen => {
                 self.done = None;
+                self.reset_for = self.shown.seen;
                 if let Some(Err(error)) = self.mirror.as_mut().map(Mirror::reset) {
                     tracing::error!(source = self.settings.name, %error, "the mirror cannot be made anew");
                     self.mirror = None;
@@ -187,9 +195,17 @@ impl Worker {
 
     /// Moves what is trusted on to a head, as far as that is allowed.
     fn go_on(&mut self, head: ObjectId, order: Option<Override>) -> Result<(), Trouble> {
-        if let Some(order) = order {
-            self.carry_out(&order)?;
-        }
+        let failed = match order.map(|order| self.carry_out(&order)) {
+            // What is trusted now goes on, until there is a better order.
+            Some(Err(trouble @ Trouble::Order(..))) => Some(trouble),
+            Some(Err(trouble)) => return Err(trouble),
+            Some(Ok(())) | None => None,
+        };
+        let result = self.go_on_from_here(head);
+        failed.map_or(result, Err)
+    }
+
+    fn go_on_from_here(&mut self, head: ObjectId) -> Result<(), Trouble> {
         let (before, stored) = match &self.standing {
             Some(standing) => (standing.clone(), true),
             None => match Trust::read(&self.settings.state_dir)? {
@@ -255,7 +271,7 @@ impl Worker {
                 code = change.code.map(|code| code.to_string()),
                 rule = change.rule,
                 "{what}: {}",
-                change.message
+                escape(&change.message)
             );
         }
     }
@@ -309,6 +325,9 @@ impl Worker {
 
     fn open(&mut self) -> Result<(), Trouble> {
         file::make_folder(&self.settings.state_dir)?;
+        if self.lock.is_none() {
+            self.lock = Some(StateLock::take(&self.settings.state_dir)?);
+        }
         if self.mirror.is_none() {
             let remote = self.settings.remote.clone();
             self.mirror = Some(Mirror::open(&self.settings.state_dir.join(MIRROR), remote)?);
