@@ -79,7 +79,7 @@ async fn no_moment_to_be_killed_is_a_bad_one() {
     for round in 0..ROUNDS {
         // The lives are the same in every run; where they end in the agent's work is left to chance.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let life = Duration::from_millis((random >> 33) % 600);
+        let life = Duration::from_millis((random >> 33) % 400);
         let mut agent = history.stage.run();
         let (started, mut applied) = (Instant::now(), (0, 0));
         // Every now and then one gets on before it is killed.

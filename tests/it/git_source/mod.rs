@@ -1,6 +1,7 @@
 //! The real agent on a real repository: what a push brings about, what it must not, and what of it outlasts the agent.
 
 mod crash;
+mod looks;
 mod modes;
 mod overrides;
 mod pushes;
