@@ -46,8 +46,8 @@ pub struct Oracle<'a> {
     history: &'a History,
     /// Whether the rules leave something open:
     /// - a commit vouches for one of several that wrote the same, which may be the reason or not;
-    /// - of the sides of a merge from before the base, one has something from a skipped commit and the other the same from
-    ///   elsewhere, or something else that the merge changes too;
+    /// - a parent of a merge has something from a skipped commit and the same from another;
+    /// - a path is undecided on several parents of a merge, for different reasons;
     /// - what is replayed starts from one of the values of an undecided path.
     unsettled: Cell<bool>,
     verdicts: BTreeMap<usize, Verdict>,
@@ -163,6 +163,9 @@ impl<'a> Oracle<'a> {
                 .map(|(_, reasons)| reasons)
                 .collect();
             let contested = values.len() > 1;
+            if !contested && from.len() > 1 && refused.iter().any(|(_, reasons)| *reasons != refused[0].1) {
+                self.unsettled.set(true);
+            }
             if !contested {
                 if from == [to].into() {
                     continue;
@@ -197,11 +200,25 @@ impl<'a> Oracle<'a> {
         Verdict { state: State { lines, reasons }, accepted, own: if accepted { own } else { Vec::new() } }
     }
 
+    /// A refused change of policy is none: it leads nothing.
     fn replay(&self, line: usize, parents: &[usize]) -> Replay {
+        let mut powerless = BTreeSet::new();
+        loop {
+            let replay = self.replay_with(line, parents, &powerless);
+            let refused = replay.skipped.iter().copied().filter(|commit| self.changes_policy(*commit));
+            let found: BTreeSet<usize> = powerless.iter().copied().chain(refused).collect();
+            if found == powerless {
+                return replay;
+            }
+            powerless = found;
+        }
+    }
+
+    fn replay_with(&self, line: usize, parents: &[usize], powerless: &BTreeSet<usize>) -> Replay {
         let mut replay = Replay { lines: self.verdicts[&line].state.lines.clone(), skipped: BTreeSet::new() };
         let mut done = BTreeSet::new();
         for other in parents.iter().filter(|parent| **parent != line) {
-            for commit in self.brought(*other, line) {
+            for commit in self.brought(*other, line, powerless) {
                 if done.insert(commit) {
                     self.replay_commit(commit, line, &mut replay);
                 }
@@ -215,13 +232,13 @@ impl<'a> Oracle<'a> {
         let own = self.own_changes(commit);
         let on_skipped = !self.history.is_trusted(commit)
             && own.iter().any(|change| {
-                let reasons = made.parents.iter().map(|p| self.skipped(*p, change.path, line, &replay.skipped));
-                let refused = |reasons: &Reasons| !reasons.is_empty() && !self.vouches(commit, reasons);
-                let refused: Vec<bool> = reasons.map(|reasons| refused(&reasons)).collect();
-                if refused.contains(&true) && refused.contains(&false) {
-                    self.unsettled.set(true);
-                }
-                refused.contains(&true)
+                let below = |parent: &usize| self.below(*parent, change.path, line, &replay.skipped);
+                // A merge that takes one side's builds on that side.
+                let takes = |parent: &usize| self.tree(*parent)[change.path] == change.to;
+                let new = !made.parents.iter().any(takes);
+                let sides = made.parents.iter().filter(|parent| new || takes(parent));
+                let reasons: Reasons = sides.flat_map(below).collect();
+                !reasons.is_empty() && !self.vouches(commit, &reasons)
             });
         let applied: BTreeSet<Tree> = replay
             .lines
@@ -250,7 +267,7 @@ impl<'a> Oracle<'a> {
     }
 
     /// The commits of `line..other`, parents first, and first those that lead to a change of policy.
-    fn brought(&self, other: usize, line: usize) -> Vec<usize> {
+    fn brought(&self, other: usize, line: usize, powerless: &BTreeSet<usize>) -> Vec<usize> {
         fn visit(history: &History, commit: usize, known: &BTreeSet<usize>, order: &mut Vec<usize>) {
             if known.contains(&commit) || order.contains(&commit) {
                 return;
@@ -262,11 +279,15 @@ impl<'a> Oracle<'a> {
         }
         let mut order = Vec::new();
         visit(self.history, other, self.history.ancestors(line), &mut order);
-        let policy = |commit: &&usize| self.own_changes(**commit).iter().any(|change| is_policy(change.path));
+        let policy = |commit: &&usize| self.changes_policy(**commit) && !powerless.contains(*commit);
         let leading: BTreeSet<usize> =
             order.iter().filter(policy).flat_map(|commit| self.history.ancestors(*commit)).copied().collect();
         let (first, rest): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|c| leading.contains(c));
         [first, rest].concat()
+    }
+
+    fn changes_policy(&self, commit: usize) -> bool {
+        self.own_changes(commit).iter().any(|change| is_policy(change.path))
     }
 
     fn own_changes(&self, commit: usize) -> Vec<Change> {
@@ -287,28 +308,43 @@ impl<'a> Oracle<'a> {
         (0..PATHS.len()).filter(changed).map(change).collect()
     }
 
-    /// The skipped commits that wrote what a commit has at a path.
-    fn skipped(&self, commit: usize, path: usize, line: usize, skipped: &BTreeSet<usize>) -> Reasons {
+    /// The skipped commits that wrote what a commit has at a path, each side by itself.
+    fn skipped(&self, commit: usize, path: usize, line: usize, skipped: &BTreeSet<usize>) -> Vec<Reasons> {
         if self.history.ancestors(line).contains(&commit) {
-            return Reasons::new();
+            return vec![Reasons::new()];
         }
         if self.own_changes(commit).iter().any(|change| change.path == path) {
-            return [commit].into_iter().filter(|commit| skipped.contains(commit)).collect();
+            return vec![[commit].into_iter().filter(|commit| skipped.contains(commit)).collect()];
         }
         let parents = self.history.commits[commit].parents.iter();
         let same = parents.filter(|parent| self.tree(**parent)[path] == self.tree(commit)[path]);
-        let reasons: Vec<Reasons> = same.map(|parent| self.skipped(*parent, path, line, skipped)).collect();
-        if reasons.iter().any(Reasons::is_empty) && reasons.iter().any(|reasons| !reasons.is_empty()) {
+        same.flat_map(|parent| self.skipped(*parent, path, line, skipped)).collect()
+    }
+
+    /// The refused commits that a commit of an old line would build on: those of its own line, and what the other line
+    /// holds of it since an earlier merge.
+    fn below(&self, parent: usize, path: usize, line: usize, skipped: &BTreeSet<usize>) -> Reasons {
+        let held = &self.verdicts[&line].state.reasons[path];
+        let is_held = self.tree(parent)[path] == self.tree(line)[path];
+        if self.history.ancestors(line).contains(&parent) && is_held {
+            return held.intersection(self.history.ancestors(parent)).copied().collect();
+        }
+        self.skipped(parent, path, line, skipped).into_iter().flatten().collect()
+    }
+
+    fn written(&self, parent: usize, path: usize, line: usize, skipped: &BTreeSet<usize>) -> Reasons {
+        let sides = self.skipped(parent, path, line, skipped);
+        if sides.iter().any(Reasons::is_empty) && sides.iter().any(|reasons| !reasons.is_empty()) {
             self.unsettled.set(true);
         }
-        if reasons.iter().any(Reasons::is_empty) { Reasons::new() } else { reasons.into_iter().flatten().collect() }
+        sides.into_iter().flatten().collect()
     }
 
     /// Why what a parent of a merge has at a path is refused, if it is.
     fn refused(&self, parent: usize, path: usize, replays: &BTreeMap<usize, Replay>) -> Reasons {
         match self.verdicts.get(&parent).map(|verdict| &verdict.state.reasons[path]) {
             Some(held) if !held.is_empty() => held.clone(),
-            _ => replays.iter().flat_map(|(line, r)| self.skipped(parent, path, *line, &r.skipped)).collect(),
+            _ => replays.iter().flat_map(|(line, replay)| self.written(parent, path, *line, &replay.skipped)).collect(),
         }
     }
 }

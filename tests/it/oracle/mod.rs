@@ -9,13 +9,10 @@ mod world;
 use globset::{Glob, GlobSetBuilder};
 use history::{History, histories};
 use judge::{Oracle, Reasons};
-use mcpfleet::authorize::{Cache, CommitAnswer, Identity, Judge, ObjectId, Report, Rules};
+use mcpfleet::authorize::{Cache, CommitAnswer, Identity, Judge, ObjectId, Report, Rules, State};
 use objects::Memory;
 use proptest::prelude::*;
-use std::{
-    cell::Cell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cell::Cell, collections::BTreeMap};
 use world::PATHS;
 
 /// What is said of a head, in the words of both.
@@ -25,7 +22,8 @@ struct Said {
     accepted: BTreeMap<&'static str, Option<ObjectId>>,
     /// With the commit that is the reason.
     held: BTreeMap<&'static str, Reasons>,
-    undecided: BTreeSet<&'static str>,
+    /// With the commit that is the reason.
+    undecided: BTreeMap<&'static str, Reasons>,
     /// Whether the head itself was refused.
     refused: bool,
 }
@@ -54,6 +52,7 @@ thread_local! {
 struct Judged {
     ids: Vec<ObjectId>,
     reports: BTreeMap<usize, Report>,
+    states: BTreeMap<usize, State>,
 }
 
 impl Judged {
@@ -66,11 +65,11 @@ impl Judged {
         let heads = (0..history.commits.len()).filter(|commit| history.is_trusted(*commit));
         let report = |head: usize| {
             let judgement = judge.advance(&root, memory.commits[head]).expect("a judgement");
-            (head, Report::new(root.commit(), &judgement, false, |_| true))
+            ((head, Report::new(root.commit(), &judgement, false, |_| true)), (head, judgement.state))
         };
-        let reports = heads.map(report).collect();
+        let (reports, states) = heads.map(report).unzip();
         CACHE.set(cache);
-        Judged { ids: memory.commits, reports }
+        Judged { ids: memory.commits, reports, states }
     }
 
     /// The heads that were judged.
@@ -84,17 +83,14 @@ impl Judged {
 
     fn said(&self, head: usize) -> Said {
         let report = &self.reports[&head];
-        let undecided: BTreeSet<_> =
-            PATHS.into_iter().filter(|path| report.undecided.iter().any(|other| **other == **path)).collect();
         let path_of = |path: &str| PATHS.into_iter().find(|other| *other == path).expect("a path that changes");
+        let reason = |commit: ObjectId| -> Reasons { [self.index(commit)].into() };
+        let undecided: BTreeMap<_, _> =
+            self.states[&head].undecided().map(|(path, commit)| (path_of(path), reason(commit))).collect();
         let accepted = |path: &str| report.accepted.get(path).and_then(|accepted| accepted.blob);
         Said {
-            accepted: PATHS.into_iter().filter(|p| !undecided.contains(p)).map(|p| (p, accepted(p))).collect(),
-            held: report
-                .held
-                .iter()
-                .map(|held| (path_of(&held.path), [self.index(held.refused_commit)].into()))
-                .collect(),
+            accepted: PATHS.into_iter().filter(|p| !undecided.contains_key(p)).map(|p| (p, accepted(p))).collect(),
+            held: report.held.iter().map(|held| (path_of(&held.path), reason(held.refused_commit))).collect(),
             undecided,
             refused: report.commits.iter().any(|c| c.id == self.ids[head] && c.verdict == CommitAnswer::Refused),
         }
@@ -106,7 +102,7 @@ fn said_by_oracle(oracle: &Oracle, head: usize) -> Said {
     let mut said = Said {
         accepted: BTreeMap::new(),
         held: BTreeMap::new(),
-        undecided: BTreeSet::new(),
+        undecided: BTreeMap::new(),
         refused: !verdict.accepted,
     };
     for (path, name) in PATHS.into_iter().enumerate() {
@@ -118,7 +114,7 @@ fn said_by_oracle(oracle: &Oracle, head: usize) -> Said {
                 said.held.extend((!reasons.is_empty()).then_some((name, reasons)));
             }
             _ => {
-                said.undecided.insert(name);
+                said.undecided.insert(name, verdict.state.reasons[path].clone());
             }
         }
     }
@@ -138,8 +134,9 @@ fn agree(history: &History, signed: bool) -> Result<(), TestCaseError> {
         let expected = said_by_oracle(&oracle, head);
         let mut said = judged.said(head);
         // Of several commits that wrote the same, any may be called the reason.
-        for (path, reasons) in &mut said.held {
-            if let Some(expected) = expected.held.get(path).filter(|expected| reasons.is_subset(expected)) {
+        for (path, reasons) in said.held.iter_mut().chain(&mut said.undecided) {
+            let of_path = expected.held.get(path).or(expected.undecided.get(path));
+            if let Some(expected) = of_path.filter(|expected| reasons.is_subset(expected)) {
                 *reasons = expected.clone();
             }
         }

@@ -145,7 +145,7 @@ proptest! {
                 continue;
             }
             prop_assert_eq!(&said.accepted, &before.accepted, "commit {} of {:?}", head, history);
-            prop_assert_eq!(&said.undecided, &before.undecided, "commit {} of {:?}", head, history);
+            prop_assert!(said.undecided.keys().eq(before.undecided.keys()), "commit {} of {:?}", head, history);
             let touched = |path: &usize| accepted.tree(*head)[*path] != accepted.tree(parent)[*path];
             let untouched: Vec<usize> = (0..PATHS.len()).filter(|path| !touched(path)).collect();
             prop_assert!(agree_on_paths(&said.held, &before.held, &untouched), "commit {} of {:?}", head, history);
