@@ -207,8 +207,10 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         match state.value(path) {
-            Value::Undecided(_) if refused_here => state.blame(path, id),
-            Value::Undecided(_) => {}
+            Value::Undecided(_) => {
+                let carried = place.came_with.iter().next().copied().filter(|_| !refused_here);
+                state.blame(path, carried.unwrap_or(id));
+            }
             Value::Decided(slot) if slot == *has => {}
             Value::Decided(_) => {
                 let carried = place.came_with.iter().next().copied().filter(|_| !refused_here);

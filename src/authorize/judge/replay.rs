@@ -74,10 +74,11 @@ impl Walk<'_, '_> {
             verdicts: vec![],
             taints: Taints::default(),
         };
-        let (mut done, mut leads) = (HashSet::new(), HashSet::new());
+        let (mut known, mut leads, mut orders) = (HashSet::new(), HashSet::new(), Vec::new());
         for other in others {
-            let order = self.graph.brought_in_order(*other, line, &done);
+            let order = self.graph.brought_in_order(*other, line, &known);
             self.spend(order.len())?;
+            known.extend(order.iter().copied());
             let mut leading = HashSet::new();
             for id in &order {
                 if self.changes_policy(*id)? {
@@ -89,10 +90,10 @@ impl Walk<'_, '_> {
             }
             leads.extend(leading.iter().copied());
             leading.retain(|id| !powerless.contains(id));
-            for id in self.graph.put_first(order, &leading) {
-                done.insert(id);
-                self.replay_one(id, start, &mut replayed)?;
-            }
+            orders.push(self.graph.put_first(order, &leading));
+        }
+        for id in orders.into_iter().flatten() {
+            self.replay_one(id, start, &mut replayed)?;
         }
         Ok((replayed, leads))
     }

@@ -411,3 +411,21 @@ fn an_old_ladder_of_crossings_ends_in_time() {
     let merge = stage.merge(&[base, top], None, &[(A, Some(&a)), (B, Some(&b))]);
     stage.judge_from(base, merge).assert(A, Some("1"));
 }
+
+#[test]
+fn refused_content_keeps_its_mark_for_every_child() {
+    let stage = Stage::new();
+    let base = stage.edit(stage.root, Some(&stage.carol), "b", "2");
+    let bad = stage.edit(stage.root, Some(&stage.carol), "a", "bad");
+    let other = stage.put(bad, Some(&stage.dave), "apps/team-a/x.yaml", Some(&app("x", "b", "1")));
+    let on_bad = stage.edit(bad, Some(&stage.bob), "a", "next");
+    let (a, b) = (app("a", "a", "next"), app("b", "b", "2"));
+    // Whichever side is gone through first.
+    for parents in [[base, other, on_bad], [base, on_bad, other]] {
+        let x = app("x", "b", "1");
+        let changes = [(A, Some(a.as_str())), (B, Some(b.as_str())), ("apps/team-a/x.yaml", Some(x.as_str()))];
+        let verdicts = stage.judge_from(base, stage.merge(&parents, None, &changes));
+        assert_eq!(verdicts.codes(on_bad), [Code::HeldUnderneath]);
+        verdicts.assert(A, Some("1"));
+    }
+}

@@ -169,8 +169,11 @@ fn texts(state: &State) -> Vec<(String, String)> {
     state.tree().iter().map(|(path, file)| (path.to_string(), text(file))).collect()
 }
 
+/// A user's name, roles and keys.
+type Power = (String, Vec<String>, Vec<String>);
+
 /// Who has which roles and keys, by each line's policy.
-fn powers(state: &State) -> Vec<Vec<(String, Vec<String>, Vec<String>)>> {
+fn powers(state: &State) -> Vec<Vec<Power>> {
     let of = |member: &mcpfleet::authorize::Member| {
         let user = &member.user;
         (user.metadata.name.clone(), user.roles.clone(), user.git.signing_keys.clone())
