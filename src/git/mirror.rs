@@ -100,8 +100,7 @@ impl Mirror {
             Err(error) => return Err(FetchError::missing(&self.remote.shown(), &format!("commit {head}: {error}"))),
         }
         let name = self.repository.git().reference(FETCHED, oid_of(head), true, "");
-        name.map_err(|error| FetchError::of_git("the mirror", &error))?;
-        self.tidy()
+        name.map(drop).map_err(|error| FetchError::of_git("the mirror", &error))
     }
 
     /// Receives a commit from a server, with what the server says it leads to.
@@ -130,8 +129,12 @@ impl Mirror {
         }
     }
 
-    /// Sees to it that the packs do not become too many. Without that the mirror is slower, and no more.
-    fn tidy(&mut self) -> Result<(), FetchError> {
+    /// Sees to it that the packs do not become too many: each fetch adds one. Without that the mirror is slower, and no more.
+    /// Takes long when there is something to do, so for when there is time.
+    ///
+    /// # Errors
+    /// When the mirror cannot be opened again.
+    pub fn tidy(&mut self) -> Result<(), FetchError> {
         match packs::merge(&self.folder, &self.repository) {
             Ok(false) => return Ok(()),
             Ok(true) => {}

@@ -55,6 +55,8 @@ pub(super) struct Worker {
     cache: Cache,
     standing: Option<Standing>,
     showing: Showing,
+    /// The mirror may have become untidy.
+    fetched: bool,
     /// The head at which the mirror was last made anew.
     reset_for: Option<ObjectId>,
     /// Held as long as this agent works with the state directory.
@@ -75,6 +77,7 @@ impl Worker {
             cache: Cache::default(),
             standing: None,
             showing: Showing::new(&settings),
+            fetched: false,
             reset_for: None,
             lock: None,
             done: None,
@@ -157,6 +160,7 @@ impl Worker {
             return result.clone();
         }
         mirror.fetch(&self.settings.follow, head).map_err(Trouble::from)?;
+        self.fetched = true;
         self.shown.newest = mirror.repository().commit(head).ok().and_then(|bytes| said(&bytes).time);
         let result = self.judge(head, order).map_err(Arc::new);
         let settled = result.as_ref().err().is_none_or(|trouble| trouble.is_settled());
@@ -309,12 +313,18 @@ impl Worker {
         self.shown.snapshot = Some(snapshot);
     }
 
-    /// Finds out more of who made what, for a moment. `None`: there was nothing to be found out; else whether there is
-    /// more.
+    /// Finds out more of who made what, for a moment, and then tidies up. `None`: there was nothing to be found out; else
+    /// whether there is more.
     pub fn work(&mut self) -> Option<bool> {
-        let (mirror, standing) = (self.mirror.as_ref()?, self.standing.as_ref());
+        let (mirror, standing) = (self.mirror.as_mut()?, self.standing.as_ref());
         match self.showing.work(mirror.repository(), |commit| standing?.signers.get(&commit)) {
-            Work::Idle => None,
+            Work::Idle => {
+                if std::mem::take(&mut self.fetched) && mirror.tidy().is_err() {
+                    // The next look opens it, and says what is the matter.
+                    self.mirror = None;
+                }
+                None
+            }
             Work::More => Some(true),
             Work::Done(snapshot) => {
                 self.shown.snapshot = snapshot.or(self.shown.snapshot.take());

@@ -185,6 +185,7 @@ fn many_small_packs_become_one_and_nothing_is_lost() {
         let commit = repo.commit(&parents, None, &[("a", Some(&format!("{number}")))], "next");
         repo.push(commit);
         mirror.fetch(&Follow::Default, commit).expect("a fetch");
+        mirror.tidy().expect("a mirror that can be opened again");
         commits.push(commit);
     }
     let packs = fs::read_dir(folder.join("objects/pack")).expect("a folder").count() / 2;
