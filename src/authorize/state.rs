@@ -1,14 +1,16 @@
 //! The accepted state after a commit.
 
+mod faults;
+mod shown;
+
+pub use faults::Fault;
+
 use super::{
-    AcceptedPath, Code, HeldPath, ObjectId, Policy, Refusal, Rules,
+    Code, ObjectId, Policy, Rules,
     content::{Content, Entry, Slot},
     layered::Layered,
 };
-use crate::{
-    manifest::{Code as Mistake, Diagnostic, FileState, Tree},
-    resource::{Kind, Resource},
-};
+use crate::resource::{Kind, Resource};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -87,14 +89,6 @@ impl Line {
     pub fn entries(&self) -> BTreeMap<Arc<str>, Entry> {
         self.files.iter().map(|(path, accepted)| (path.clone(), accepted.entry)).collect()
     }
-}
-
-/// Something that is wrong with a state as a whole, and which of the changed files brought it about.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    pub path: Arc<str>,
-    pub code: Code,
-    pub message: String,
 }
 
 impl State {
@@ -297,139 +291,6 @@ impl State {
             }
             new
         });
-    }
-
-    /// What is wrong with this state, which came about by deciding `changed`, and was not wrong `before`.
-    pub(super) fn faults(&self, before: &State, changed: &[Arc<str>], rules: &Rules) -> Vec<Fault> {
-        let mut faults: Vec<Fault> = changed.iter().filter_map(|path| self.duplicate(path)).collect();
-        let policy_file = changed.iter().find(|path| {
-            let files = |state: &State| state.lines.iter().any(|line| line.files.contains_key(*path));
-            files(self) || files(before)
-        });
-        let Some(path) = policy_file.filter(|_| rules.fixed_policy.is_none()) else { return faults };
-        for (line, old) in self.lines.iter().zip(&before.lines) {
-            if let Some(mistake) = line.policy.new_mistake(&old.policy) {
-                let path = changed.iter().find(|path| ***path == *mistake.path).unwrap_or(path).clone();
-                let code = match mistake.code {
-                    Mistake::DuplicateResource => Code::DuplicateName,
-                    _ => Code::InvalidResource,
-                };
-                faults.push(Fault { path, code, message: format!("{}: {}", mistake.path, mistake.message) });
-            }
-            if rules.root_keys.is_empty() && !line.policy.has_administrator(rules) {
-                faults.push(Fault {
-                    path: path.clone(),
-                    code: Code::PolicyLockout,
-                    message: "nobody would be left who may create and update roles; give somebody these rights first"
-                        .to_owned(),
-                });
-            }
-        }
-        faults
-    }
-
-    /// Another file that has a name of this one, or this one has a name twice.
-    fn duplicate(&self, path: &Arc<str>) -> Option<Fault> {
-        let content = &self.files.get(path)?.content;
-        let mut own = BTreeSet::new();
-        for (kind, name) in names_of(content) {
-            let key = (kind, name);
-            let other = self.names.get(&key).into_iter().flatten().find(|other| *other != path).cloned();
-            let twice = !own.insert(key.clone());
-            if twice || other.is_some() {
-                let place = other.map_or("this file, once more".to_owned(), |other| other.to_string());
-                let message =
-                    format!("{kind} `{}` is already defined in {place}; a name is unique, whatever its case", key.1);
-                return Some(Fault { path: path.clone(), code: Code::DuplicateName, message });
-            }
-        }
-        None
-    }
-
-    /// Whether this can be where trust begins: there must be somebody who could change the policy.
-    pub fn check_root(&self, rules: &Rules) -> Result<(), Refusal> {
-        let fixed = rules.fixed_policy.is_some() || !rules.root_keys.is_empty();
-        if fixed || self.policies().all(|policy| policy.has_administrator(rules)) {
-            return Ok(());
-        }
-        let message = format!(
-            "commit {} has no administrator: no valid user with a {} whose roles allow to create and update roles; take \
-             a commit that has one as root, give `authorization.root_keys`, or keep roles and users in a \
-             `authorization.policy_dir`",
-            self.commit.short(),
-            match rules.identity {
-                super::Identity::Signature => "signing key",
-                super::Identity::Author => "git e-mail",
-            },
-        );
-        Err(Refusal { code: Code::PolicyLockout, message })
-    }
-
-    /// The content in force, as a source reads it: of a path that is undecided, what was in force before.
-    pub fn tree(&self) -> Tree {
-        let decided = self.files.iter();
-        // A name that somebody has taken meanwhile is theirs.
-        let free = |accepted: &Accepted| {
-            names_of(&accepted.content)
-                .all(|name| self.names.get(&name).into_iter().flatten().all(|path| self.files.get(path).is_none()))
-        };
-        let undecided = self.undecided.iter().filter_map(|(path, one)| Some((path, one.applied.as_ref()?)));
-        let undecided = undecided.filter(|(_, accepted)| free(accepted));
-        decided.chain(undecided).map(|(path, accepted)| (path.clone(), accepted.state(path))).collect()
-    }
-
-    /// The same of one path.
-    pub fn file(&self, path: &str) -> Option<FileState> {
-        let undecided = || self.undecided.get(path)?.applied.as_ref();
-        self.files.get(path).or_else(undecided).map(|accepted| accepted.state(path))
-    }
-
-    /// The paths of which the content in force, or what made it so, may be another than in a state before or after this
-    /// one. `None`: any.
-    pub fn differences(&self, other: &State) -> Option<BTreeSet<Arc<str>>> {
-        let (files, made_by) = (self.files.differences(&other.files)?, self.made_by.differences(&other.made_by)?);
-        let undecided = self.undecided.keys().chain(other.undecided.keys());
-        Some(files.chain(made_by).chain(undecided).cloned().collect())
-    }
-
-    /// The commit that made a path's accepted content so; `None`: it was so at the root.
-    pub fn made_by(&self, path: &str) -> Option<ObjectId> {
-        self.made_by.get(path).copied()
-    }
-
-    pub fn held(&self) -> Vec<HeldPath> {
-        let held = self.held.iter().map(|(path, held)| HeldPath {
-            path: path.to_string(),
-            accepted_blob: self.files.get(path).map(|accepted| accepted.entry.id),
-            head_blob: held.has.map(|entry| entry.id),
-            refused_commit: held.reason,
-            code: held.code,
-        });
-        held.collect()
-    }
-
-    /// The paths on which merged lines do not agree, each with the merge that left it so.
-    pub fn undecided(&self) -> impl Iterator<Item = (&Arc<str>, ObjectId)> {
-        self.undecided.iter().map(|(path, undecided)| (path, undecided.reason))
-    }
-
-    /// Every path with what is accepted of it, those among them that are held as absent.
-    pub(super) fn accepted_paths(&self) -> BTreeMap<Arc<str>, AcceptedPath> {
-        let of = |path: &Arc<str>, blob| (path.clone(), AcceptedPath { blob, commit: self.made_by(path) });
-        let files = self.files.iter().map(|(path, accepted)| of(path, Some(accepted.entry.id)));
-        let absent = self.held.keys().filter(|path| self.files.get(&***path).is_none()).map(|path| of(path, None));
-        files.chain(absent).collect()
-    }
-}
-
-impl Accepted {
-    fn state(&self, path: &str) -> FileState {
-        match &*self.content {
-            Content::File(file) => FileState::Parsed(file.clone()),
-            Content::Forbidden(why) => {
-                FileState::Unreadable(Box::new(Diagnostic::about_file(Mistake::SpecialFile, path, why.clone())))
-            }
-        }
     }
 }
 
