@@ -264,7 +264,7 @@ impl State {
         files.chain(undecided).chain(held).collect()
     }
 
-    /// Works out the policies of lines whose files have changed, and makes one of lines that agree.
+    /// Works out the policies of lines whose files have changed.
     pub(super) fn renew_policies(&mut self, rules: &Rules) {
         if let Some(fixed) = &rules.fixed_policy {
             self.lines = vec![Line { files: Arc::default(), policy: fixed.clone(), stale: false }];

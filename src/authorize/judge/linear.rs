@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-/// What stands against a touched path, and with it the path.
+/// A path that the commit touched.
 struct Touch {
     path: Arc<str>,
     after: Slot,
