@@ -151,6 +151,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         prune: config.prune.clone(),
         host: HostSettings {
             runtime_dir: config.state_dir.join("run"),
+            tools_dir: config.state_dir.join("tools"),
             default_host_user: service.default_host_user.clone(),
             allow_root: service.allow_root,
             host_users: service.host_users.clone(),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{resource::App, status::model::AppState};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -20,6 +20,15 @@ use tokio_util::task::TaskTracker;
 
 /// Clients that wait for a process of one app; more are made to wait before they are heard.
 const WAITING: usize = 64;
+
+/// Why an app is not restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRestarted {
+    #[error("this agent runs no app of that name")]
+    Unknown,
+    #[error("it is suspended, or being stopped")]
+    Suspended,
+}
 
 /// An app and its supervisor.
 #[derive(Debug)]
@@ -37,6 +46,8 @@ pub struct Fleet {
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// Apps that are wanted no more and whose processes are not all gone.
     leaving: Mutex<Vec<Arc<Entry>>>,
+    /// Apps that somebody has suspended, there or not.
+    suspended: RwLock<BTreeSet<String>>,
     supervisors: TaskTracker,
     /// The first plan has been carried out.
     applied: AtomicBool,
@@ -50,6 +61,7 @@ impl Fleet {
             host,
             entries: RwLock::default(),
             leaving: Mutex::default(),
+            suspended: RwLock::default(),
             supervisors: TaskTracker::new(),
             applied: AtomicBool::new(false),
             changes: watch::Sender::new(()),
@@ -78,16 +90,58 @@ impl Fleet {
         if self.supervisors.is_closed() {
             return;
         }
+        let suspended = self.suspended.read().unwrap_or_else(PoisonError::into_inner).contains(&name);
         match entries.get(&name) {
-            Some(entry) => _ = entry.wish.send_replace(Wish::Run(app)),
-            None => _ = entries.insert(name, self.supervise(app)),
+            Some(entry) => {
+                entry.wish.send_modify(|wish| *wish = wish.of(app, suspended));
+            }
+            None => {
+                let wish = Wish::Run { app: app.clone(), restarts: 0 }.of(app.clone(), suspended);
+                entries.insert(name, self.supervise(&app, wish));
+            }
         }
     }
 
-    fn supervise(&self, app: Arc<App>) -> Arc<Entry> {
+    /// Suspends exactly these apps, also those that are not there yet.
+    pub fn suspend(&self, names: BTreeSet<String>) {
+        let entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, entry) in entries.iter() {
+            let suspended = names.contains(name);
+            entry.wish.send_if_modified(|wish| match wish.app().cloned() {
+                Some(app) if wish.is_suspended() != suspended => {
+                    *wish = wish.of(app, suspended);
+                    true
+                }
+                _ => false,
+            });
+        }
+        *self.suspended.write().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// Replaces all processes of an app by new ones of the same definition, as after an update. With `accept_tools`,
+    /// the tools that its server has then are the ones to compare with from now on.
+    ///
+    /// # Errors
+    /// Why it cannot be restarted, for people.
+    pub fn restart(&self, name: &str, accept_tools: bool) -> Result<(), NotRestarted> {
+        let entry = self.get(name).ok_or(NotRestarted::Unknown)?;
+        if accept_tools {
+            self.host.tools.forget(name);
+        }
+        let restarted = entry.wish.send_if_modified(|wish| match wish {
+            Wish::Run { restarts, .. } => {
+                *restarts += 1;
+                true
+            }
+            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => false,
+        });
+        if restarted { Ok(()) } else { Err(NotRestarted::Suspended) }
+    }
+
+    fn supervise(&self, app: &App, wish: Wish) -> Arc<Entry> {
         let name: Arc<str> = app.metadata.name.as_str().into();
         let logs = LogRing::new(&*name);
-        let (wish_sender, wish) = watch::channel(Wish::Run(app));
+        let (wish_sender, wish) = watch::channel(wish);
         let (view, view_receiver) = watch::channel(View::pending());
         let unready = Route::Unready { state: AppState::Pending, reason: None, retry_after: Duration::from_secs(1) };
         let (route, route_receiver) = watch::channel(Arc::new(unready));
@@ -101,6 +155,7 @@ impl Fleet {
     pub fn stop(&self, name: &str) {
         let entry = self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(entry) = entry {
+            self.host.tools.forget(name);
             entry.wish.send_replace(Wish::Stop(Duration::MAX));
             self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         }
@@ -157,7 +212,8 @@ impl Entry {
     /// Whether the view is of the newest definition, and not of one before, or on the way from one to the other.
     pub fn is_up_to_date(&self) -> bool {
         match &*self.wish.borrow() {
-            Wish::Run(app) => self.is_gone() || self.view.borrow().is_of(app),
+            Wish::Run { app, restarts } => self.is_gone() || self.view.borrow().is_of(app, *restarts),
+            Wish::Suspend(app) => self.is_gone() || self.view.borrow().is_of(app, 0),
             Wish::Stop(_) | Wish::Kill => true,
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     environment::{Ambient, environment},
     launch::{HostUser, LaunchSpec, Launcher, Program},
+    tools::ToolBook,
     user::{self, UserSettings},
 };
 use crate::resource::{App, Selector};
@@ -23,6 +24,8 @@ use tokio::sync::Semaphore;
 pub struct HostSettings {
     /// Private working directories are made below it.
     pub runtime_dir: PathBuf,
+    /// What is known of the tools of servers is kept in it.
+    pub tools_dir: PathBuf,
     /// For apps that name no host user, under a root agent.
     pub default_host_user: Option<String>,
     pub allow_root: bool,
@@ -43,6 +46,8 @@ pub struct Host {
     pub settings: HostSettings,
     pub launcher: Launcher,
     pub starts: Arc<Semaphore>,
+    /// The tools that each app had at first.
+    pub tools: ToolBook,
     agent: HostUser,
     next_instance: AtomicU64,
 }
@@ -53,7 +58,8 @@ const OWN_COMMAND: &str = "mcpfleet";
 impl Host {
     pub fn new(settings: HostSettings, launcher: Launcher, agent: HostUser) -> Arc<Self> {
         let starts = Arc::new(Semaphore::new(settings.parallel_starts.max(1)));
-        Arc::new(Host { settings, launcher, starts, agent, next_instance: AtomicU64::new(1) })
+        let tools = ToolBook::new(&settings.tools_dir);
+        Arc::new(Host { settings, launcher, starts, tools, agent, next_instance: AtomicU64::new(1) })
     }
 
     /// Everything that is needed to start a process of an app, or why it cannot be.
@@ -102,8 +108,6 @@ pub fn unsupported(app: &App) -> Vec<&'static str> {
     let secret = stdio.env.values().any(|value| matches!(value, crate::resource::EnvValue::Secret(_)));
     [
         (secret, "spec.mcp.env with a secret"),
-        (stdio.health.is_some(), "spec.mcp.health"),
-        (stdio.on_tool_change == crate::resource::OnToolChange::Block, "spec.mcp.on_tool_change: block"),
         (!stdio.limits.is_empty(), "spec.mcp.limits"),
         (stdio.sandbox.is_some(), "spec.mcp.sandbox"),
         (!app.spec.dynamic_labels.is_empty(), "spec.dynamic_labels"),

@@ -126,6 +126,17 @@ pub enum LaunchError {
     Keeper(#[from] io::Error),
 }
 
+impl LaunchError {
+    /// Whether it will be the same again until somebody changes the definition or the host.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            LaunchError::Refused { failure, .. } => failure.is_lasting(),
+            LaunchError::Impossible { .. } => true,
+            LaunchError::Keeper(_) => false,
+        }
+    }
+}
+
 /// Makes processes.
 #[derive(Clone, Debug)]
 pub struct Launcher {

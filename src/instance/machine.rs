@@ -20,7 +20,16 @@ pub enum Phase {
         run: Run,
         since: Instant,
     },
+    /// Being ended, because it is not fit to serve; what comes then is as after a crash.
+    Ending {
+        run: Run,
+    },
     Backoff {
+        until: Instant,
+    },
+    /// Could not even be started: something on the host or in the definition has to change. It is tried again all the
+    /// same, because nobody tells when the host has changed.
+    Refused {
         until: Instant,
     },
     Stopping {
@@ -56,6 +65,15 @@ pub enum Event {
         clean: bool,
         jitter: f64,
     },
+    /// The process lives, and is of no use: it does not answer as it should.
+    Unfit {
+        run: Run,
+    },
+    /// There is no process of this run, and there cannot be one until somebody mends something.
+    Refused {
+        run: Run,
+        jitter: f64,
+    },
     /// The process has ended while it was starting, and is to be started once more in another way, without this
     /// counting as a failure.
     Again {
@@ -81,8 +99,18 @@ impl Machine {
     /// The run whose process exists, or is about to.
     pub fn live_run(&self) -> Option<Run> {
         match self.phase {
-            Phase::Starting { run } | Phase::Ready { run, .. } | Phase::Stopping { run } => Some(run),
-            Phase::Idle | Phase::Backoff { .. } | Phase::Finished { .. } => None,
+            Phase::Starting { run } | Phase::Ready { run, .. } | Phase::Ending { run } | Phase::Stopping { run } => {
+                Some(run)
+            }
+            Phase::Idle | Phase::Backoff { .. } | Phase::Refused { .. } | Phase::Finished { .. } => None,
+        }
+    }
+
+    /// When the next start is due, if one is.
+    pub fn next_start(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Backoff { until } | Phase::Refused { until } => Some(until),
+            _ => None,
         }
     }
 
@@ -111,11 +139,23 @@ impl Machine {
             self.phase = Phase::Finished { failed: !clean };
             return None;
         }
-        self.failures = self.failures.saturating_add(1);
         self.restarts = self.restarts.saturating_add(1);
-        let until = now + backoff::delay(self.failures, &self.restart, jitter);
+        let until = self.rest(jitter, now);
         self.phase = Phase::Backoff { until };
         Some(Effect::WakeAt(until))
+    }
+
+    /// Counts a failure, and says until when to wait.
+    fn rest(&mut self, jitter: f64, now: Instant) -> Instant {
+        self.failures = self.failures.saturating_add(1);
+        now + backoff::delay(self.failures, &self.restart, jitter)
+    }
+
+    /// Forgets the failures before a run that was long enough.
+    fn judge_run(&mut self, since: Instant, now: Instant) {
+        if now.saturating_duration_since(since) >= self.restart.reset_after {
+            self.failures = 0;
+        }
     }
 }
 
@@ -129,26 +169,39 @@ pub fn step(machine: &mut Machine, event: Event, now: Instant) -> Option<Effect>
             None
         }
         (Phase::Starting { run }, Event::Again { run: of }) if run == of => machine.launch(),
-        (Phase::Ready { run, .. } | Phase::Stopping { run }, Event::Again { run: of }) if run == of => {
-            step(machine, Event::Gone { run, clean: false, jitter: 0.0 }, now)
+        (
+            Phase::Ready { run, .. } | Phase::Ending { run } | Phase::Stopping { run },
+            Event::Again { run: of } | Event::Refused { run: of, .. },
+        ) if run == of => step(machine, Event::Gone { run, clean: false, jitter: 0.0 }, now),
+        (Phase::Starting { run }, Event::Refused { run: of, jitter }) if run == of => {
+            let until = machine.rest(jitter, now);
+            machine.phase = Phase::Refused { until };
+            Some(Effect::WakeAt(until))
         }
-        (Phase::Starting { run }, Event::Gone { run: of, jitter, .. }) if run == of => {
-            // A server that ends before it has answered has failed, whatever its status.
+        (Phase::Starting { run }, Event::Unfit { run: of }) if run == of => {
+            machine.phase = Phase::Ending { run };
+            Some(Effect::Terminate { run })
+        }
+        (Phase::Ready { run, since }, Event::Unfit { run: of }) if run == of => {
+            machine.judge_run(since, now);
+            machine.phase = Phase::Ending { run };
+            Some(Effect::Terminate { run })
+        }
+        (Phase::Starting { run } | Phase::Ending { run }, Event::Gone { run: of, jitter, .. }) if run == of => {
+            // A server that ends before it has answered, or because it does not answer, has failed, whatever its status.
             machine.after_end(false, jitter, now)
         }
         (Phase::Ready { run, since }, Event::Gone { run: of, clean, jitter }) if run == of => {
-            if now.saturating_duration_since(since) >= machine.restart.reset_after {
-                machine.failures = 0;
-            }
+            machine.judge_run(since, now);
             machine.after_end(clean, jitter, now)
         }
-        (Phase::Backoff { until }, Event::Wake) if now >= until => machine.launch(),
-        (Phase::Backoff { until }, Event::Wake) => Some(Effect::WakeAt(until)),
-        (Phase::Starting { run } | Phase::Ready { run, .. }, Event::Stop) => {
+        (Phase::Backoff { until } | Phase::Refused { until }, Event::Wake) if now >= until => machine.launch(),
+        (Phase::Backoff { until } | Phase::Refused { until }, Event::Wake) => Some(Effect::WakeAt(until)),
+        (Phase::Starting { run } | Phase::Ready { run, .. } | Phase::Ending { run }, Event::Stop) => {
             machine.phase = Phase::Stopping { run };
             Some(Effect::Terminate { run })
         }
-        (Phase::Idle | Phase::Backoff { .. }, Event::Stop) => {
+        (Phase::Idle | Phase::Backoff { .. } | Phase::Refused { .. }, Event::Stop) => {
             machine.phase = Phase::Finished { failed: false };
             None
         }
@@ -161,115 +214,4 @@ pub fn step(machine: &mut Machine, event: Event, now: Instant) -> Option<Effect>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::time::Duration;
-
-    fn machine(policy: RestartPolicy) -> Machine {
-        Machine::new(Restart { policy, ..Restart::default() })
-    }
-
-    #[test]
-    fn restarts_with_growing_delays_and_forgets_after_a_long_run() {
-        let (mut m, t) = (machine(RestartPolicy::Always), Instant::now());
-        assert_eq!(step(&mut m, Event::Start, t), Some(Effect::Launch { run: 1 }));
-        let gone = |run| Event::Gone { run, clean: true, jitter: 0.0 };
-        let first = t + Duration::from_secs(1);
-        assert_eq!(step(&mut m, gone(1), t), Some(Effect::WakeAt(first)));
-        assert_eq!(step(&mut m, Event::Wake, t), Some(Effect::WakeAt(first)), "too early");
-        assert_eq!(step(&mut m, Event::Wake, first), Some(Effect::Launch { run: 2 }));
-        assert_eq!(step(&mut m, gone(1), first), None, "a late word of the first run");
-        assert_eq!(step(&mut m, Event::Answered { run: 2 }, first), None);
-        assert!(m.is_ready());
-        let long = first + Duration::from_secs(601);
-        assert_eq!(step(&mut m, gone(2), long), Some(Effect::WakeAt(long + Duration::from_secs(1))));
-        assert_eq!((m.failures, m.restarts), (1, 2));
-    }
-
-    #[test]
-    fn policies() {
-        for (policy, clean, expected) in [
-            (RestartPolicy::Never, true, Some(false)),
-            (RestartPolicy::Never, false, Some(true)),
-            (RestartPolicy::OnFailure, true, Some(false)),
-            (RestartPolicy::OnFailure, false, None),
-            (RestartPolicy::Always, true, None),
-        ] {
-            let (mut m, t) = (machine(policy), Instant::now());
-            step(&mut m, Event::Start, t);
-            step(&mut m, Event::Answered { run: 1 }, t);
-            step(&mut m, Event::Gone { run: 1, clean, jitter: 0.0 }, t);
-            let finished = if let Phase::Finished { failed } = m.phase { Some(failed) } else { None };
-            assert_eq!(finished, expected, "{policy:?} {clean}");
-        }
-    }
-
-    #[derive(Clone, Debug)]
-    enum Input {
-        Start,
-        Answered(u64),
-        Gone(u64, bool),
-        Again(u64),
-        Later(u32),
-        Stop,
-    }
-
-    fn input() -> impl Strategy<Value = Input> {
-        prop_oneof![
-            Just(Input::Start),
-            (1u64..6).prop_map(Input::Answered),
-            (1u64..6, any::<bool>()).prop_map(|(r, c)| Input::Gone(r, c)),
-            (1u64..6).prop_map(Input::Again),
-            (0u32..400).prop_map(Input::Later),
-            Just(Input::Stop),
-        ]
-    }
-
-    proptest! {
-        /// Whatever happens in whatever order: no process is launched while another may live, none after a stop, and a
-        /// stop always comes to its end once the process is gone.
-        #[test]
-        fn total_and_safe(inputs in proptest::collection::vec(input(), 0..60)) {
-            let mut m = machine(RestartPolicy::Always);
-            let mut now = Instant::now();
-            let mut live: Option<u64> = None;
-            let mut stopped = false;
-            for input in inputs {
-                let event = match input {
-                    Input::Start => Event::Start,
-                    Input::Answered(run) => Event::Answered { run },
-                    Input::Gone(run, clean) => {
-                        if live == Some(run) { live = None; }
-                        Event::Gone { run, clean, jitter: 0.5 }
-                    }
-                    Input::Again(run) => {
-                        // Only said of a process that has ended.
-                        if live == Some(run) { live = None; }
-                        Event::Again { run }
-                    }
-                    Input::Later(seconds) => { now += Duration::from_secs(u64::from(seconds)); Event::Wake }
-                    Input::Stop => { stopped = true; Event::Stop }
-                };
-                match step(&mut m, event, now) {
-                    Some(Effect::Launch { run }) => {
-                        prop_assert!(live.is_none() && !stopped);
-                        live = Some(run);
-                    }
-                    Some(Effect::Terminate { run }) => prop_assert_eq!(live, Some(run)),
-                    Some(Effect::WakeAt(at)) => prop_assert!(at >= now),
-                    None => {}
-                }
-                // What was said of a process that the machine had already given up is no matter.
-                if let Some(run) = m.live_run() { prop_assert!(live.is_none() || live == Some(run)); }
-            }
-            if let Some(run) = m.live_run() {
-                step(&mut m, Event::Stop, now);
-                step(&mut m, Event::Gone { run, clean: true, jitter: 0.0 }, now);
-            } else {
-                step(&mut m, Event::Stop, now);
-            }
-            prop_assert!(m.is_finished());
-        }
-    }
-}
+mod tests;

@@ -3,8 +3,9 @@
 use super::{
     link::{Link, Refused},
     mailbox::{Delivery, Mailbox},
+    question::modern_meta,
 };
-use crate::protocol::{Era, LEGACY_VERSIONS, MODERN_VERSION, Message, codes, meta, notification};
+use crate::protocol::{Era, LEGACY_VERSIONS, Message, codes, meta, notification};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -91,11 +92,7 @@ pub async fn probe(link: &Link, era: Option<Era>, timeout: Duration) -> Result<P
 }
 
 async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
-    let params = json!({ "_meta": {
-        meta::PROTOCOL_VERSION: MODERN_VERSION,
-        meta::CLIENT_CAPABILITIES: {},
-        meta::CLIENT_INFO: client_info(),
-    }});
+    let params = json!({ "_meta": modern_meta() });
     let (_, discovered) = link.ask("server/discover", &params)?;
     let answer = answer(&discovered);
     tokio::pin!(answer);
@@ -160,7 +157,7 @@ async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
     }
 }
 
-fn client_info() -> Value {
+pub(super) fn client_info() -> Value {
     json!({ "name": "mcpfleet", "version": env!("CARGO_PKG_VERSION") })
 }
 

@@ -5,23 +5,36 @@ use super::{
     pool::{Pool, Reply},
     probe::Profile,
     running::{Running, Wanted},
+    tools::Look,
 };
 use crate::{
     protocol::Era,
     resource::{App, Digest, Sessions, Stdio},
     status::model::{InstanceRole, InstanceStatus},
 };
-use std::{collections::VecDeque, sync::Arc, time::Instant};
-use tokio_util::sync::CancellationToken;
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Numbers the versions of an app.
 pub type VersionId = u64;
+
+/// What makes a version another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub spec: Digest,
+    /// How often somebody has asked for a restart of the app.
+    pub restarts: u64,
+}
 
 #[derive(Debug)]
 pub struct Version {
     pub id: VersionId,
     pub app: Arc<App>,
-    pub spec: Digest,
+    pub identity: Identity,
     pub machine: Machine,
     /// What an earlier process of this version has shown.
     pub era: Option<Era>,
@@ -30,27 +43,78 @@ pub struct Version {
     pub pool: Pool,
     /// Why the last attempt failed.
     pub failure: Option<String>,
+    /// Why its server, which runs, may not be well.
+    pub unwell: Option<String>,
+    /// Health checks that have failed in a row.
+    pub failed_checks: u32,
+    /// The tools of its server, once they are known.
+    pub tools: Option<Arc<Look>>,
+    /// It has answered, and may serve once its tools have been looked at.
+    pub awaits_look: bool,
+    /// Why it must not serve although it could.
+    pub blocked: Option<String>,
     /// The present process is to be replaced by one that is greeted otherwise; no failure of its own.
     pub again: bool,
     /// Cancelled once it is to go: whoever waits to start something for it waits no more.
     pub retired: CancellationToken,
+    /// Ends what watches the present process.
+    watch: Option<DropGuard>,
 }
 
 impl Version {
-    pub fn new(id: VersionId, app: Arc<App>, stdio: &Stdio) -> Self {
+    pub fn new(id: VersionId, identity: Identity, app: Arc<App>, stdio: &Stdio) -> Self {
         Version {
             id,
-            spec: app.spec.digest(),
+            identity,
             machine: Machine::new(stdio.restart.clone()),
             era: None,
             profile: None,
             primary: None,
             pool: Pool::new(0, stdio.max_instances, stdio.restart.clone()),
             failure: None,
+            unwell: None,
+            failed_checks: 0,
+            tools: None,
+            awaits_look: false,
+            blocked: None,
             again: false,
             retired: CancellationToken::new(),
+            watch: None,
             app,
         }
+    }
+
+    /// Whether clients may be sent to it.
+    pub fn serves(&self) -> bool {
+        self.machine.is_ready() && self.blocked.is_none()
+    }
+
+    /// A new process stands for the version. What the token is given to ends with the process, or when another comes.
+    pub fn watch(&mut self) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.watch = Some(token.clone().drop_guard());
+        (self.unwell, self.failed_checks) = (None, 0);
+        token
+    }
+
+    /// The process that stood for the version has ended.
+    pub fn lose_primary(&mut self) {
+        (self.primary, self.watch, self.unwell) = (None, None, None);
+    }
+
+    /// Clients may come back to it.
+    pub fn reopen(&mut self) {
+        if let Some(stdio) = self.stdio().filter(|_| !self.retired.is_cancelled()) {
+            self.pool.max = stdio.max_instances;
+            self.pool.target = 0;
+        }
+        let legacy = self.profile.as_ref().is_some_and(|profile| profile.era == Era::Legacy);
+        self.warm_up(legacy);
+    }
+
+    /// How long what is open has when the version is to go.
+    pub fn grace_period(&self) -> Duration {
+        self.stdio().map_or(Duration::ZERO, |stdio| stdio.stop.grace_period)
     }
 
     pub fn stdio(&self) -> Option<&Stdio> {
@@ -60,7 +124,7 @@ impl Version {
     /// Keeps processes ready for sessions, where sessions have processes of their own.
     pub fn warm_up(&mut self, speaks_legacy: bool) {
         let warm = self.stdio().filter(|stdio| stdio.sessions != Sessions::Shared).map_or(0, |stdio| stdio.warm);
-        if speaks_legacy && !self.retired.is_cancelled() {
+        if speaks_legacy && !self.retired.is_cancelled() && self.blocked.is_none() {
             self.pool.target = warm;
         }
     }
@@ -76,6 +140,11 @@ impl Version {
         self.pool.retire(sessions, unused)
     }
 
+    /// Has what is left of it end sooner.
+    pub fn hurry(&mut self, order: Wanted) {
+        self.primary.iter().chain(self.pool.sessions()).for_each(|running| running.order(order));
+    }
+
     /// Whether no process of it is left, nor about to come.
     pub fn is_gone(&self) -> bool {
         self.machine.is_finished() && self.primary.is_none() && self.pool.is_empty()
@@ -87,7 +156,7 @@ impl Version {
             pid: Some(running.pid),
             role,
             since: running.since,
-            spec: self.spec.short(12),
+            spec: self.identity.spec.short(12),
             draining: self.retired.is_cancelled() || running.is_leaving(),
         };
         let primary = self.primary.iter().map(|r| status(r, InstanceRole::Primary));
@@ -97,10 +166,6 @@ impl Version {
     }
 
     pub fn wake_at(&self) -> Option<Instant> {
-        let restart = match self.machine.phase {
-            super::machine::Phase::Backoff { until } => Some(until),
-            _ => None,
-        };
-        [restart, self.pool.wake_at()].into_iter().flatten().min()
+        [self.machine.next_start(), self.pool.wake_at()].into_iter().flatten().min()
     }
 }

@@ -4,6 +4,7 @@ use super::{
     pool::{Lease, Reply, Unavailable},
     probe::Profile,
     running::Running,
+    tools::Look,
 };
 use crate::{
     resource::{App, Sessions},
@@ -21,13 +22,15 @@ pub struct View {
     pub since: Timestamp,
     pub profile: Option<Arc<Profile>>,
     pub restarts: u32,
+    /// Digest and number of the tools of the version that serves, and what of them has changed since it was accepted.
+    pub tools: Option<Arc<Look>>,
     pub next_attempt: Option<Timestamp>,
     pub last_exit: Option<String>,
     /// What the server wrote last to its stderr, while it is in trouble.
     pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
-    /// The newest definition that the supervisor has heard of.
-    pub wanted: Option<Arc<App>>,
+    /// The newest definition that the supervisor has heard of, and how many restarts of it were asked for by then.
+    pub wanted: Option<(Arc<App>, u64)>,
     /// Another version than the one that serves is on its way up.
     pub updating: bool,
 }
@@ -40,6 +43,7 @@ impl View {
             since: Timestamp::now(),
             profile: None,
             restarts: 0,
+            tools: None,
             next_attempt: None,
             last_exit: None,
             last_lines: Vec::new(),
@@ -50,8 +54,9 @@ impl View {
     }
 
     /// Whether this is how it is with that definition, and not still with one before.
-    pub fn is_of(&self, app: &Arc<App>) -> bool {
-        !self.updating && self.wanted.as_ref().is_some_and(|wanted| Arc::ptr_eq(wanted, app))
+    pub fn is_of(&self, app: &Arc<App>, restarts: u64) -> bool {
+        !self.updating
+            && self.wanted.as_ref().is_some_and(|(wanted, asked)| Arc::ptr_eq(wanted, app) && *asked == restarts)
     }
 
     pub fn sessions(&self) -> usize {

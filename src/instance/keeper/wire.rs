@@ -98,6 +98,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Whether it will be the same again until somebody changes the definition or the host; a want of processes, memory
+    /// or space may pass.
+    pub fn is_lasting(&self) -> bool {
+        use nix::errno::Errno::{EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, ENOSPC, ETXTBSY};
+        let errno = nix::errno::Errno::from_raw(self.errno);
+        self.step != Step::Fork && ![EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, ENOSPC, ETXTBSY].contains(&errno)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errno = nix::errno::Errno::from_raw(self.errno);

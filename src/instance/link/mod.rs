@@ -92,6 +92,8 @@ pub struct Link {
     state: Mutex<State>,
     /// The last open request of a draining link has been answered, or the link has ended.
     idle: Notify,
+    /// The server has announced other tools.
+    tools: Notify,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Link {
                 garbage: 0,
             }),
             idle: Notify::new(),
+            tools: Notify::new(),
         })
     }
 
@@ -200,6 +203,11 @@ impl Link {
         let message = Message::parse(&bytes).map_err(|e| Refused::Closed(e.to_string().into()))?;
         let call = Call { message: &message, params: &message.params(), owner: 0 };
         Ok((self.open(call, &mailbox)?, mailbox))
+    }
+
+    /// Waits until the server announces that its tools have changed, if it has not done so since the last wait.
+    pub async fn tools_changed(&self) {
+        self.tools.notified().await;
     }
 
     /// Forwards a notification as it is.

@@ -69,6 +69,9 @@ impl Link {
 
     fn take_notification(&self, message: &Message<'_>) {
         let params = message.params();
+        if message.method == "notifications/tools/list_changed" {
+            self.tools.notify_one();
+        }
         let mapped = |raw: Option<&str>| raw.and_then(|raw| RawId(raw).as_mapped());
         let state = self.lock();
         if message.method == "notifications/progress" {

@@ -9,7 +9,7 @@ use super::{
         running::{Owned, Running, Wanted},
         version::VersionId,
     },
-    Event, Permit, Supervisor, stop,
+    Event, Permit, Supervisor, Unstarted, stop,
 };
 use crate::{jitter, protocol::Era};
 use std::{
@@ -31,6 +31,9 @@ impl Supervisor {
                 let _ = heard.send(());
             }
             Event::Ended { version, instance, exit } => self.ended(version, &instance, exit),
+            Event::Checked { version, run, finding, watch } => self.checked(version, run, finding, watch),
+            Event::Looked { version, run, look, watch } => self.looked(version, run, look, watch),
+            Event::Unwatched => {}
         }
     }
 
@@ -38,16 +41,23 @@ impl Supervisor {
         &mut self,
         id: VersionId,
         run: Run,
-        result: Result<(Arc<Running>, Owned), String>,
+        result: Result<(Arc<Running>, Owned), Unstarted>,
         permit: Permit,
     ) {
         let late = self.late;
         let Some(version) = self.version_mut(id) else { return };
         let (running, owned) = match result {
             Ok(started) => started,
-            Err(reason) => {
+            Err(Unstarted { reason, lasting }) => {
                 version.failure = Some(reason);
-                return self.gone(id, run, false);
+                let jitter = jitter::draw();
+                return self.advance(
+                    id,
+                    match lasting {
+                        true => machine::Event::Refused { run, jitter },
+                        false => machine::Event::Gone { run, clean: false, jitter },
+                    },
+                );
             }
         };
         version.primary = Some(running.clone());
@@ -65,7 +75,7 @@ impl Supervisor {
         });
     }
 
-    fn pool_launched(&mut self, id: VersionId, result: Result<(Arc<Running>, Owned), String>) {
+    fn pool_launched(&mut self, id: VersionId, result: Result<(Arc<Running>, Owned), Unstarted>) {
         let late = self.late;
         let Some(version) = self.version_mut(id) else { return };
         match result {
@@ -76,7 +86,7 @@ impl Supervisor {
                 version.pool.add(running);
                 self.own(id, owned, None);
             }
-            Err(reason) => version.pool.launch_failed(&reason, Instant::now()),
+            Err(Unstarted { reason, .. }) => version.pool.launch_failed(&reason, Instant::now()),
         }
         self.fill_pool(id);
     }
@@ -108,29 +118,51 @@ impl Supervisor {
             // It is known now how to greet the server: the next process hears one greeting only.
             Ok(profile) if profile.mixed => version.again = true,
             Ok(profile) => {
-                version.failure = None;
-                let legacy = profile.era == Era::Legacy;
                 version.profile = Some(Arc::new(profile));
-                step(&mut version.machine, machine::Event::Answered { run }, Instant::now());
-                version.warm_up(legacy);
-                return self.promote(id);
+                // Where changed tools must reach nobody, they are looked at before anybody is let in.
+                version.awaits_look = version.blocks_changes();
+                if !version.awaits_look {
+                    self.ready(id, run);
+                }
+                return self.watch(id, run);
             }
             Err(ProbeError::EndedAtDiscover) if known.is_none() => version.again = true,
             Err(error) => version.failure = Some(error.to_string()),
         }
-        if let Some(primary) = &version.primary {
-            primary.order(Wanted::Stop);
+        if version.again
+            && let Some(primary) = &version.primary
+        {
+            return primary.order(Wanted::Stop);
         }
+        self.end_unfit(id, run);
+    }
+
+    /// A server has answered all that it has to before it may serve.
+    pub(super) fn ready(&mut self, id: VersionId, run: Run) {
+        let Some(version) = self.version_mut(id) else { return };
+        version.awaits_look = false;
+        version.failure = None;
+        step(&mut version.machine, machine::Event::Answered { run }, Instant::now());
+        let legacy = version.profile.as_ref().is_some_and(|profile| profile.era == Era::Legacy);
+        version.warm_up(legacy);
+        self.promote(id);
     }
 
     /// A version is ready: if it is the candidate, it takes over.
-    fn promote(&mut self, id: VersionId) {
-        if self.candidate.as_ref().is_some_and(|candidate| candidate.id == id) {
+    pub(super) fn promote(&mut self, id: VersionId) {
+        if self.candidate.as_ref().is_some_and(|candidate| candidate.id == id && candidate.serves()) {
             let replaced = std::mem::replace(&mut self.serving, self.candidate.take());
             if let Some(old) = replaced {
                 let timeout = old.stdio().and_then(|stdio| stdio.stop.drain_timeout);
-                let timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
+                let mut timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
+                let restart = self.serving.as_ref().is_some_and(|new| new.identity.restarts != old.identity.restarts);
                 let now = Instant::now();
+                if restart {
+                    // Somebody wants all of it anew, and soon.
+                    timeout = timeout.min(old.grace_period());
+                    let until = now + timeout;
+                    self.draining.iter_mut().for_each(|older| older.hurry(Wanted::Drain { refuse: now, until }));
+                }
                 // Shared requests go to the new version from now on; sessions stay until they end or the time is up,
                 // and what they have open then gets as long again.
                 let primary = Wanted::Drain { refuse: now, until: now + timeout };
@@ -152,12 +184,13 @@ impl Supervisor {
             version.pool.ended(instance, Instant::now());
             return self.fill_pool(id);
         }
-        version.primary = None;
+        version.lose_primary();
         let Some(run) = version.machine.live_run() else { return };
-        if version.machine.is_ready() {
-            version.failure = Some(exit.to_string());
-        } else {
-            version.failure.get_or_insert_with(|| format!("the server ended before it answered: {exit}"));
+        match version.machine.phase {
+            Phase::Ready { .. } => version.failure = Some(exit.to_string()),
+            // Why it had to be ended is known.
+            Phase::Ending { .. } => {}
+            _ => _ = version.failure.get_or_insert_with(|| format!("the server ended before it answered: {exit}")),
         }
         self.last_exit = Some(exit.to_string());
         self.gone(id, run, exit == Exit::Code(0));
@@ -171,12 +204,17 @@ impl Supervisor {
         } else {
             machine::Event::Gone { run, clean, jitter: jitter::draw() }
         };
+        self.advance(id, event);
+    }
+
+    fn advance(&mut self, id: VersionId, event: machine::Event) {
+        let Some(version) = self.version_mut(id) else { return };
         let effect = step(&mut version.machine, event, Instant::now());
         self.act(id, effect);
     }
 
     pub(super) fn checkout(&mut self, reply: Reply) {
-        let Some(version) = self.serving.as_mut().filter(|version| version.machine.is_ready()) else {
+        let Some(version) = self.serving.as_mut().filter(|version| version.serves()) else {
             let _ = reply.send(Err(Unavailable::NotReady("it is not ready".into())));
             return;
         };

@@ -6,8 +6,10 @@
 
 mod events;
 mod publish;
+mod watching;
 
 use super::{
+    health::Finding,
     host::{Host, unsupported},
     launch::Exit,
     link::Sharing,
@@ -16,7 +18,8 @@ use super::{
     pool::Reply,
     probe::{ProbeError, Profile},
     running::{self, Owned, Running, Wanted},
-    version::{Version, VersionId},
+    tools::{Look, Unseen},
+    version::{Identity, Version, VersionId},
     view::{Route, Service, View},
 };
 use crate::{resource::App, status::model::AppState};
@@ -30,15 +33,44 @@ use tokio::{
     task::JoinSet,
     time::sleep_until,
 };
+use tokio_util::sync::CancellationToken;
 
 /// What is wanted of an app.
 #[derive(Clone, Debug)]
 pub enum Wish {
-    Run(Arc<App>),
+    Run {
+        app: Arc<App>,
+        /// How often somebody has asked for a restart so far.
+        restarts: u64,
+    },
+    /// Nothing of it runs until somebody resumes it. What is open ends as with `Stop`.
+    Suspend(Arc<App>),
     /// Ends; open requests have this long, or if that is less the app's own grace period.
     Stop(Duration),
     /// Ends at once.
     Kill,
+}
+
+impl Wish {
+    /// The same for a definition, be it new or known: to run it, or not to for now.
+    pub fn of(&self, app: Arc<App>, suspended: bool) -> Wish {
+        match self {
+            _ if suspended => Wish::Suspend(app),
+            Wish::Run { restarts, .. } => Wish::Run { app, restarts: *restarts },
+            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => Wish::Run { app, restarts: 0 },
+        }
+    }
+
+    pub fn app(&self) -> Option<&Arc<App>> {
+        match self {
+            Wish::Run { app, .. } | Wish::Suspend(app) => Some(app),
+            Wish::Stop(_) | Wish::Kill => None,
+        }
+    }
+
+    pub fn is_suspended(&self) -> bool {
+        matches!(self, Wish::Suspend(_))
+    }
 }
 
 /// What a supervisor is given and what it publishes.
@@ -56,12 +88,12 @@ enum Event {
     PrimaryLaunched {
         version: VersionId,
         run: Run,
-        result: Result<(Arc<Running>, Owned), String>,
+        result: Result<(Arc<Running>, Owned), Unstarted>,
         permit: Permit,
     },
     PoolLaunched {
         version: VersionId,
-        result: Result<(Arc<Running>, Owned), String>,
+        result: Result<(Arc<Running>, Owned), Unstarted>,
     },
     /// `heard` is told once this has been taken.
     Probed {
@@ -75,6 +107,36 @@ enum Event {
         instance: Arc<str>,
         exit: Exit,
     },
+    Checked {
+        version: VersionId,
+        run: Run,
+        finding: Finding,
+        watch: CancellationToken,
+    },
+    /// At its tools.
+    Looked {
+        version: VersionId,
+        run: Run,
+        look: Result<Look, Unseen>,
+        watch: CancellationToken,
+    },
+    /// What was watched is no more.
+    Unwatched,
+}
+
+/// Why there is no process.
+struct Unstarted {
+    reason: String,
+    /// It takes a change of the definition or the host.
+    lasting: bool,
+}
+
+/// What a supervisor works towards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    Run,
+    Suspend,
+    Leave,
 }
 
 /// Held while a server starts, so that not all of them do at once.
@@ -90,10 +152,9 @@ pub struct Supervisor {
     candidate: Option<Version>,
     draining: Vec<Version>,
     next_version: VersionId,
-    /// The newest definition.
-    wanted: Option<Arc<App>>,
-    /// The wish is that nothing runs.
-    leaving: bool,
+    /// The newest definition, and how many restarts have been asked for.
+    wanted: Option<(Arc<App>, u64)>,
+    aim: Aim,
     /// What a process is told that was being started when it was not wanted any more.
     late: Wanted,
     /// Why the newest definition cannot be run at all.
@@ -101,6 +162,12 @@ pub struct Supervisor {
     last_exit: Option<String>,
     /// What the published route leads to, kept so that it changes only when there is another.
     service: Option<Arc<Service>>,
+}
+
+/// What is open has an app's grace period, or `limit` if that is less.
+fn in_grace(limit: Duration) -> impl Fn(Duration) -> Wanted {
+    let now = Instant::now();
+    move |grace| Wanted::Drain { refuse: now, until: now + grace.min(limit) }
 }
 
 /// Ends a version: its sessions according to `sessions`, everything else according to `primary`. Returns the clients
@@ -123,7 +190,7 @@ impl Supervisor {
             draining: Vec::new(),
             next_version: 1,
             wanted: None,
-            leaving: false,
+            aim: Aim::Run,
             late: Wanted::Stop,
             refused: None,
             last_exit: None,
@@ -137,7 +204,8 @@ impl Supervisor {
         loop {
             self.draining.retain(|version| !version.is_gone());
             self.publish();
-            if self.leaving && self.serving.is_none() && self.candidate.is_none() && self.draining.is_empty() {
+            if self.aim == Aim::Leave && self.serving.is_none() && self.candidate.is_none() && self.draining.is_empty()
+            {
                 return;
             }
             let wake = self.versions().filter_map(Version::wake_at).min();
@@ -165,49 +233,58 @@ impl Supervisor {
 
     fn take_wish(&mut self, wish: Wish) {
         match wish {
-            Wish::Run(app) => self.want(app),
-            Wish::Stop(limit) => {
-                let now = Instant::now();
-                self.leave(|grace| Wanted::Drain { refuse: now, until: now + grace.min(limit) });
+            Wish::Run { app, restarts } => self.want(app, restarts),
+            Wish::Suspend(app) => {
+                self.wanted = Some((app, 0));
+                self.let_go(Aim::Suspend, in_grace(Duration::MAX));
             }
+            Wish::Stop(limit) => self.let_go(Aim::Leave, in_grace(limit)),
             Wish::Kill => {
                 self.late = Wanted::Kill;
-                self.leave(|_| Wanted::Kill);
+                self.let_go(Aim::Leave, |_| Wanted::Kill);
             }
         }
     }
 
-    fn want(&mut self, app: Arc<App>) {
-        self.wanted = Some(app.clone());
-        self.leaving = false;
-        let spec = app.spec.digest();
+    fn want(&mut self, app: Arc<App>, restarts: u64) {
+        self.wanted = Some((app.clone(), restarts));
+        self.aim = Aim::Run;
+        let identity = Identity { spec: app.spec.digest(), restarts };
         self.refused = None;
-        if let Some(version) = self.serving.as_mut().filter(|version| version.spec == spec) {
+        if let Some(version) = self.serving.as_mut().filter(|version| version.identity == identity) {
             version.app = app;
             return self.drop_candidate();
         }
-        if let Some(version) = self.candidate.as_mut().filter(|version| version.spec == spec) {
+        if let Some(version) = self.candidate.as_mut().filter(|version| version.identity == identity) {
             version.app = app;
             return;
         }
         self.drop_candidate();
+        // A restart of what does not run: the new attempt takes the place of those to come.
+        let idle = |version: &mut Version| version.identity.spec == identity.spec && !version.machine.is_ready();
+        if let Some(mut version) = self.serving.take_if(idle) {
+            let sessions = in_grace(Duration::MAX)(version.grace_period());
+            stop(&mut version, Wanted::Stop, sessions);
+            self.draining.push(version);
+        }
         let id = self.next_version;
         self.next_version += 1;
         let lacking = unsupported(&app);
         self.refused = (!lacking.is_empty()).then(|| format!("not yet supported: {}", lacking.join(", ")));
         let Some(stdio) = app.stdio().filter(|_| self.refused.is_none()) else { return };
-        let version = self.candidate.insert(Version::new(id, app.clone(), stdio));
+        let version = self.candidate.insert(Version::new(id, identity, app.clone(), stdio));
         let effect = step(&mut version.machine, machine::Event::Start, Instant::now());
         self.act(id, effect);
     }
 
     /// Lets everything go. `order` makes of an app's grace period what its processes are told.
-    fn leave(&mut self, order: impl Fn(Duration) -> Wanted) {
-        self.leaving = true;
+    fn let_go(&mut self, aim: Aim, order: impl Fn(Duration) -> Wanted) {
+        self.aim = aim;
+        self.refused = None;
         let leaving = [self.serving.take(), self.candidate.take()].into_iter().flatten();
         self.draining.extend(leaving);
         for version in &mut self.draining {
-            let grace = version.stdio().map_or(Duration::ZERO, |stdio| stdio.stop.grace_period);
+            let grace = version.grace_period();
             stop(version, order(grace), order(grace));
         }
     }
@@ -231,7 +308,8 @@ impl Supervisor {
         self.tasks.spawn(async move {
             let permit = retired.run_until_cancelled(starts.acquire_owned()).await.and_then(Result::ok);
             // What is not wanted any more when its turn comes is not started only to be stopped.
-            let result = if permit.is_some() { launch.await } else { Err("it is not wanted any more".into()) };
+            let unwanted = || Unstarted { reason: "it is not wanted any more".into(), lasting: false };
+            let result = if permit.is_some() { launch.await } else { Err(unwanted()) };
             Event::PrimaryLaunched { version: id, run, result, permit }
         });
     }
@@ -241,12 +319,13 @@ impl Supervisor {
         &self,
         version: &Version,
         sharing: Sharing,
-    ) -> Option<impl Future<Output = Result<(Arc<Running>, Owned), String>> + Send + 'static> {
+    ) -> Option<impl Future<Output = Result<(Arc<Running>, Owned), Unstarted>> + Send + 'static> {
         let (host, app, logs) = (self.host.clone(), version.app.clone(), self.logs.clone());
         let stop = version.stdio()?.stop.clone();
         Some(async move {
-            let spec = host.prepare(&app).await.map_err(|e| e.to_string())?;
-            running::start(&host.launcher, spec, sharing, stop, logs).await.map_err(|e| e.to_string())
+            let spec = host.prepare(&app).await.map_err(|reason| Unstarted { reason, lasting: true })?;
+            let started = running::start(&host.launcher, spec, sharing, stop, logs).await;
+            started.map_err(|error| Unstarted { reason: error.to_string(), lasting: error.is_lasting() })
         })
     }
 

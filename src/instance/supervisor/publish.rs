@@ -6,7 +6,7 @@ use super::{
         version::Version,
         view::{Route, Service, View},
     },
-    Supervisor,
+    Aim, Supervisor,
 };
 use crate::status::model::AppState;
 use jiff::Timestamp;
@@ -25,10 +25,7 @@ impl Supervisor {
         self.publish_route(state, reason.as_deref());
         let current = self.serving.as_ref().or(self.candidate.as_ref());
         let waiting = self.candidate.as_ref().or(self.serving.as_ref());
-        let backoff = waiting.and_then(|version| match version.machine.phase {
-            Phase::Backoff { until } => Some(until),
-            _ => None,
-        });
+        let backoff = waiting.and_then(|version| version.machine.next_start());
         let next_attempt = backoff.and_then(|until| {
             let rest = until.saturating_duration_since(Instant::now());
             // To the second: a time that is computed anew each time must not look like a change each time.
@@ -40,6 +37,7 @@ impl Supervisor {
             since: Timestamp::now(),
             profile: current.and_then(|version| version.profile.clone()),
             restarts: self.versions().map(|version| version.machine.restarts).max().unwrap_or_default(),
+            tools: current.and_then(|version| version.tools.clone()),
             next_attempt,
             last_exit: self.last_exit.clone(),
             last_lines: self.last_lines(state),
@@ -63,7 +61,10 @@ impl Supervisor {
 
     /// The app's state in one word, and why.
     fn state(&self) -> (AppState, Option<String>) {
-        if self.leaving {
+        if self.aim == Aim::Suspend && self.versions().next().is_none() {
+            return (AppState::Suspended, Some("`mcpfleet resume` starts it again".into()));
+        }
+        if self.aim != Aim::Run {
             let open: usize = self.versions().map(|version| version.pool.sessions().count()).sum();
             let reason = (open > 0).then(|| format!("{open} sessions are being ended"));
             return (AppState::Draining, reason);
@@ -71,16 +72,22 @@ impl Supervisor {
         let candidate = self.candidate.as_ref();
         if let Some(refused) = &self.refused {
             return match &self.serving {
-                Some(serving) if serving.machine.is_ready() => {
+                Some(serving) if serving.serves() => {
                     (AppState::Degraded, Some(format!("the new version cannot run: {refused}")))
                 }
                 _ => (AppState::Failed, Some(refused.clone())),
             };
         }
         match self.serving.as_ref() {
-            Some(serving) if serving.machine.is_ready() => match candidate.map(|version| version.failure.as_ref()) {
-                Some(Some(failure)) => (AppState::Degraded, Some(format!("the new version does not start: {failure}"))),
-                Some(None) => (AppState::Ready, Some("a new version is starting".into())),
+            Some(serving) if serving.serves() => match candidate.map(|version| (&version.failure, &version.blocked)) {
+                Some((Some(failure), _)) => {
+                    (AppState::Degraded, Some(format!("the new version does not start: {failure}")))
+                }
+                Some((None, Some(blocked))) => {
+                    (AppState::Degraded, Some(format!("the new version may not serve: {blocked}")))
+                }
+                _ if serving.unwell.is_some() => (AppState::Degraded, serving.unwell.clone()),
+                Some((None, None)) => (AppState::Ready, Some("a new version is starting".into())),
                 None => (AppState::Ready, None),
             },
             Some(serving) => of_version(serving),
@@ -99,7 +106,7 @@ impl Supervisor {
     }
 
     fn publish_route(&mut self, state: AppState, reason: Option<&str>) {
-        let ready = self.serving.as_ref().filter(|version| version.machine.is_ready() && !self.leaving);
+        let ready = self.serving.as_ref().filter(|version| version.serves() && self.aim == Aim::Run);
         let service = ready.and_then(|version| {
             let (primary, profile) = (version.primary.as_ref()?, version.profile.as_ref()?);
             let known = self.service.as_ref().filter(|service| Arc::ptr_eq(&service.primary, primary));
@@ -143,8 +150,12 @@ fn of_version(version: &Version) -> (AppState, Option<String>) {
     match version.machine.phase {
         Phase::Idle => (AppState::Pending, failure),
         Phase::Starting { .. } => (AppState::Starting, failure.map(|failure| format!("again after: {failure}"))),
+        Phase::Ready { .. } if version.blocked.is_some() => (AppState::Failed, version.blocked.clone()),
         Phase::Ready { .. } => (AppState::Ready, None),
+        Phase::Ending { .. } if version.profile.is_some() => (AppState::Degraded, failure),
+        Phase::Ending { .. } => (AppState::Starting, failure),
         Phase::Backoff { .. } => (AppState::Backoff, failure),
+        Phase::Refused { .. } => (AppState::Failed, failure),
         Phase::Stopping { .. } => (AppState::Draining, None),
         Phase::Finished { failed: true } => (AppState::Failed, failure),
         Phase::Finished { failed: false } => (AppState::Stopped, failure),

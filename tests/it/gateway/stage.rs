@@ -40,6 +40,7 @@ impl Stage {
         let agent = user::current().unwrap();
         let settings = HostSettings {
             runtime_dir: dir.path().join("run"),
+            tools_dir: dir.path().join("tools"),
             default_host_user: Some(agent.name.clone()),
             allow_root: true,
             host_users: None,

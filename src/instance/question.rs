@@ -1,0 +1,64 @@
+//! The agent's own questions to a server that has introduced itself.
+
+use super::{
+    link::{Link, Refused},
+    probe::{answer, client_info},
+};
+use crate::{
+    protocol::{Era, MODERN_VERSION, codes, meta},
+    resource::quantity::format_duration,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Unanswered {
+    #[error("it has not answered `{method}` within {}", format_duration(*.limit))]
+    Silent { method: &'static str, limit: Duration },
+    /// It answered that it will not: alive, all the same.
+    #[error("it refused `{method}`: {message} (JSON-RPC error {code})")]
+    Refused { method: &'static str, code: i64, message: String },
+    /// It has ended, or takes no more questions because it is to end.
+    #[error("{0}")]
+    Ended(String),
+    #[error("it has more requests than it can deal with")]
+    Overloaded,
+}
+
+/// Asks, and waits for the answer for so long. `params` is an object.
+pub async fn ask(
+    link: &Link,
+    era: Era,
+    method: &'static str,
+    mut params: Value,
+    limit: Duration,
+) -> Result<Value, Unanswered> {
+    if era == Era::Modern
+        && let Some(params) = params.as_object_mut()
+    {
+        params.insert("_meta".into(), modern_meta());
+    }
+    let (id, mailbox) = link.ask(method, &params).map_err(|refused| match refused {
+        Refused::Overloaded => Unanswered::Overloaded,
+        Refused::Closed(_) | Refused::Draining => Unanswered::Ended(refused.to_string()),
+    })?;
+    match tokio::time::timeout(limit, answer(&mailbox)).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err((codes::SERVER_GONE, message))) => Err(Unanswered::Ended(message)),
+        Ok(Err((code, message))) => Err(Unanswered::Refused { method, code, message }),
+        Err(_) => {
+            link.forget(id);
+            Err(Unanswered::Silent { method, limit })
+        }
+    }
+}
+
+/// What each request of the modern era says of its client.
+pub(super) fn modern_meta() -> Value {
+    json!({
+        meta::PROTOCOL_VERSION: MODERN_VERSION,
+        meta::CLIENT_CAPABILITIES: {},
+        meta::CLIENT_INFO: client_info(),
+    })
+}

@@ -1,0 +1,159 @@
+//! What a supervisor keeps an eye on while a server runs: that it answers, and that its tools stay what they were.
+
+use super::{
+    super::{
+        health::{self, Finding, Verdict},
+        machine::{self, Run, step},
+        running::Wanted,
+        tools::{self, Look, Unseen},
+        version::{Version, VersionId},
+    },
+    Event, Supervisor, in_grace,
+};
+use crate::{jitter, resource::OnToolChange};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// A server that announces changes of its tools one after the other is looked at so often.
+const PACE: Duration = Duration::from_secs(5);
+
+/// Not every server announces them.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+
+impl Supervisor {
+    /// Begins to watch the process that stands for a version, which has answered.
+    pub(super) fn watch(&mut self, id: VersionId, run: Run) {
+        let Some(version) = self.version_mut(id) else { return };
+        let token = version.watch();
+        self.check_later(id, run, token.clone());
+        self.look(id, run, token, None);
+    }
+
+    /// Has the server's health checked after the next interval.
+    fn check_later(&mut self, id: VersionId, run: Run, token: CancellationToken) {
+        let Some(version) = self.version(id) else { return };
+        let Some((running, profile)) = version.primary.clone().zip(version.profile.clone()) else { return };
+        let Some(health) = version.stdio().and_then(|stdio| stdio.health.clone()) else { return };
+        self.tasks.spawn(async move {
+            let check = async {
+                // Spread, so that apps that were started together are not asked together for ever.
+                sleep(health.interval.mul_f64(0.9 + 0.2 * jitter::draw())).await;
+                health::check(&running.link, profile.era, &health).await
+            };
+            match token.run_until_cancelled(check).await {
+                Some(finding) => Event::Checked { version: id, run, finding, watch: token.clone() },
+                None => Event::Unwatched,
+            }
+        });
+    }
+
+    pub(super) fn checked(&mut self, id: VersionId, run: Run, finding: Finding, token: CancellationToken) {
+        let Some(version) = self.version_mut(id).filter(|version| version.machine.live_run() == Some(run)) else {
+            return;
+        };
+        let Some(health) = version.stdio().and_then(|stdio| stdio.health.clone()) else { return };
+        match health::judge(&mut version.failed_checks, finding, &health) {
+            Verdict::Well => version.unwell = None,
+            Verdict::Unwell(reason) => version.unwell = Some(reason),
+            Verdict::Restart(reason) => {
+                version.failure = Some(reason);
+                return self.end_unfit(id, run);
+            }
+        }
+        self.check_later(id, run, token);
+    }
+
+    /// Ends a process that is of no use.
+    pub(super) fn end_unfit(&mut self, id: VersionId, run: Run) {
+        let Some(version) = self.version_mut(id) else { return };
+        step(&mut version.machine, machine::Event::Unfit { run }, Instant::now());
+        if let Some(primary) = &version.primary {
+            primary.order(Wanted::Stop);
+        }
+    }
+
+    /// Looks at the tools of a server: after a while, or when it says that they have changed; at once the first time.
+    fn look(&mut self, id: VersionId, run: Run, token: CancellationToken, after: Option<Duration>) {
+        let (book, name) = (self.host.tools.clone(), self.name.clone());
+        let Some(version) = self.version(id) else { return };
+        let Some((running, profile)) = version.primary.clone().zip(version.profile.clone()) else { return };
+        let spec = version.identity.spec;
+        self.tasks.spawn(async move {
+            let look = async {
+                if let Some(limit) = after {
+                    sleep(PACE).await;
+                    let announced = running.link.tools_changed();
+                    let _ = tokio::time::timeout(limit, announced).await;
+                }
+                tools::look(&running.link, profile.era, &book, &name, spec).await
+            };
+            match token.run_until_cancelled(look).await {
+                Some(look) => Event::Looked { version: id, run, look, watch: token.clone() },
+                None => Event::Unwatched,
+            }
+        });
+    }
+
+    pub(super) fn looked(&mut self, id: VersionId, run: Run, look: Result<Look, Unseen>, token: CancellationToken) {
+        let name = self.name.clone();
+        let Some(version) = self.version_mut(id).filter(|version| version.machine.live_run() == Some(run)) else {
+            return;
+        };
+        let fault = match look {
+            Ok(look) => {
+                let news = version.tools.as_ref().is_none_or(|old| **old != look);
+                if let Some(change) = look.change.as_ref().filter(|_| news) {
+                    tracing::warn!(app = &*name, change, "the server's tools have changed, its definition has not");
+                }
+                let fault = look.change.as_ref().map(|change| refusal(change));
+                version.tools = Some(Arc::new(look));
+                fault
+            }
+            Err(unseen) => {
+                tracing::debug!(app = &*name, %unseen, "tools not looked at");
+                Some(unseen.to_string())
+            }
+        };
+        match fault.filter(|_| version.blocks_changes()) {
+            Some(fault) if version.blocked.is_none() => {
+                version.blocked = Some(fault);
+                block(version);
+            }
+            Some(fault) => version.blocked = Some(fault),
+            None if version.blocked.take().is_some() => version.reopen(),
+            None => {}
+        }
+        if version.awaits_look {
+            self.ready(id, run);
+        } else {
+            self.promote(id);
+        }
+        self.look(id, run, token, Some(LOOK_AGAIN));
+    }
+}
+
+impl Version {
+    /// Whether clients must not see tools that have changed.
+    pub(super) fn blocks_changes(&self) -> bool {
+        self.stdio().is_some_and(|stdio| stdio.on_tool_change == OnToolChange::Block)
+    }
+}
+
+fn refusal(change: &str) -> String {
+    format!(
+        "its tools are not what they were when its definition was accepted ({change}); \
+         `mcpfleet restart NAME --accept-tools` accepts them"
+    )
+}
+
+/// Sends clients away: what is open has the app's grace period.
+fn block(version: &mut Version) {
+    let grace = version.stdio().map_or(Duration::ZERO, |stdio| stdio.stop.grace_period);
+    let sessions = in_grace(Duration::MAX)(grace);
+    // Nobody can be waiting for a process: whoever asks is told that the app is not ready.
+    version.pool.retire(sessions, Wanted::Stop);
+}
