@@ -53,6 +53,8 @@ pub struct Modes {
     pub big_line: Option<usize>,
     /// Close stdout after the first answer and live on.
     pub close_stdout: bool,
+    /// Begin with as many changes of the tools as the number in this file says.
+    changes_file: Option<std::path::PathBuf>,
     /// Do nothing for ever: what the grandchildren do.
     pub park: bool,
     /// Leave the session, start another one of this program that parks, and end.
@@ -88,6 +90,7 @@ impl Modes {
                 "--crash-on-discover" => modes.crash_on_discover = true,
                 "--big-line" => modes.big_line = Some(number(&value()?)?),
                 "--close-stdout" => modes.close_stdout = true,
+                "--changes-file" => modes.changes_file = Some(value()?.into()),
                 "--park" => modes.park = true,
                 "--detach" => modes.detach = true,
                 other => return Err(format!("unknown flag {other}")),
@@ -125,6 +128,14 @@ impl Modes {
         }
         thread::sleep(Duration::from_millis(self.start_delay));
         Ok(())
+    }
+}
+
+impl Modes {
+    /// How often the tools have changed before the first message.
+    pub fn changes(&self) -> u64 {
+        let text = self.changes_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        text.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
     }
 }
 

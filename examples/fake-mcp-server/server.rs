@@ -75,7 +75,8 @@ impl Call {
 
 impl Server {
     pub fn new(modes: Modes) -> Server {
-        Server { modes, state: Mutex::default(), changed: Condvar::new(), output: Mutex::default() }
+        let state = State { changes: modes.changes(), ..State::default() };
+        Server { modes, state: Mutex::new(state), changed: Condvar::new(), output: Mutex::default() }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

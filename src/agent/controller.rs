@@ -3,14 +3,19 @@
 //! It is level-triggered: whatever wakes it, it looks at everything and does what is missing. So nothing is lost when
 //! two things happen at once, and doing it all again does nothing.
 
+use super::suspension::Suspension;
 use crate::{
     instance::fleet::Fleet,
     manifest::Snapshot,
     reconcile::{
-        Action, DesiredApp, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan,
+        Action, DesiredApp, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, frozen,
+        plan,
     },
     source::Source,
-    status::{Applied, api::Command},
+    status::{
+        Applied, Suspended,
+        command::{Command, CommandError},
+    },
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -27,6 +32,7 @@ pub struct Controller {
     pub fleet: Arc<Fleet>,
     pub commands: mpsc::Receiver<Command>,
     pub published: watch::Sender<Arc<Applied>>,
+    pub suspension: Suspension,
 }
 
 /// The longest sleep. Clocks are set, and machines suspended: an expiry must not be missed for long.
@@ -36,7 +42,9 @@ impl Controller {
     /// Works until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut guard = PruneGuard::new(self.prune.clone());
-        let mut running: BTreeMap<String, DesiredApp> = BTreeMap::new();
+        let mut running = self.suspension.running();
+        self.fleet.suspend(self.suspension.apps().clone());
+        running.values().for_each(|told| self.fleet.run(told.app.clone()));
         let mut release = false;
         // A source publishes more often than it has something new to say.
         let mut due = true;
@@ -49,16 +57,22 @@ impl Controller {
             let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
             if let Some(Inputs { read: inputs, snapshots }) = inputs.filter(|said| due || news(&said.snapshots)) {
                 let now = Timestamp::now();
-                let wanted = desired(&inputs, &self.selection, now);
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
+                let mut wanted = desired(&inputs, &self.selection, now);
+                let mut suspended =
+                    Suspended { since: self.suspension.since(), waiting: 0, apps: self.suspension.apps().clone() };
+                if suspended.since.is_some() {
+                    suspended.waiting = plan(&told, &wanted, &guard, true).actions.len();
+                    wanted = frozen(&running, wanted, now);
+                }
                 let plan = plan(&told, &wanted, &guard, release);
                 guard.holds = plan.holds.clone();
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
                 wake =
                     Instant::now() + wanted.next_expiry.map_or(LONGEST_SLEEP, |at| until(at, now).min(LONGEST_SLEEP));
-                let applied =
-                    Applied { snapshots, desired: Arc::new(wanted), running: running.clone(), held: plan.held };
+                let (desired, held) = (Arc::new(wanted), plan.held);
+                let applied = Applied { snapshots, desired, running: running.clone(), held, suspended };
                 self.published.send_replace(Arc::new(applied));
                 self.fleet.set_applied();
             }
@@ -74,14 +88,47 @@ impl Controller {
                 Woken::Change(Ok(())) | Woken::Time => {}
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
                 Woken::Change(Err(Ended)) => return,
-                Woken::Command(command) => {
-                    release = command.reconcile.prune;
+                // Whoever asked may have gone: nobody has to hear the answer.
+                Woken::Command(Command::Reconcile { prune, heard }) => {
+                    release = prune;
                     self.sources.iter().for_each(|source| source.trigger.fire());
-                    // Whoever asked may have gone.
-                    let _ = command.heard.send(());
+                    let _ = heard.send(());
+                }
+                Woken::Command(Command::Suspend { app, done }) => {
+                    let _ = done.send(self.suspend(app.as_deref(), &running));
+                }
+                Woken::Command(Command::Resume { app, done }) => {
+                    let _ = done.send(self.resume(app.as_deref()));
                 }
             }
         }
+    }
+
+    fn suspend(&mut self, app: Option<&str>, running: &BTreeMap<String, DesiredApp>) -> Result<(), CommandError> {
+        let known = |app: &str| running.contains_key(app) || self.published.borrow().desired.others.contains_key(app);
+        if let Some(app) = app.filter(|app| !known(app)) {
+            return Err(CommandError::UnknownApp(app.to_owned()));
+        }
+        self.suspension
+            .suspend(app, running, Timestamp::now())
+            .map_err(|error| CommandError::State(error.to_string()))?;
+        match app {
+            Some(app) => tracing::info!(app, "suspended"),
+            None => tracing::info!("suspended: nothing new is applied"),
+        }
+        self.fleet.suspend(self.suspension.apps().clone());
+        Ok(())
+    }
+
+    fn resume(&mut self, app: Option<&str>) -> Result<(), CommandError> {
+        match self.suspension.resume(app) {
+            Ok(true) => {}
+            Ok(false) => return Err(CommandError::NotSuspended(app.map(str::to_owned))),
+            Err(error) => return Err(CommandError::State(error.to_string())),
+        }
+        tracing::info!(app, "resumed");
+        self.fleet.suspend(self.suspension.apps().clone());
+        Ok(())
     }
 
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources

@@ -5,5 +5,6 @@ mod open_files;
 mod run;
 mod signals;
 mod socket;
+mod suspension;
 
 pub use run::{AgentError, Settings, Webhooks, run};

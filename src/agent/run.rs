@@ -5,6 +5,7 @@ use super::{
     open_files,
     signals::{Signals, Told},
     socket::{self, SocketError},
+    suspension::Suspension,
 };
 use crate::{
     gateway::{self, Access, Gateway, Guard, Limits, Listener},
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limits: Limits,
     pub webhooks: Option<Webhooks>,
     pub control_socket: PathBuf,
+    /// Where the agent keeps what it has to know after a restart.
+    pub state_dir: PathBuf,
     /// How long open requests have when the agent stops.
     pub shutdown_timeout: Duration,
 }
@@ -93,6 +96,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         Err(error) => tracing::warn!(%error, "cannot look for what an earlier agent left behind"),
     }
 
+    let suspension = Suspension::load(&settings.state_dir).map_err(|error| AgentError::Host(error.to_string()))?;
     let agent = user::current().map_err(AgentError::Host)?;
     let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
     let launcher = Launcher::default().with_open_files(open_files::raise());
@@ -126,6 +130,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         fleet: fleet.clone(),
         commands,
         published,
+        suspension,
     };
     let loop_token = stop_loop.clone();
     parts.spawn(async move {

@@ -16,10 +16,12 @@ mod judging;
 mod logs;
 mod mcp;
 mod reconcile;
+mod restart;
 mod rm;
 mod rules;
 mod run;
 mod status;
+mod suspend;
 mod terminal;
 mod trust;
 mod validate;
@@ -55,6 +57,9 @@ enum Command {
     Status(status::Args),
     Logs(logs::Args),
     Reconcile(reconcile::Args),
+    Restart(restart::Args),
+    Suspend(suspend::SuspendArgs),
+    Resume(suspend::ResumeArgs),
     #[command(subcommand)]
     Config(config::Command),
     DemoServer(demo_server::Args),
@@ -131,6 +136,9 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),
         Command::Reconcile(args) => reconcile::run(args),
+        Command::Restart(args) => restart::run(args),
+        Command::Suspend(args) => suspend::suspend(args),
+        Command::Resume(args) => suspend::resume(args),
         Command::Config(command) => config::run(command),
         Command::DemoServer(args) => demo_server::run(args),
     };

@@ -173,6 +173,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         },
         webhooks: webhooks(config)?,
         control_socket: config.control_socket.clone(),
+        state_dir: config.state_dir.clone(),
         shutdown_timeout: service.shutdown_timeout,
     })
 }

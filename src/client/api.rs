@@ -85,8 +85,27 @@ impl AgentClient {
 
     /// Asks the agent to look at its sources now. With `prune`, removals that it holds back are carried out.
     pub async fn reconcile(&self, prune: bool) -> Result<(), ApiError> {
-        let body = serde_json::json!({ "prune": prune }).to_string();
-        let _accepted: serde_json::Value = self.ask(Method::POST, "/v1/reconcile", body.into()).await?;
+        self.order("/v1/reconcile", serde_json::json!({ "prune": prune })).await
+    }
+
+    /// Has all processes of an app replaced. With `accept_tools`, the tools that its server has then are the accepted ones.
+    pub async fn restart(&self, app: &str, accept_tools: bool) -> Result<(), ApiError> {
+        let path = format!("/v1/apps/{}/restart", path_segment(app));
+        self.order(&path, serde_json::json!({ "accept_tools": accept_tools })).await
+    }
+
+    /// Stops an app until it is resumed; without one, has the agent apply nothing new until then.
+    pub async fn suspend(&self, app: Option<&str>) -> Result<(), ApiError> {
+        self.order("/v1/suspend", serde_json::json!({ "app": app })).await
+    }
+
+    /// Takes back a suspension.
+    pub async fn resume(&self, app: Option<&str>) -> Result<(), ApiError> {
+        self.order("/v1/resume", serde_json::json!({ "app": app })).await
+    }
+
+    async fn order(&self, path: &str, body: serde_json::Value) -> Result<(), ApiError> {
+        let _done: serde_json::Value = self.ask(Method::POST, path, body.to_string().into()).await?;
         Ok(())
     }
 

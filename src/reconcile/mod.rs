@@ -9,6 +9,7 @@
 //! did not change are shared between snapshots, so that comparing them costs a comparison of pointers.
 
 mod desired;
+mod frozen;
 mod plan;
 mod prune;
 
@@ -16,5 +17,6 @@ mod prune;
 mod fixture;
 
 pub use desired::{Desired, DesiredApp, Idle, Origin, Selection, SourceInput, Why, desired};
+pub use frozen::frozen;
 pub use plan::{Action, Held, Plan, Running, Verb, plan};
 pub use prune::{PruneGuard, PruneSettings};

@@ -1,70 +1,31 @@
 //! `/v1`: the status and the logs for everybody who may use the gateway, actions for the control socket only.
 
-use super::Store;
-use crate::{
-    gateway::{Peer, problem, reply_json},
-    instance::logs::LogRing,
-    status::model::LogLine,
-};
+use super::{Store, actions, command::Command};
+use crate::{gateway::problem, instance::logs::LogRing, status::model::LogLine};
 use axum::{
-    Extension, Json, Router,
+    Json, Router,
     body::Body,
     extract::{Path, Query, State},
     http::{StatusCode, header},
     response::Response,
-    routing::{get, post},
+    routing::get,
 };
 use bytes::Bytes;
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
-use tokio::sync::{broadcast::error::RecvError, mpsc, oneshot};
-
-/// What the control socket can ask of the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct Reconcile {
-    /// Removals that the prune guard holds may pass, this once.
-    #[serde(default)]
-    pub prune: bool,
-}
-
-/// The same on its way to the controller.
-#[derive(Debug)]
-pub struct Command {
-    pub reconcile: Reconcile,
-    /// Told once the sources have been asked to look, so that the status says so from then on.
-    pub heard: oneshot::Sender<()>,
-}
+use tokio::sync::{broadcast::error::RecvError, mpsc};
 
 #[derive(Clone)]
 struct Api {
     store: Arc<Store>,
-    commands: mpsc::Sender<Command>,
 }
 
 pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
     Router::new()
         .route("/v1/status", get(async |State(api): State<Api>| Json(api.store.status())))
         .route("/v1/apps/{name}/logs", get(logs))
-        .route("/v1/reconcile", post(reconcile))
-        .with_state(Api { store, commands })
-}
-
-async fn reconcile(
-    State(api): State<Api>,
-    Extension(peer): Extension<Peer>,
-    Json(reconcile): Json<Reconcile>,
-) -> Response {
-    if !matches!(peer, Peer::Local { .. }) {
-        let text = "actions are taken on the control socket only";
-        return problem(StatusCode::FORBIDDEN, "not-allowed", text);
-    }
-    let (heard, hearing) = oneshot::channel();
-    // A controller that is gone drops the end that would tell.
-    let _ = api.commands.send(Command { reconcile, heard }).await;
-    match hearing.await {
-        Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
-        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the agent is stopping"),
-    }
+        .with_state(Api { store: store.clone() })
+        .merge(actions::router(store, commands))
 }
 
 #[derive(Deserialize)]

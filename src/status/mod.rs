@@ -1,8 +1,10 @@
 //! What people and machines see of a running agent.
 
+mod actions;
 pub mod api;
+pub mod command;
 mod git;
 pub mod model;
 mod store;
 
-pub use store::{Applied, PRUNE_GUARD, Store};
+pub use store::{Applied, PRUNE_GUARD, Store, Suspended};

@@ -23,6 +23,12 @@ pub struct AgentStatus {
     pub auth: String,
     pub state: AgentState,
     pub message: String,
+    /// Since when nothing new is applied, because somebody has suspended the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Timestamp>,
+    /// Apps that somebody has suspended, there or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspended_apps: Vec<String>,
 }
 
 /// Whether the accepted revisions are fully applied.
@@ -160,6 +166,17 @@ pub struct AppStatus {
     /// The newest definition is not in force yet.
     #[serde(default)]
     pub updating: bool,
+    /// What the server's tools are, once it has been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<ToolsStatus>,
+}
+
+/// The tools of a server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolsStatus {
+    pub count: usize,
+    /// First digits of the digest of their names, descriptions and schemas.
+    pub digest: String,
 }
 
 /// The state of an app's server.
@@ -214,6 +231,8 @@ pub enum ConditionKind {
     NotSelected,
     /// Another definition of the same name goes before it.
     Shadowed,
+    /// Its server has other tools than when the definition was accepted.
+    ToolsChanged,
 }
 
 impl fmt::Display for ConditionKind {
@@ -224,6 +243,7 @@ impl fmt::Display for ConditionKind {
             ConditionKind::Expired => "Expired",
             ConditionKind::NotSelected => "NotSelected",
             ConditionKind::Shadowed => "Shadowed",
+            ConditionKind::ToolsChanged => "ToolsChanged",
         })
     }
 }

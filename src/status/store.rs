@@ -4,6 +4,7 @@ use super::{
     git,
     model::{
         AgentState, AgentStatus, AppCondition, AppState, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status,
+        ToolsStatus,
     },
 };
 use crate::{
@@ -15,7 +16,10 @@ use crate::{
     source::{Source, SourceView},
 };
 use jiff::Timestamp;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 /// The code of a removal that the prune guard holds.
@@ -30,6 +34,18 @@ pub struct Applied {
     /// The apps that were told to run, as they were told.
     pub running: BTreeMap<String, DesiredApp>,
     pub held: Vec<Held>,
+    pub suspended: Suspended,
+}
+
+/// What somebody has suspended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Suspended {
+    /// Since when nothing new is applied.
+    pub since: Option<Timestamp>,
+    /// How many actions wait for that to end.
+    pub waiting: usize,
+    /// Apps that are stopped one by one, there or not.
+    pub apps: BTreeSet<String>,
 }
 
 impl Applied {
@@ -66,7 +82,7 @@ impl Store {
         let apps = self.apps(&applied, &views);
         let done = applied.is_of(views.iter().map(|view| &view.snapshot));
         let current = !asked && done && self.gateway.fleet.is_settled();
-        let (state, message) = judge(&sources, &apps, current);
+        let (state, message) = judge(&sources, &apps, &applied.suspended, current);
         Status {
             agent: AgentStatus {
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -79,6 +95,8 @@ impl Store {
                 },
                 state,
                 message,
+                suspended: applied.suspended.since,
+                suspended_apps: applied.suspended.apps.iter().cloned().collect(),
             },
             sources,
             apps,
@@ -148,6 +166,7 @@ impl Store {
             last_lines: Vec::new(),
             instances: Vec::new(),
             updating: false,
+            tools: None,
             author: None,
             signer: None,
         }
@@ -214,6 +233,14 @@ impl AppStatus {
         self.last_exit = view.last_exit.clone();
         self.last_lines = view.last_lines.clone();
         self.instances = view.instances.clone();
+        self.tools = view
+            .tools
+            .as_ref()
+            .map(|look| ToolsStatus { count: look.tools.len(), digest: look.tools.digest().short(12) });
+        if let Some(change) = view.tools.as_ref().and_then(|look| look.change.as_ref()) {
+            let text = format!("its definition has not changed, its tools have ({change})");
+            self.condition(ConditionKind::ToolsChanged, text);
+        }
     }
 }
 
@@ -242,7 +269,7 @@ fn source_status(view: &SourceView) -> SourceStatus {
 
 /// One word for the whole agent: what is still moving first, then what somebody has to look at. `current`: what the
 /// sources say has been carried out, and nobody waits for them to look again.
-fn judge(sources: &[SourceStatus], apps: &[AppStatus], current: bool) -> (AgentState, String) {
+fn judge(sources: &[SourceStatus], apps: &[AppStatus], suspended: &Suspended, current: bool) -> (AgentState, String) {
     let named = |is_so: &dyn Fn(&AppStatus) -> bool| -> Vec<&str> {
         apps.iter().filter(|app| is_so(app)).map(|app| app.name.as_str()).collect()
     };
@@ -255,6 +282,14 @@ fn judge(sources: &[SourceStatus], apps: &[AppStatus], current: bool) -> (AgentS
     }
     if !moving.is_empty() {
         return (AgentState::Reconciling, format!("on their way: {}", moving.join(", ")));
+    }
+    if suspended.since.is_some() {
+        let waiting = match suspended.waiting {
+            0 => "nothing waits".to_owned(),
+            1 => "1 change waits".to_owned(),
+            waiting => format!("{waiting} changes wait"),
+        };
+        return (AgentState::Stalled, format!("suspended, {waiting}; `mcpfleet resume` goes on"));
     }
     let failed = named(&states(&[AppState::Failed, AppState::Degraded]));
     let held = named(&|app| app.conditions.iter().any(|condition| condition.code.as_deref() == Some(PRUNE_GUARD)));
@@ -273,9 +308,14 @@ fn judge(sources: &[SourceStatus], apps: &[AppStatus], current: bool) -> (AgentS
         return (AgentState::Stalled, faults.join("; "));
     }
     // What was refused is not wanted: that somebody pushed it keeps nobody else waiting.
-    match sources.iter().filter_map(|source| source.git.as_ref()).map(|git| git.refused_total).sum() {
-        0usize => (AgentState::Ready, "what is wanted runs".into()),
-        1 => (AgentState::Ready, "what is accepted runs; 1 change was refused".into()),
-        count => (AgentState::Ready, format!("what is accepted runs; {count} changes were refused")),
+    let mut message = match sources.iter().filter_map(|source| source.git.as_ref()).map(|git| git.refused_total).sum() {
+        0usize => "what is wanted runs".to_owned(),
+        1 => "what is accepted runs; 1 change was refused".to_owned(),
+        count => format!("what is accepted runs; {count} changes were refused"),
+    };
+    if !suspended.apps.is_empty() {
+        let names: Vec<&str> = suspended.apps.iter().map(String::as_str).collect();
+        message.push_str(&format!("; suspended: {}", names.join(", ")));
     }
+    (AgentState::Ready, message)
 }

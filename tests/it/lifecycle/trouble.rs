@@ -62,9 +62,16 @@ async fn a_server_that_never_answers_and_one_that_is_not_there() {
     let row = agent.app("mute", "given up", |app| app.state == Some(AppState::Backoff)).await;
     let reason = row.reason.unwrap();
     assert!(reason.contains("1s") || reason.contains("1 s"), "{reason}");
-    let row = agent.app("none", "given up", |app| app.state == Some(AppState::Backoff)).await;
+    // Nothing but a change can help that one, so nobody waits for it. It is tried again all the same.
+    let row = agent.app("none", "given up", |app| app.state == Some(AppState::Failed)).await;
     let reason = row.reason.unwrap();
     assert!(reason.contains("`no-such-program`") && reason.contains("not found in PATH"), "{reason}");
+    assert!(row.next_attempt.is_some());
+    world.remove("mute.yaml");
+    let started = std::time::Instant::now();
+    let waited = agent.cli(&["reconcile", "--wait", "--timeout", "5m"]).await;
+    assert_eq!(waited.status.code(), Some(1), "{waited:?}");
+    assert!(started.elapsed() < crate::support::PATIENCE);
     agent.stop().await;
 }
 
@@ -100,10 +107,8 @@ async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
 async fn what_is_not_yet_supported_does_not_run_at_all() {
     let world = World::new();
     let fields = [
-        ("health", json!({"interval": "30s"})),
         ("limits", json!({"processes": 10})),
         ("sandbox", json!({"network": false})),
-        ("on_tool_change", json!("block")),
         ("env", json!({"MARK": world.mark().trim_start_matches("MARK="), "TOKEN": {"secret": "token"}})),
     ];
     for (field, value) in &fields {
@@ -114,7 +119,7 @@ async fn what_is_not_yet_supported_does_not_run_at_all() {
     let remote = json!({"uri": "mcp+https://mcp.example.com/"});
     world.put("remote.yaml", &json!({"kind": "app", "version": "v3", "metadata": {"name": "remote"}, "spec": remote}));
     let mut agent = world.run();
-    for name in ["health", "limits", "sandbox", "on-tool-change", "env", "remote"] {
+    for name in ["limits", "sandbox", "env", "remote"] {
         let row = agent.app(name, "failed", |app| app.state == Some(AppState::Failed)).await;
         let reason = row.reason.unwrap();
         assert!(reason.starts_with("not yet supported: spec."), "{reason}");
