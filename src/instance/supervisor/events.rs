@@ -7,7 +7,7 @@ use super::{
         pool::{Reply, Unavailable},
         probe::{self, ProbeError, Profile},
         running::{Owned, Running, Wanted},
-        version::VersionId,
+        version::{Version, VersionId},
     },
     Event, Permit, Supervisor, Unstarted, stop,
 };
@@ -153,20 +153,11 @@ impl Supervisor {
         if self.candidate.as_ref().is_some_and(|candidate| candidate.id == id && candidate.serves()) {
             let replaced = std::mem::replace(&mut self.serving, self.candidate.take());
             if let Some(old) = replaced {
-                let timeout = old.stdio().and_then(|stdio| stdio.stop.drain_timeout);
-                let mut timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
                 let restart = self.serving.as_ref().is_some_and(|new| new.identity.restarts != old.identity.restarts);
-                let now = Instant::now();
+                let (primary, sessions) = self.farewell(&old, restart);
                 if restart {
-                    // Somebody wants all of it anew, and soon.
-                    timeout = timeout.min(old.grace_period());
-                    let until = now + timeout;
-                    self.draining.iter_mut().for_each(|older| older.hurry(Wanted::Drain { refuse: now, until }));
+                    self.draining.iter_mut().for_each(|older| older.hurry(sessions));
                 }
-                // Shared requests go to the new version from now on; sessions stay until they end or the time is up,
-                // and what they have open then gets as long again.
-                let primary = Wanted::Drain { refuse: now, until: now + timeout };
-                let sessions = Wanted::Drain { refuse: now + timeout, until: now + timeout + timeout };
                 self.draining.push(old);
                 // Clients find the new version before the old one refuses them: nobody stands between two shut doors.
                 self.publish();
@@ -175,6 +166,22 @@ impl Supervisor {
             }
         }
         self.fill_pool(id);
+    }
+
+    /// What the processes of a version that has been replaced are told: the one that all share, and those of sessions.
+    fn farewell(&self, old: &Version, restart: bool) -> (Wanted, Wanted) {
+        let now = Instant::now();
+        if restart {
+            // Somebody wants all of it anew, and soon.
+            let soon = Wanted::Drain { refuse: now, until: now + old.grace_period() };
+            return (soon, soon);
+        }
+        let timeout = old.stdio().and_then(|stdio| stdio.stop.drain_timeout);
+        let timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
+        // Shared requests go to the new version from now on; sessions stay until they end or the time is up, and what they
+        // have open then gets as long again.
+        let sessions = Wanted::Drain { refuse: now + timeout, until: now + timeout + timeout };
+        (Wanted::Drain { refuse: now, until: now + timeout }, sessions)
     }
 
     fn ended(&mut self, id: VersionId, instance: &Arc<str>, exit: Exit) {
