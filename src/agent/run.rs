@@ -100,7 +100,14 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let agent = user::current().map_err(AgentError::Host)?;
     let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
     let launcher = Launcher::default().with_open_files(open_files::raise());
-    let fleet = Fleet::new(Host::new(settings.host.clone(), launcher, agent));
+    let host = Host::new(settings.host.clone(), launcher, agent);
+    let secrets = host.secrets.clone();
+    let (dir, names) = secrets.readable_by_all();
+    if !names.is_empty() {
+        let (dir, names) = (dir.display(), names.join(", "));
+        tracing::warn!("every user of this machine can read secrets in {dir}: {names}; `chmod o-r` keeps them secret");
+    }
+    let fleet = Fleet::new(host);
     let gateway = Gateway::new(fleet.clone(), settings.limits, guard);
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let url = url.trim_end_matches('/').to_owned();
@@ -146,6 +153,11 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             "a listener"
         });
     }
+    let watching = secrets.watch(stop_loop.clone());
+    parts.spawn(async move {
+        watching.await;
+        "the watch on the secrets"
+    });
     if let Some((listener, hooks)) = webhooks {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "webhooks are served");

@@ -52,6 +52,7 @@ pub fn environment(file: &Path) -> anyhow::Result<Environment> {
         root: nix::unistd::geteuid().is_root(),
         base: file.parent().unwrap_or(&file).to_owned(),
         home: path("HOME"),
+        xdg_config_home: path("XDG_CONFIG_HOME"),
         xdg_state_home: path("XDG_STATE_HOME"),
         xdg_runtime_dir: path("XDG_RUNTIME_DIR"),
     })

@@ -1,3 +1,4 @@
+mod secrets;
 mod sources;
 mod target;
 
@@ -12,7 +13,7 @@ use crate::{
     config::{Auth, Config, LogFormat, SourceFrom},
     escape::escape,
     gateway::{Access, Limits},
-    instance::host::HostSettings,
+    instance::{host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
     status::model::{AppState, Status},
@@ -93,6 +94,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
     });
+    secrets::check_apart(&config)?;
     let settings = settings(&config)?;
     warn(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -159,6 +161,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             allowed: allowed(&service.allow_from_agent),
             parallel_starts: service.parallel_starts as usize,
             drain_timeout: service.drain_timeout,
+            secrets: SecretSettings { dir: service.secrets_dir.clone(), granted: service.secrets.clone() },
         },
         listen: config.gateway.listen,
         public_url: config.gateway.public_url.clone(),

@@ -16,9 +16,10 @@ pub struct Environment {
     /// The absolute folder from which relative paths of the file start: the one that the file is in. Empty for a file
     /// that is in none, where they stay relative.
     pub base: PathBuf,
-    /// `HOME`, `XDG_STATE_HOME` and `XDG_RUNTIME_DIR`; what is not an absolute path counts as not set, as the XDG Base
+    /// `HOME`, `XDG_CONFIG_HOME`, `XDG_STATE_HOME` and `XDG_RUNTIME_DIR`; what is not an absolute path counts as not set, as the XDG Base
     /// Directory Specification wants it.
     pub home: Option<PathBuf>,
+    pub xdg_config_home: Option<PathBuf>,
     pub xdg_state_home: Option<PathBuf>,
     pub xdg_runtime_dir: Option<PathBuf>,
 }
@@ -53,6 +54,16 @@ impl Environment {
         }
     }
 
+    /// The default of `secrets_dir`: where the system, or a user without privileges, puts what is to be kept secret. Not
+    /// in the state folder, which may be deleted.
+    fn secrets_dir(&self) -> PathBuf {
+        match (absolute(&self.xdg_config_home), absolute(&self.home)) {
+            (Some(config), _) if !self.root => config.join("mcpfleet/secrets"),
+            (None, Some(home)) if !self.root => home.join(".config/mcpfleet/secrets"),
+            _ => ROOT_SECRETS.into(),
+        }
+    }
+
     /// Where an agent on this machine listens by default: one of this user's own, then the one that root runs.
     pub fn control_sockets(&self) -> Vec<PathBuf> {
         let own = self.state_dir().ok().map(|state_dir| self.control_socket(&state_dir));
@@ -62,6 +73,9 @@ impl Environment {
 
 /// The default of `control_socket` for an agent that runs as root.
 const ROOT_SOCKET: &str = "/run/mcpfleet/control.sock";
+
+/// The default of `secrets_dir` for an agent that runs as root, or has no home.
+const ROOT_SECRETS: &str = "/run/secrets/mcpfleet";
 
 fn absolute(path: &Option<PathBuf>) -> Option<&Path> {
     path.as_deref().filter(|path| path.is_absolute())
@@ -75,7 +89,7 @@ impl Config {
             control_socket: environment.control_socket(&state_dir),
             state_dir,
             sources: Vec::new(),
-            app_service: AppService::default(),
+            app_service: AppService::of(environment),
             policy_source: Later::Null,
             prune: PruneSettings::default(),
             gateway: Gateway::default(),
@@ -93,14 +107,15 @@ impl Config {
     }
 }
 
-impl Default for AppService {
-    fn default() -> Self {
+impl AppService {
+    /// All defaults.
+    pub(super) fn of(environment: &Environment) -> AppService {
         AppService {
             enabled: true,
             resources: Vec::new(),
             apps: Vec::new(),
-            secrets_dir: Later::Text("/run/secrets/mcpfleet"),
-            secrets: Later::Map(&[]),
+            secrets_dir: environment.secrets_dir(),
+            secrets: None,
             host_users: None,
             default_host_user: None,
             remote_hosts: Later::List,

@@ -4,12 +4,14 @@
 //! Settings that the design has and this version has not are [`Later`]: written with their default they change
 //! nothing, and anything else is refused as not yet supported, never ignored.
 
+mod credentials;
 mod decode;
 mod defaults;
 mod later;
 mod overrides;
 mod source;
 
+pub use credentials::Credential;
 pub use defaults::{Environment, NoHome};
 pub use later::Later;
 pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootCommit, SourceConfig, SourceFrom};
@@ -54,8 +56,10 @@ pub struct AppService {
     /// Static apps: not subject to selectors.
     #[serde(serialize_with = "apps")]
     pub apps: Vec<Arc<App>>,
-    pub secrets_dir: Later,
-    pub secrets: Later,
+    /// The folder of the secrets of apps: a file each.
+    pub secrets_dir: PathBuf,
+    /// Which apps may use which secret. `None`: any any, with the same reason and exception as for `host_users`.
+    pub secrets: Option<BTreeMap<String, Selector>>,
     /// Which apps may run as which user of the host. `None`: any as any, because whoever can write a directory source
     /// is trusted; never so where there is a git source.
     pub host_users: Option<BTreeMap<String, Selector>>,
@@ -161,7 +165,8 @@ impl Config {
         Config::for_source(SourceConfig::new("directory".to_owned(), SourceFrom::Directory { directory }), environment)
     }
 
-    /// The same for one git repository, given by its URL or absolute path. No app may name a user of the host.
+    /// The same for one git repository, given by its URL or absolute path. No app may name a user of the host, or use a
+    /// secret.
     ///
     /// # Errors
     /// When the environment does not tell where the agent's state belongs.
@@ -195,6 +200,7 @@ impl Config {
     fn restrict(&mut self) {
         if self.sources.iter().any(SourceConfig::is_git) {
             self.app_service.host_users.get_or_insert_default();
+            self.app_service.secrets.get_or_insert_default();
         }
     }
 }

@@ -145,6 +145,8 @@ app_service:
       uri: mcp+sse+https://example.com/sse
       rewrite: {headers: [{name: A, value: {secret: s}}, 'B: c']}
       insecure_skip_verify: true
+  secrets_dir: secrets
+  secrets: {github-token: {team: platform}, db: {'*': '*'}}
   host_users: {docker: {team: platform}}
   default_host_user: nobody
   allow_from_agent: [LANG]
@@ -175,6 +177,11 @@ fn a_git_source_closes_what_a_directory_leaves_open() {
     assert_eq!(granted(&format!("sources: [{directory}, {git}]")), Some(0));
     let given = "app_service: {host_users: {docker: {'*': '*'}}}";
     assert_eq!(granted(&format!("sources: [{git}]\n{given}")), Some(1));
+    let secrets = |text: &str| good(text).app_service.secrets.map(|secrets| secrets.len());
+    assert_eq!(secrets(&format!("sources: [{directory}]")), None);
+    assert_eq!(secrets(&format!("sources: [{directory}, {git}]")), Some(0));
+    let given = "app_service: {secrets: {token: {'*': '*'}}}";
+    assert_eq!(secrets(&format!("sources: [{git}]\n{given}")), Some(1));
 }
 
 #[test]
@@ -278,6 +285,27 @@ fn paths_follow_the_user_and_the_environment() {
     assert_eq!(paths(&nowhere, ""), None);
     assert_eq!(paths(&nowhere, "state_dir: /s").as_deref(), Some("/s /s/control.sock"));
     assert_eq!(Config::for_directory("/d".into(), &nowhere), Err(NoHome));
+}
+
+#[test]
+fn secrets_are_where_the_system_or_the_user_keeps_them() {
+    let user = |home: Option<&str>, config: Option<&str>| Environment {
+        home: home.map(Into::into),
+        xdg_config_home: config.map(Into::into),
+        xdg_state_home: Some("/s".into()),
+        ..Environment::default()
+    };
+    for (environment, expected) in [
+        (root(), "/run/secrets/mcpfleet"),
+        (Environment { root: true, ..user(Some("/root"), Some("/c")) }, "/run/secrets/mcpfleet"),
+        (user(Some("/h"), None), "/h/.config/mcpfleet/secrets"),
+        (user(Some("/h"), Some("relative")), "/h/.config/mcpfleet/secrets"),
+        (user(Some("/h"), Some("/c")), "/c/mcpfleet/secrets"),
+        (user(None, None), "/run/secrets/mcpfleet"),
+    ] {
+        let config = Config::read("agent.yaml", b"", &[], &environment).value.unwrap();
+        assert_eq!(config.app_service.secrets_dir, Path::new(expected));
+    }
 }
 
 #[test]
@@ -402,7 +430,20 @@ fn mistakes() {
             "app_service: {default_host_user: root}",
             "1:15 misplaced-field `root` as the default needs `allow_root: true`",
         ),
-        ("app_service: {secrets: {a: {}}}", "1:25 not-yet-supported `app_service.secrets` is not yet supported"),
+        ("app_service: {secrets: {a/b: {}}}", "1:25 invalid-identifier `a/b` cannot be the name of a secret"),
+        (
+            "sources: [{name: a, git: {url: 'https://x/y', username_file: /c/u, password_file: /s/x/../t}}]
+app_service: {secrets_dir: /s/}",
+            "2:15 invalid-path `secrets_dir` /s/ has a credential of the agent in it: /s/x/../t of source `a`, \
+             `password_file`",
+        ),
+        (
+            "webhook_listen: '[::1]:7421'
+webhooks: [{name: h, source: a, scheme: token, secret_file: /run/secrets/mcpfleet/below/h}]
+sources: [{name: a, directory: {path: /a}}]",
+            "1:1 invalid-path `secrets_dir` /run/secrets/mcpfleet has a credential of the agent in it: \
+             /run/secrets/mcpfleet/below/h of webhook `h`, `secret_file`",
+        ),
         ("app_service: {parallel_starts: 0}", "1:32 out-of-range 0 is not within 1 to 1024"),
         ("prune: {max_fraction: 1.5}", "1:23 out-of-range 1.5 is not within 0 to 1"),
         (
@@ -442,7 +483,7 @@ notifications: null
 audit: {file: null, arguments: false, rotate: {size: 100MiB, keep: 10}}
 telemetry: {otlp: null}
 gateway: {tls: null, oidc: [], limits: {requests_per_second: null}}
-app_service: {secrets_dir: /run/secrets/mcpfleet, secrets: {}, remote_hosts: []}
+app_service: {secrets_dir: /run/secrets/mcpfleet, secrets: null, remote_hosts: []}
 ";
     assert_eq!(good(text), good(""));
 }

@@ -1,9 +1,17 @@
 //! The environment of a server: a few variables of its user, and what its app declares. Nothing else of the agent's,
 //! whose variables may hold secrets.
 
-use super::user::RunAs;
+use super::{
+    secrets::{SecretError, Value},
+    user::RunAs,
+};
 use crate::resource::EnvValue;
-use std::{collections::BTreeMap, ffi::OsString, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
 
 /// Where programs are looked for when the agent has no usable PATH.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -18,6 +26,8 @@ pub struct Ambient<'a> {
     /// The agent's variables that its configuration allows apps to take over (`allow_from_agent`), `None` where the
     /// agent has no such variable.
     pub allowed: &'a BTreeMap<String, Option<OsString>>,
+    /// The secrets that the app asks for, by name.
+    pub secrets: &'a BTreeMap<String, Result<Value, SecretError>>,
 }
 
 /// Why an environment cannot be made.
@@ -27,8 +37,10 @@ pub enum EnvironmentError {
     NotAllowed { variable: String, name: String },
     #[error("`env.{variable}`: the agent has no variable `{name}`")]
     NotSet { variable: String, name: String },
-    #[error("`env.{variable}`: secrets are not yet supported")]
-    Secret { variable: String },
+    #[error("`env.{variable}`: {error}")]
+    Secret { variable: String, error: SecretError },
+    #[error("`env.{variable}`: secret `{name}` was not looked up")]
+    Unknown { variable: String, name: String },
 }
 
 /// The whole environment of a server.
@@ -58,7 +70,7 @@ pub fn environment(
         environment.insert("TZ".into(), zone.clone());
     }
     for (variable, value) in declared {
-        environment.insert(variable.clone(), resolve(variable, value, ambient.allowed)?);
+        environment.insert(variable.clone(), resolve(variable, value, ambient)?);
     }
     Ok(environment)
 }
@@ -66,17 +78,21 @@ pub fn environment(
 fn resolve(
     variable: &str,
     value: &EnvValue,
-    allowed: &BTreeMap<String, Option<OsString>>,
+    ambient: &Ambient<'_>,
 ) -> Result<OsString, EnvironmentError> {
     let variable = || variable.to_string();
     match value {
         EnvValue::Literal(text) => Ok(text.into()),
-        EnvValue::FromAgent(name) => match allowed.get(name) {
+        EnvValue::FromAgent(name) => match ambient.allowed.get(name) {
             Some(Some(value)) => Ok(value.clone()),
             Some(None) => Err(EnvironmentError::NotSet { variable: variable(), name: name.clone() }),
             None => Err(EnvironmentError::NotAllowed { variable: variable(), name: name.clone() }),
         },
-        EnvValue::Secret(_) => Err(EnvironmentError::Secret { variable: variable() }),
+        EnvValue::Secret(name) => match ambient.secrets.get(name) {
+            Some(Ok(value)) => Ok(OsStr::from_bytes(value.reveal()).to_owned()),
+            Some(Err(error)) => Err(EnvironmentError::Secret { variable: variable(), error: error.clone() }),
+            None => Err(EnvironmentError::Unknown { variable: variable(), name: name.clone() }),
+        },
     }
 }
 
@@ -117,7 +133,13 @@ mod tests {
         };
         let allowed = BTreeMap::from([("PROXY".to_string(), Some("p:1".into())), ("GONE".to_string(), None)]);
         let run_as = RunAs { user, switch: false, has_home };
-        environment(&Ambient { run_as: &run_as, agent, allowed: &allowed }, declared)
+        let missing = SecretError::NotGranted { secret: "key".into(), app: "a".into() };
+        let token = Value::new(b"hush\n".to_vec().into());
+        let secrets = BTreeMap::from([
+            ("token".to_string(), token.map_err(|_| missing.clone())),
+            ("key".to_string(), Err(missing)),
+        ]);
+        environment(&Ambient { run_as: &run_as, agent, allowed: &allowed, secrets: &secrets }, declared)
     }
 
     #[test]
@@ -162,6 +184,13 @@ mod tests {
             value(EnvValue::FromAgent("GONE".into())),
             Err(EnvironmentError::NotSet { variable: variable.clone(), name: "GONE".into() })
         );
-        assert_eq!(value(EnvValue::Secret("token".into())), Err(EnvironmentError::Secret { variable }));
+        assert_eq!(value(EnvValue::Secret("token".into())), Ok("hush".into()));
+        let error = SecretError::NotGranted { secret: "key".into(), app: "a".into() };
+        assert_eq!(
+            value(EnvValue::Secret("key".into())),
+            Err(EnvironmentError::Secret { variable: variable.clone(), error })
+        );
+        let name = "unheard-of".to_string();
+        assert_eq!(value(EnvValue::Secret(name.clone())), Err(EnvironmentError::Unknown { variable, name }));
     }
 }

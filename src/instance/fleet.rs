@@ -2,6 +2,7 @@
 
 use super::{
     host::Host,
+    labels::{self, DynamicLabels},
     logs::LogRing,
     supervisor::{Supervisor, Wires, Wish},
     view::{Route, View},
@@ -37,6 +38,7 @@ pub struct Entry {
     pub view: watch::Receiver<View>,
     pub route: watch::Receiver<Arc<Route>>,
     pub logs: LogRing,
+    pub dynamic_labels: watch::Receiver<DynamicLabels>,
     wish: watch::Sender<Wish>,
 }
 
@@ -145,10 +147,12 @@ impl Fleet {
         let (view, view_receiver) = watch::channel(View::pending());
         let unready = Route::Unready { state: AppState::Pending, reason: None, retry_after: Duration::from_secs(1) };
         let (route, route_receiver) = watch::channel(Arc::new(unready));
+        let (published, dynamic_labels) = watch::channel(DynamicLabels::default());
+        self.supervisors.spawn(labels::keep(self.host.clone(), wish.clone(), published));
         let wires = Wires { wish, view, route, checkouts: mpsc::channel(WAITING), changes: self.changes.clone() };
         let supervisor = Supervisor::new(name.clone(), self.host.clone(), logs.clone(), wires);
         self.supervisors.spawn(supervisor.run());
-        Arc::new(Entry { name, view: view_receiver, route: route_receiver, logs, wish: wish_sender })
+        Arc::new(Entry { name, view: view_receiver, route: route_receiver, logs, dynamic_labels, wish: wish_sender })
     }
 
     /// Stops an app. Clients do not find it any more; what they have open has its grace period.

@@ -3,10 +3,11 @@
 use super::{
     environment::{Ambient, environment},
     launch::{HostUser, LaunchSpec, Launcher, Program},
+    secrets::{SecretSettings, Secrets},
     tools::ToolBook,
     user::{self, UserSettings},
 };
-use crate::resource::{App, Selector};
+use crate::resource::{App, EnvValue, Selector, Stdio};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -39,6 +40,7 @@ pub struct HostSettings {
     pub parallel_starts: usize,
     /// For apps that do not say how long their sessions may stay on an old version.
     pub drain_timeout: Duration,
+    pub secrets: SecretSettings,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,9 @@ pub struct Host {
     pub starts: Arc<Semaphore>,
     /// The tools that each app had at first.
     pub tools: ToolBook,
+    pub secrets: Arc<Secrets>,
+    /// Held while a command of a dynamic label runs.
+    pub label_commands: Arc<Semaphore>,
     agent: HostUser,
     next_instance: AtomicU64,
 }
@@ -55,22 +60,41 @@ pub struct Host {
 /// The command that means this very binary, wherever it lies.
 const OWN_COMMAND: &str = "mcpfleet";
 
+/// How many commands of dynamic labels run at a time, over all apps. They are to cost little, and nobody waits for them.
+const LABEL_COMMANDS: usize = 4;
+
+/// A process of an app.
+#[derive(Clone, Debug)]
+pub enum Purpose {
+    Server,
+    /// A command whose output is a label. It gets none of the app's secrets.
+    Label(Vec<String>),
+}
+
 impl Host {
     pub fn new(settings: HostSettings, launcher: Launcher, agent: HostUser) -> Arc<Self> {
         let starts = Arc::new(Semaphore::new(settings.parallel_starts.max(1)));
         let tools = ToolBook::new(&settings.tools_dir);
-        Arc::new(Host { settings, launcher, starts, tools, agent, next_instance: AtomicU64::new(1) })
+        let secrets = Secrets::new(settings.secrets.clone());
+        let label_commands = Arc::new(Semaphore::new(LABEL_COMMANDS));
+        let next_instance = AtomicU64::new(1);
+        Arc::new(Host { settings, launcher, starts, tools, secrets, label_commands, agent, next_instance })
     }
 
-    /// Everything that is needed to start a process of an app, or why it cannot be.
+    /// Everything that is needed to start a server of an app, or why it cannot be.
     pub async fn prepare(self: &Arc<Self>, app: &Arc<App>) -> Result<LaunchSpec, String> {
+        self.prepare_for(app, Purpose::Server).await
+    }
+
+    /// The same for any process of an app: whatever holds for its server holds for all of them.
+    pub async fn prepare_for(self: &Arc<Self>, app: &Arc<App>, purpose: Purpose) -> Result<LaunchSpec, String> {
         let (host, app) = (self.clone(), app.clone());
-        // Asks the host's user database.
-        let prepared = tokio::task::spawn_blocking(move || host.prepare_blocking(&app)).await;
+        // Asks the host's user database, and reads secrets.
+        let prepared = tokio::task::spawn_blocking(move || host.prepare_blocking(&app, purpose)).await;
         prepared.unwrap_or_else(|error| Err(format!("internal error: {error}")))
     }
 
-    fn prepare_blocking(&self, app: &App) -> Result<LaunchSpec, String> {
+    fn prepare_blocking(&self, app: &App, purpose: Purpose) -> Result<LaunchSpec, String> {
         let stdio = app.stdio().ok_or("remote servers are not yet supported")?;
         let granted = self.settings.host_users.as_ref().map(|grants| {
             let may = |selector: &Selector| selector.matches(&app.metadata.labels);
@@ -82,16 +106,25 @@ impl Host {
             granted,
         };
         let run_as = user::resolve(stdio.run_as_host_user.as_deref(), &self.agent, &settings)?;
-        let ambient = Ambient { run_as: &run_as, agent: &self.settings.ambient, allowed: &self.settings.allowed };
-        let env = environment(&ambient, &stdio.env).map_err(|e| e.to_string())?;
+        let (command, args, declared, secrets) = match purpose {
+            Purpose::Server => {
+                (stdio.command.clone(), stdio.args.clone(), stdio.env.clone(), self.secrets.values(app))
+            }
+            Purpose::Label(command) => {
+                let mut words = command.into_iter();
+                (words.next().unwrap_or_default(), words.collect(), without_secrets(stdio), BTreeMap::new())
+            }
+        };
+        let (agent, allowed) = (&self.settings.ambient, &self.settings.allowed);
+        let ambient = Ambient { run_as: &run_as, agent, allowed, secrets: &secrets };
+        let env = environment(&ambient, &declared).map_err(|e| e.to_string())?;
         let number = self.next_instance.fetch_add(1, Relaxed);
-        let program =
-            if stdio.command == OWN_COMMAND { Program::OwnBinary } else { Program::Named(stdio.command.clone()) };
+        let program = if command == OWN_COMMAND { Program::OwnBinary } else { Program::Named(command) };
         Ok(LaunchSpec {
             app: app.metadata.name.clone(),
             instance: format!("{}-{number}", app.metadata.name),
             program,
-            args: stdio.args.clone(),
+            args,
             env,
             working_directory: stdio.working_directory.clone(),
             runtime_dir: self.settings.runtime_dir.clone(),
@@ -100,17 +133,19 @@ impl Host {
     }
 }
 
+fn without_secrets(stdio: &Stdio) -> BTreeMap<String, EnvValue> {
+    let plain = |value: &EnvValue| !matches!(value, EnvValue::Secret(_));
+    stdio.env.iter().filter(|(_, value)| plain(value)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// What an app asks for that this version cannot do yet. Such an app is not run at all: half of a limit is none.
 pub fn unsupported(app: &App) -> Vec<&'static str> {
     let Some(stdio) = app.stdio() else {
         return vec!["spec.uri of a remote server"];
     };
-    let secret = stdio.env.values().any(|value| matches!(value, crate::resource::EnvValue::Secret(_)));
     [
-        (secret, "spec.mcp.env with a secret"),
         (!stdio.limits.is_empty(), "spec.mcp.limits"),
         (stdio.sandbox.is_some(), "spec.mcp.sandbox"),
-        (!app.spec.dynamic_labels.is_empty(), "spec.dynamic_labels"),
     ]
     .into_iter()
     .filter_map(|(used, field)| used.then_some(field))

@@ -170,6 +170,8 @@ impl Launcher {
     pub async fn launch(&self, spec: LaunchSpec) -> Result<Process, LaunchError> {
         let order =
             wire::encode(&order(&spec, self.open_files)?).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
+        // There may be secrets in it.
+        let order = zeroize::Zeroizing::new(order);
         let (stdin, server_stdin) = {
             let (server, ours) = io::pipe()?;
             (pipe::Sender::from_owned_fd(ours.into())?, OwnedFd::from(server))

@@ -5,6 +5,7 @@ use super::{
     pool::{Pool, Reply},
     probe::Profile,
     running::{Running, Wanted},
+    secrets::Fingerprint,
     tools::Look,
 };
 use crate::{
@@ -28,6 +29,8 @@ pub struct Identity {
     pub spec: Digest,
     /// How often somebody has asked for a restart of the app.
     pub restarts: u64,
+    /// What the secrets were with which it was wanted.
+    pub secrets: Fingerprint,
 }
 
 #[derive(Debug)]

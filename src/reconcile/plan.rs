@@ -159,8 +159,10 @@ fn difference(now: Option<&Running>, wanted: &DesiredApp) -> Option<(Verb, Strin
     };
     let moved = now.source.as_ref() != wanted.source();
     let same_app = Arc::ptr_eq(&now.app, &wanted.app);
-    let (verb, what) = if !same_app && now.app.spec != wanted.app.spec {
+    let (verb, what) = if !same_app && now.app.spec.server != wanted.app.spec.server {
         (Verb::Replace, "spec changed")
+    } else if !same_app && now.app.spec != wanted.app.spec {
+        (Verb::Update, "dynamic labels changed")
     } else if !same_app && now.app.metadata != wanted.app.metadata {
         (Verb::Update, "metadata changed")
     } else if moved {

@@ -21,7 +21,7 @@ impl App {
     }
 }
 
-/// What runs. Two apps with equal specs need no change of any process.
+/// What runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AppSpec {
     pub server: Server,
@@ -31,9 +31,14 @@ pub struct AppSpec {
 }
 
 impl AppSpec {
-    /// Decides whether a running instance still is what is wanted.
+    /// Decides whether a running instance still is what is wanted. Dynamic labels, which no instance knows of, are not
+    /// in it.
     pub fn digest(&self) -> Digest {
-        Digest::of(self)
+        #[derive(Serialize)]
+        struct Process<'a> {
+            server: &'a Server,
+        }
+        Digest::of(&Process { server: &self.server })
     }
 }
 

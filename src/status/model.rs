@@ -169,6 +169,12 @@ pub struct AppStatus {
     /// What the server's tools are, once it has been asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<ToolsStatus>,
+    /// What the commands of dynamic labels printed when they last did well, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dynamic_labels: BTreeMap<String, String>,
+    /// What went wrong when they last ran, by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dynamic_label_problems: BTreeMap<String, String>,
 }
 
 /// The tools of a server.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     gateway::{Access, Gateway},
-    instance::{fleet::Entry, view::View},
+    instance::{fleet::Entry, labels::DynamicLabels, view::View},
     manifest::{Severity, Snapshot},
     reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
     resource::{App, RemoteTransport, Server},
@@ -121,6 +121,7 @@ impl Store {
             if let Some(entry) = entries.get(name) {
                 row.updating = !entry.is_up_to_date();
                 row.fill(&entry.view.borrow(), shared.get(name).copied().unwrap_or_default());
+                row.dynamic(&entry.dynamic_labels.borrow());
             }
             rows.push(row);
         }
@@ -169,6 +170,8 @@ impl Store {
             tools: None,
             author: None,
             signer: None,
+            dynamic_labels: BTreeMap::new(),
+            dynamic_label_problems: BTreeMap::new(),
         }
     }
 
@@ -219,6 +222,11 @@ impl AppStatus {
 
     fn held(&mut self, code: &str, message: String) {
         self.conditions.push(AppCondition { kind: ConditionKind::Held, code: Some(code.to_owned()), message });
+    }
+
+    fn dynamic(&mut self, labels: &DynamicLabels) {
+        self.dynamic_labels = labels.values.clone();
+        self.dynamic_label_problems = labels.problems.clone();
     }
 
     fn fill(&mut self, view: &View, shared_sessions: usize) {

@@ -34,6 +34,7 @@ const PURE: &[&str] = &[
     "escape",
     "gateway::classify",
     "instance::backoff",
+    "instance::labels::output",
     "instance::machine",
     "manifest",
     "protocol",

@@ -34,6 +34,10 @@ struct Listed<'a> {
     transport: &'a str,
     state: AppState,
     labels: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    dynamic_labels: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    dynamic_label_problems: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     command: Option<&'a [String]>,
     url: &'a str,
@@ -48,6 +52,8 @@ impl<'a> Listed<'a> {
             transport: &app.transport,
             state: app.state?,
             labels: &app.labels,
+            dynamic_labels: &app.dynamic_labels,
+            dynamic_label_problems: &app.dynamic_label_problems,
             command: verbose.then_some(&app.command),
             url: &app.url,
         })
@@ -76,7 +82,8 @@ fn table(apps: &[Listed<'_>], verbose: bool) -> String {
     heading.extend(verbose.then_some("COMMAND"));
     let mut table = Table::new(&heading);
     for app in apps {
-        let labels: Vec<String> = app.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let labels = app.labels.iter().chain(app.dynamic_labels);
+        let labels: Vec<String> = labels.map(|(name, value)| format!("{name}={value}")).collect();
         let mut row = vec![
             Cell::new(app.name),
             Cell::new(app.description.unwrap_or_default()),

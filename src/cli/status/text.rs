@@ -129,7 +129,8 @@ fn apps(apps: &[AppStatus], now: Timestamp, verbose: bool, text: &mut String) ->
 fn reason(app: &AppStatus, now: Timestamp) -> String {
     let next = app.next_attempt.map(|next| format!("next start in {}", age(now, next)));
     let conditions = app.conditions.iter().map(|condition| format!("{}: {}", condition.kind, condition.message));
-    app.reason.clone().into_iter().chain(next).chain(conditions).collect::<Vec<_>>().join("; ")
+    let labels = app.dynamic_label_problems.iter().map(|(key, problem)| format!("label `{key}`: {problem}"));
+    app.reason.clone().into_iter().chain(next).chain(conditions).chain(labels).collect::<Vec<_>>().join("; ")
 }
 
 fn instances(apps: &[AppStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {

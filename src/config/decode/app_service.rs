@@ -1,13 +1,13 @@
 //! `app_service`.
 
-use super::set;
+use super::{path, set};
 use crate::{
-    config::{AppService, Enforcement, ResourceMatcher},
+    config::{AppService, Enforcement, Environment, ResourceMatcher},
     manifest::{
         Code,
         decode::{
             Context, boolean, duration_within, environment_name, fields, host_user, integer, list, map, one_of,
-            selector, static_app, text, unique,
+            secret_name, selector, static_app, text, unique,
         },
         text::Finding,
         yaml::{Entry, Node, Value},
@@ -22,16 +22,16 @@ const ENFORCEMENT: &[(&str, Enforcement)] =
 const DRAIN: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(30 * 24 * 3600);
 const SHUTDOWN: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 3600);
 
-pub(super) fn app_service(node: &Node, context: &Context) -> Option<AppService> {
+pub(super) fn app_service(node: &Node, environment: &Environment, context: &Context) -> Option<AppService> {
     let mut f = fields(node, "app_service", context)?;
-    let mut service = AppService::default();
+    let mut service = AppService::of(environment);
     set(&mut service.enabled, f.optional("enabled", boolean));
     set(&mut service.resources, f.optional("resources", list(matcher)));
     let apps = unique(list(static_app), |app| app.metadata.name.to_ascii_lowercase());
     set(&mut service.apps, f.optional("apps", apps).map(|apps| apps.into_iter().map(Arc::new).collect()));
-    service.secrets_dir.decode("app_service.", "secrets_dir", &mut f, context);
-    service.secrets.decode("app_service.", "secrets", &mut f, context);
-    service.host_users = f.nullable("host_users", map(grant));
+    set(&mut service.secrets_dir, f.nullable("secrets_dir", |n, c| path(n, environment, c)));
+    service.secrets = f.nullable("secrets", map(|e, c| grant(secret_name, e, c)));
+    service.host_users = f.nullable("host_users", map(|e, c| grant(host_user, e, c)));
     service.default_host_user = f.nullable("default_host_user", host_user);
     service.remote_hosts.decode("app_service.", "remote_hosts", &mut f, context);
     let names = unique(list(variable), String::clone);
@@ -57,10 +57,13 @@ fn matcher(node: &Node, context: &Context) -> Option<ResourceMatcher> {
     Some(ResourceMatcher { labels: labels? })
 }
 
-/// An entry of `host_users`: a user's name, and the apps that may run as that user.
-fn grant(entry: &Entry, context: &Context) -> Option<Selector> {
-    let name = Node { value: Value::String(entry.key.clone()), mark: entry.mark };
-    let name = host_user(&name, context);
+/// An entry of `host_users` or `secrets`: a name, and the apps that may use it.
+fn grant(
+    name: impl Fn(&Node, &Context) -> Option<String>,
+    entry: &Entry,
+    context: &Context,
+) -> Option<Selector> {
+    let name = name(&Node { value: Value::String(entry.key.clone()), mark: entry.mark }, context);
     selector(&entry.value, context).filter(|_| name.is_some())
 }
 

@@ -14,8 +14,8 @@ use crate::{
     manifest::{
         Code,
         decode::{Context, boolean, fields, integer, number, one_of, text},
-        text::quoted,
-        yaml::Node,
+        text::{Finding, quoted},
+        yaml::{Entry, Node, Value},
     },
     reconcile::PruneSettings,
 };
@@ -38,13 +38,14 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
     let mut config = Config::with_paths(state_dir, environment);
     set(&mut config.control_socket, f.nullable("control_socket", path));
     set(&mut config.sources, f.optional("sources", |n, c| source::sources(n, environment, c)));
-    set(&mut config.app_service, f.optional("app_service", app_service::app_service));
+    set(&mut config.app_service, f.optional("app_service", |n, c| app_service::app_service(n, environment, c)));
     config.restrict();
     config.policy_source.decode("", "policy_source", &mut f, context);
     set(&mut config.prune, f.optional("prune", prune));
     set(&mut config.gateway, f.optional("gateway", gateway::gateway));
     config.admin_listen.decode("", "admin_listen", &mut f, context);
     webhook::webhooks(&mut config, &mut f, environment, context);
+    secrets_apart(&config, node, context);
     config.notifications.decode("", "notifications", &mut f, context);
     config.audit.decode("", "audit", &mut f, context);
     set(&mut config.telemetry, f.optional("telemetry", telemetry));
@@ -56,6 +57,23 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
 fn set<T>(setting: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *setting = given;
+    }
+}
+
+/// Reports a `secrets_dir` from which apps could be given the agent's own credentials.
+fn secrets_apart(config: &Config, node: &Node, context: &Context) {
+    let Some(credential) = config.credential_among_secrets() else { return };
+    let service = within(node, "app_service");
+    let setting = service.and_then(|entry| within(&entry.value, "secrets_dir")).or(service);
+    let mark = setting.map_or(node.mark, |entry| entry.mark);
+    let finding = Finding::error(Code::InvalidPath, mark, credential.among(&config.app_service.secrets_dir));
+    context.report(finding.help("give the secrets of apps a folder of their own, and set `secrets_dir` to it"));
+}
+
+fn within<'n, 'a>(node: &'n Node<'a>, name: &str) -> Option<&'n Entry<'a>> {
+    match &node.value {
+        Value::Map(entries) => entries.iter().find(|entry| entry.key == name),
+        _ => None,
     }
 }
 

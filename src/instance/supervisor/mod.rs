@@ -18,6 +18,7 @@ use super::{
     pool::Reply,
     probe::{ProbeError, Profile},
     running::{self, Owned, Running, Wanted},
+    secrets::{self, Fingerprint},
     tools::{Look, Unseen},
     version::{Identity, Version, VersionId},
     view::{Route, Service, View},
@@ -148,6 +149,7 @@ pub struct Supervisor {
     logs: LogRing,
     wires: Wires,
     tasks: JoinSet<Event>,
+    secret_changes: watch::Receiver<()>,
     serving: Option<Version>,
     candidate: Option<Version>,
     draining: Vec<Version>,
@@ -179,9 +181,11 @@ fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) -> VecDeque<Re
 
 impl Supervisor {
     pub fn new(name: Arc<str>, host: Arc<Host>, logs: LogRing, wires: Wires) -> Self {
+        let secret_changes = host.secrets.subscribe();
         Supervisor {
             name,
             host,
+            secret_changes,
             logs,
             wires,
             tasks: JoinSet::new(),
@@ -216,7 +220,7 @@ impl Supervisor {
                         // Whoever wanted something of this app is gone.
                         Err(_) => Wish::Kill,
                     };
-                    self.take_wish(wish);
+                    self.take_wish(wish).await;
                 }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => match done {
                     Ok(event) => self.take(event),
@@ -226,14 +230,20 @@ impl Supervisor {
                     }
                 },
                 Some(reply) = self.wires.checkouts.1.recv() => self.checkout(reply),
+                Ok(()) = self.secret_changes.changed(), if self.uses_secrets() => {
+                    self.secret_changes.mark_unchanged();
+                    if let Some((app, restarts)) = self.wanted.clone() {
+                        self.want(app, restarts).await;
+                    }
+                }
                 () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => self.wake(),
             }
         }
     }
 
-    fn take_wish(&mut self, wish: Wish) {
+    async fn take_wish(&mut self, wish: Wish) {
         match wish {
-            Wish::Run { app, restarts } => self.want(app, restarts),
+            Wish::Run { app, restarts } => self.want(app, restarts).await,
             Wish::Suspend(app) => {
                 self.wanted = Some((app, 0));
                 self.let_go(Aim::Suspend, in_grace(Duration::MAX));
@@ -246,12 +256,39 @@ impl Supervisor {
         }
     }
 
-    fn want(&mut self, app: Arc<App>, restarts: u64) {
+    /// Whether there is an app here for which a changed secret means something.
+    fn uses_secrets(&self) -> bool {
+        self.aim == Aim::Run && self.wanted.as_ref().is_some_and(|(app, _)| secrets::uses(app))
+    }
+
+    async fn want(&mut self, app: Arc<App>, restarts: u64) {
+        let secrets = self.host.secrets.fingerprint(&app).await;
+        self.want_with(app, restarts, secrets);
+    }
+
+    /// `secrets` is what they are now, or why the app cannot have them: then whatever runs goes on with what it was
+    /// given.
+    fn want_with(&mut self, app: Arc<App>, restarts: u64, secrets: Result<Fingerprint, String>) {
         self.wanted = Some((app.clone(), restarts));
         self.aim = Aim::Run;
-        let identity = Identity { spec: app.spec.digest(), restarts };
-        self.refused = None;
-        if let Some(version) = self.serving.as_mut().filter(|version| version.identity == identity) {
+        let spec = app.spec.digest();
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
+            Err(reason) => {
+                if let Some(version) = self.serving.as_mut().filter(|version| version.identity.spec == spec) {
+                    version.app = app;
+                }
+                self.refused = Some(reason);
+                return self.drop_candidate();
+            }
+        };
+        let identity = Identity { spec, restarts, secrets };
+        // What could not go on for want of a secret need not wait for its next attempt.
+        let was_refused = self.refused.take().is_some();
+        let goes_on = |version: &&mut Version| {
+            version.identity == identity && !(was_refused && version.machine.next_start().is_some())
+        };
+        if let Some(version) = self.serving.as_mut().filter(goes_on) {
             version.app = app;
             return self.drop_candidate();
         }

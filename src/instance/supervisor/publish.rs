@@ -73,7 +73,12 @@ impl Supervisor {
         if let Some(refused) = &self.refused {
             return match &self.serving {
                 Some(serving) if serving.serves() => {
-                    (AppState::Degraded, Some(format!("the new version cannot run: {refused}")))
+                    let wanted = self.wanted.as_ref().map(|(app, _)| app.spec.digest());
+                    let text = match wanted == Some(serving.identity.spec) {
+                        true => format!("{refused}; what runs goes on with what it was given"),
+                        false => format!("the new version cannot run: {refused}"),
+                    };
+                    (AppState::Degraded, Some(text))
                 }
                 _ => (AppState::Failed, Some(refused.clone())),
             };

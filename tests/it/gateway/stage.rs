@@ -11,6 +11,7 @@ use mcpfleet::{
         fleet::Fleet,
         host::{Host, HostSettings},
         launch::Launcher,
+        secrets::SecretSettings,
         user,
     },
     manifest,
@@ -48,6 +49,7 @@ impl Stage {
             allowed: BTreeMap::new(),
             parallel_starts: 4,
             drain_timeout: Duration::from_secs(60),
+            secrets: SecretSettings { dir: dir.path().join("secrets"), granted: None },
         };
         let fleet = Fleet::new(Host::new(settings, Launcher::with_keeper(MCPFLEET), agent));
         let guard = Guard { access: Access::Open, hosts: vec!["mcp.example.com".into()], uid: 0 };

@@ -1,0 +1,177 @@
+//! Secrets of apps: files of one folder, given to those apps that may have them.
+//!
+//! A version of an app is one spec with one set of values, so a changed secret makes a new version, like a changed
+//! spec. Values are read when a process is started, and in between only to see whether they have changed; what is kept
+//! of them then is a keyed digest.
+
+mod folder;
+mod value;
+mod watch;
+
+pub use value::{Fingerprint, Value};
+
+use crate::resource::{App, EnvValue, Selector};
+use folder::NoValue;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, watch as channel};
+use value::{Key, Tag};
+
+/// How long a look at a folder on a network may take, before the secrets count as unreadable.
+const LOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where secrets are and who may have them.
+#[derive(Clone, Debug)]
+pub struct SecretSettings {
+    pub dir: PathBuf,
+    /// Which apps may use which secret. `None`: any any.
+    pub granted: Option<BTreeMap<String, Selector>>,
+}
+
+/// Why an app cannot have a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    #[error(
+        "secret `{secret}` is not granted to app `{app}`: the agent's configuration has no selector for it in \
+         `app_service.secrets` that matches the app's labels"
+    )]
+    NotGranted { secret: String, app: String },
+    #[error("secret `{secret}` of app `{app}` is missing: put it into the file {}", .file.display())]
+    Missing { secret: String, app: String, file: PathBuf },
+    #[error("secret `{secret}` of app `{app}` cannot be used: {} {why}", .file.display())]
+    Unusable { secret: String, app: String, file: PathBuf, why: String },
+}
+
+#[derive(Debug)]
+pub struct Secrets {
+    settings: SecretSettings,
+    key: Key,
+    /// What the secrets that apps use were at the last look. Held during a look, so that of two looks the later one
+    /// has the last word; so not for async code.
+    seen: Mutex<BTreeMap<String, Result<Tag, NoValue>>>,
+    /// Told when there is something to look at for the first time.
+    used: Notify,
+    changes: channel::Sender<()>,
+}
+
+impl Secrets {
+    pub fn new(settings: SecretSettings) -> Arc<Self> {
+        Arc::new(Secrets {
+            settings,
+            key: Key::random(),
+            seen: Mutex::default(),
+            used: Notify::new(),
+            changes: channel::Sender::new(()),
+        })
+    }
+
+    /// Says that a secret has changed since it was last asked for, by whomever.
+    pub fn subscribe(&self) -> channel::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// The folder, and the secrets in it that every user of the machine can read. Blocking.
+    pub fn readable_by_all(&self) -> (&Path, Vec<String>) {
+        (&self.settings.dir, folder::readable_by_all(&self.settings.dir))
+    }
+
+    /// What the values are now that an app is to have, without saying what they are.
+    ///
+    /// # Errors
+    /// Why it cannot have one of them, for people.
+    pub async fn fingerprint(self: &Arc<Self>, app: &App) -> Result<Fingerprint, String> {
+        let names = names(app);
+        if names.is_empty() {
+            return Ok(Fingerprint::default());
+        }
+        let denied = names.iter().find(|name| !self.is_granted(name, app));
+        if let Some(name) = denied {
+            return Err(self.not_granted(name, app).to_string());
+        }
+        let (secrets, dir) = (self.clone(), &self.settings.dir);
+        let looking = tokio::task::spawn_blocking(move || secrets.look(&names));
+        match tokio::time::timeout(LOOK_WITHIN, looking).await {
+            Ok(Ok(tags)) => tags.map(|tags| self.key.fingerprint(&tags)).map_err(|(name, why)| {
+                let error = self.no_value(&name, app, why);
+                error.to_string()
+            }),
+            Ok(Err(error)) => Err(format!("internal error: {error}")),
+            Err(_) => Err(format!("the folder of the secrets, {}, does not answer", dir.display())),
+        }
+    }
+
+    /// The values that an app asks for, by name. Blocking.
+    pub fn values(&self, app: &App) -> BTreeMap<String, Result<Value, SecretError>> {
+        let value = |name: &String| match self.is_granted(name, app) {
+            true => folder::read(&self.settings.dir, name).map_err(|why| self.no_value(name, app, why)),
+            false => Err(self.not_granted(name, app)),
+        };
+        names(app).into_iter().map(|name| (name.clone(), value(&name))).collect()
+    }
+
+    /// Looks at these secrets, and remembers them as used. Blocking.
+    fn look(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Tag>, (String, NoValue)> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = false;
+        for name in names {
+            let now = folder::read(&self.settings.dir, name).map(|value| self.key.tag(&value));
+            let before = seen.insert(name.clone(), now.clone());
+            changed |= before.is_some_and(|before| before != now);
+        }
+        if changed {
+            self.changes.send_replace(());
+        }
+        self.used.notify_one();
+        let tag = |name: &String| match seen.get(name) {
+            Some(Ok(tag)) => Ok((name.clone(), *tag)),
+            Some(Err(why)) => Err((name.clone(), why.clone())),
+            None => Err((name.clone(), NoValue::Missing)),
+        };
+        names.iter().map(tag).collect()
+    }
+
+    /// Looks at all secrets that were ever asked for. Blocking.
+    fn look_again(&self) {
+        let names = self.seen.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        // What is wrong with them is for those who use them.
+        let _ = self.look(&names);
+    }
+
+    fn is_granted(&self, name: &str, app: &App) -> bool {
+        let Some(granted) = &self.settings.granted else { return true };
+        granted.get(name).is_some_and(|selector| selector.matches(&app.metadata.labels))
+    }
+
+    fn not_granted(&self, name: &str, app: &App) -> SecretError {
+        SecretError::NotGranted { secret: name.into(), app: app.metadata.name.clone() }
+    }
+
+    fn no_value(&self, name: &str, app: &App, why: NoValue) -> SecretError {
+        let (secret, app, file) = (name.to_owned(), app.metadata.name.clone(), self.settings.dir.join(name));
+        match why {
+            NoValue::Missing => SecretError::Missing { secret, app, file },
+            NoValue::Unusable(why) => SecretError::Unusable { secret, app, file, why },
+        }
+    }
+}
+
+/// The secrets that an app asks for.
+fn names(app: &App) -> BTreeSet<String> {
+    let secret = |value: &EnvValue| match value {
+        EnvValue::Secret(name) => Some(name.clone()),
+        EnvValue::Literal(_) | EnvValue::FromAgent(_) => None,
+    };
+    app.stdio().into_iter().flat_map(|stdio| stdio.env.values().filter_map(secret)).collect()
+}
+
+/// Whether an app asks for any.
+pub fn uses(app: &App) -> bool {
+    app.stdio().is_some_and(|stdio| stdio.env.values().any(|value| matches!(value, EnvValue::Secret(_))))
+}
+
+#[cfg(test)]
+mod tests;
