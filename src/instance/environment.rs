@@ -75,11 +75,7 @@ pub fn environment(
     Ok(environment)
 }
 
-fn resolve(
-    variable: &str,
-    value: &EnvValue,
-    ambient: &Ambient<'_>,
-) -> Result<OsString, EnvironmentError> {
+fn resolve(variable: &str, value: &EnvValue, ambient: &Ambient<'_>) -> Result<OsString, EnvironmentError> {
     let variable = || variable.to_string();
     match value {
         EnvValue::Literal(text) => Ok(text.into()),

@@ -107,9 +107,7 @@ impl Host {
         };
         let run_as = user::resolve(stdio.run_as_host_user.as_deref(), &self.agent, &settings)?;
         let (command, args, declared, secrets) = match purpose {
-            Purpose::Server => {
-                (stdio.command.clone(), stdio.args.clone(), stdio.env.clone(), self.secrets.values(app))
-            }
+            Purpose::Server => (stdio.command.clone(), stdio.args.clone(), stdio.env.clone(), self.secrets.values(app)),
             Purpose::Label(command) => {
                 let mut words = command.into_iter();
                 (words.next().unwrap_or_default(), words.collect(), without_secrets(stdio), BTreeMap::new())
@@ -143,11 +141,8 @@ pub fn unsupported(app: &App) -> Vec<&'static str> {
     let Some(stdio) = app.stdio() else {
         return vec!["spec.uri of a remote server"];
     };
-    [
-        (!stdio.limits.is_empty(), "spec.mcp.limits"),
-        (stdio.sandbox.is_some(), "spec.mcp.sandbox"),
-    ]
-    .into_iter()
-    .filter_map(|(used, field)| used.then_some(field))
-    .collect()
+    [(!stdio.limits.is_empty(), "spec.mcp.limits"), (stdio.sandbox.is_some(), "spec.mcp.sandbox")]
+        .into_iter()
+        .filter_map(|(used, field)| used.then_some(field))
+        .collect()
 }

@@ -58,11 +58,7 @@ fn matcher(node: &Node, context: &Context) -> Option<ResourceMatcher> {
 }
 
 /// An entry of `host_users` or `secrets`: a name, and the apps that may use it.
-fn grant(
-    name: impl Fn(&Node, &Context) -> Option<String>,
-    entry: &Entry,
-    context: &Context,
-) -> Option<Selector> {
+fn grant(name: impl Fn(&Node, &Context) -> Option<String>, entry: &Entry, context: &Context) -> Option<Selector> {
     let name = name(&Node { value: Value::String(entry.key.clone()), mark: entry.mark }, context);
     selector(&entry.value, context).filter(|_| name.is_some())
 }

@@ -20,7 +20,8 @@ fn selector(team: &str) -> Selector {
 }
 
 fn secrets(dir: &Path, granted: Option<&[(&str, &str)]>) -> Arc<Secrets> {
-    let granted = granted.map(|granted| granted.iter().map(|(name, team)| (name.to_string(), selector(team))).collect());
+    let granted =
+        granted.map(|granted| granted.iter().map(|(name, team)| (name.to_string(), selector(team))).collect());
     Secrets::new(SecretSettings { dir: dir.to_owned(), granted })
 }
 
@@ -61,7 +62,10 @@ async fn what_is_wrong_is_said_without_the_value() {
     fs::write(dir.path().join("nul"), "hu\0sh").unwrap();
     let secrets = secrets(dir.path(), None);
     for (name, expected) in [
-        ("gone", format!("secret `gone` of app `github` is missing: put it into the file {}/gone", dir.path().display())),
+        (
+            "gone",
+            format!("secret `gone` of app `github` is missing: put it into the file {}/gone", dir.path().display()),
+        ),
         (
             "nul",
             format!(

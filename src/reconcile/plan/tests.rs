@@ -70,6 +70,36 @@ fn each_row_of_the_table() {
 }
 
 #[test]
+fn other_dynamic_labels_touch_no_process() {
+    let label = |command: &str| crate::resource::DynamicLabel {
+        command: vec![command.to_owned()],
+        period: std::time::Duration::from_secs(60),
+    };
+    let with = |value: &str, command: &str| {
+        let mut app = App::clone(&app("a", value, PROD));
+        app.spec.dynamic_labels.insert("k".to_owned(), label(command));
+        Arc::new(app)
+    };
+    let (without, one, two) = (app("a", "1", PROD), with("1", "one"), with("1", "two"));
+    assert_eq!(without.spec.digest(), one.spec.digest());
+    assert_ne!(one.spec.digest(), with("2", "one").spec.digest());
+    let verb = |from: &Arc<App>, to: &Arc<App>| {
+        let (running, next) = (run(&want(&[source("s", [from.clone()])])), want(&[source("s", [to.clone()])]));
+        plan(&running, &next, &PruneGuard::default(), false).actions.first().map(|a| (a.verb, a.reason.clone()))
+    };
+    let update = Some((Verb::Update, "dynamic labels changed".to_owned()));
+    for (from, to, expected) in [
+        (&without, &one, update.clone()),
+        (&one, &two, update.clone()),
+        (&one, &without, update),
+        (&one, &with("1", "one"), None),
+        (&one, &with("2", "two"), Some((Verb::Replace, "spec changed".to_owned()))),
+    ] {
+        assert_eq!(verb(from, to), expected);
+    }
+}
+
+#[test]
 fn stops_say_why() {
     let mut settings = selection(vec![selector("env", "prod")]);
     let mut expiring = App::clone(&app("expired", "1", PROD));
