@@ -16,10 +16,7 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 /// A folder of secrets, and an agent that gives them out.
@@ -215,31 +212,33 @@ async fn a_rotation_drops_nobody_and_touches_nobody_else() {
     };
     assert_eq!(token(&open).await.as_deref(), Ok("old"));
 
-    let done = Arc::new(AtomicBool::new(false));
-    let clients = (0..4).map(|_| {
-        let (client, done) = (agent.client.clone(), done.clone());
-        tokio::spawn(async move {
-            let client = McpClient::connect(client, "shared").await.unwrap();
-            let mut values = Vec::new();
-            while !done.load(Relaxed) {
-                values.push(token(&client).await.expect("a shared client never fails"));
-            }
-            values
-        })
+    let done = AtomicBool::new(false);
+    let clients = (0..4).map(|_| async {
+        let client = McpClient::connect(agent.client.clone(), "shared").await.unwrap();
+        let mut values = Vec::new();
+        while !done.load(Relaxed) {
+            values.push(token(&client).await.expect("a shared client never fails"));
+        }
+        values
     });
-    let clients: Vec<_> = clients.collect();
-    vault.put("one", "new");
     let old = before[0].1;
-    agent.soon("a new version", |status| app(status, "shared").and_then(primary).filter(|pid| *pid != old)).await;
-    eventually("a new session with the new value", async || {
-        (value(&agent, "session", "TOKEN").await.as_deref() == Some("new")).then_some(())
-    })
-    .await;
-    assert_eq!(value(&agent, "shared", "TOKEN").await.as_deref(), Some("new"));
-    assert_eq!(token(&open).await.as_deref(), Ok("old"), "an open session stays where it is");
-    done.store(true, Relaxed);
-    for client in clients {
-        let values = client.await.unwrap();
+    let rotation = async {
+        vault.put("one", "new");
+        eventually("a new version", async || {
+            let status = agent.client.status().await.ok()?;
+            app(&status, "shared").and_then(primary).filter(|pid| *pid != old)
+        })
+        .await;
+        eventually("a new session with the new value", async || {
+            (value(&agent, "session", "TOKEN").await.as_deref() == Some("new")).then_some(())
+        })
+        .await;
+        assert_eq!(value(&agent, "shared", "TOKEN").await.as_deref(), Some("new"));
+        assert_eq!(token(&open).await.as_deref(), Ok("old"), "an open session stays where it is");
+        done.store(true, Relaxed);
+    };
+    let (seen, ()) = tokio::join!(futures_util::future::join_all(clients), rotation);
+    for values in seen {
         let switched = values.iter().position(|value| value == "new").unwrap_or(values.len());
         assert!(values[..switched].iter().all(|value| value == "old"), "{values:?}");
         assert!(values[switched..].iter().all(|value| value == "new"), "{values:?}");
