@@ -93,14 +93,22 @@ impl Secrets {
             return Err(self.not_granted(name, app).to_string());
         }
         let (secrets, dir) = (self.clone(), &self.settings.dir);
-        let looking = tokio::task::spawn_blocking(move || secrets.look(&names));
-        match tokio::time::timeout(LOOK_WITHIN, looking).await {
+        let mut looking = tokio::task::spawn_blocking(move || secrets.look(&names));
+        match tokio::time::timeout(LOOK_WITHIN, &mut looking).await {
             Ok(Ok(tags)) => tags.map(|tags| self.key.fingerprint(&tags)).map_err(|(name, why)| {
                 let error = self.no_value(&name, app, why);
                 error.to_string()
             }),
             Ok(Err(error)) => Err(format!("internal error: {error}")),
-            Err(_) => Err(format!("the folder of the secrets, {}, does not answer", dir.display())),
+            Err(_) => {
+                let changes = self.changes.clone();
+                // Whoever was told this is to ask again once there is an answer.
+                tokio::spawn(async move {
+                    let _ = looking.await;
+                    changes.send_replace(());
+                });
+                Err(format!("the folder of the secrets, {}, does not answer", dir.display()))
+            }
         }
     }
 

@@ -231,7 +231,6 @@ impl Supervisor {
                 },
                 Some(reply) = self.wires.checkouts.1.recv() => self.checkout(reply),
                 Ok(()) = self.secret_changes.changed(), if self.uses_secrets() => {
-                    self.secret_changes.mark_unchanged();
                     if let Some((app, restarts)) = self.wanted.clone() {
                         self.want(app, restarts).await;
                     }
@@ -295,6 +294,10 @@ impl Supervisor {
         if let Some(version) = self.candidate.as_mut().filter(|version| version.identity == identity) {
             version.app = app;
             return;
+        }
+        let rotated = |version: &Version| version.identity.spec == spec && version.identity.secrets != secrets;
+        if self.serving.as_ref().is_some_and(rotated) {
+            tracing::info!(app = &*self.name, "a secret has changed: a new version starts");
         }
         self.drop_candidate();
         // A restart of what does not run: the new attempt takes the place of those to come.

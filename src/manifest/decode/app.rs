@@ -169,7 +169,7 @@ fn command(node: &Node, context: &Context) -> Option<String> {
     }
     if command.contains(char::is_whitespace) && !command.starts_with('/') {
         let message = format!("{} is not the name of a program", quoted(command));
-        let help = "there is no shell: put the arguments into `args`";
+        let help = "there is no shell: write the arguments one by one in a list";
         return context.error_with_help(Code::InvalidPath, node.mark, message, help);
     }
     Some(command.to_owned())
@@ -273,6 +273,15 @@ fn sandbox(node: &Node, context: &Context) -> Option<Sandbox> {
     Some(Sandbox { read, write, network })
 }
 
+/// A program and its arguments.
+fn words(node: &Node, context: &Context) -> Option<Vec<String>> {
+    let words = filled(list(string))(node, context)?;
+    match &node.value {
+        Value::List(nodes) => nodes.first().and_then(|first| command(first, context)).map(|_| words),
+        _ => Some(words),
+    }
+}
+
 fn dynamic_label(labels: Option<&BTreeMap<String, String>>, entry: &Entry, context: &Context) -> Option<DynamicLabel> {
     own_label_key(entry, context);
     if labels.is_some_and(|labels| labels.contains_key(&*entry.key)) {
@@ -280,7 +289,7 @@ fn dynamic_label(labels: Option<&BTreeMap<String, String>>, entry: &Entry, conte
         context.report(Finding::error(Code::DuplicateKey, entry.mark, message).help("choose another key"));
     }
     let mut f = fields(&entry.value, "spec.dynamic_labels", context)?;
-    let command = f.required("command", filled(list(string)));
+    let command = f.required("command", words);
     let period = duration_within(Duration::from_secs(1)..=*WAIT.end());
     let period = f.optional("period", period).unwrap_or(Duration::from_secs(60));
     unsupported(&mut f, &["result"], "the agent fills it in");
