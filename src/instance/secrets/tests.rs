@@ -30,7 +30,8 @@ async fn who_may_have_which_secret() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("token"), "hush").unwrap();
     let asks = app("{T: {secret: token}}");
-    let table: [(Option<&[(&str, &str)]>, bool); 5] = [
+    type Granted<'a> = Option<&'a [(&'a str, &'a str)]>;
+    let table: [(Granted, bool); 5] = [
         (None, true),
         (Some(&[]), false),
         (Some(&[("token", "platform")]), true),

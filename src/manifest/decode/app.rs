@@ -158,6 +158,11 @@ fn stdio(node: &Node, context: &Context) -> Option<Stdio> {
 }
 
 fn command(node: &Node, context: &Context) -> Option<String> {
+    program(node, "there is no shell: put the arguments into `args`", context)
+}
+
+/// `no_shell` is what to do about arguments that are written behind the program.
+fn program(node: &Node, no_shell: &str, context: &Context) -> Option<String> {
     let command = text(node, context)?;
     if command.trim().is_empty() {
         return context.error(Code::EmptyValue, node.mark, "the command is empty");
@@ -169,8 +174,7 @@ fn command(node: &Node, context: &Context) -> Option<String> {
     }
     if command.contains(char::is_whitespace) && !command.starts_with('/') {
         let message = format!("{} is not the name of a program", quoted(command));
-        let help = "there is no shell: write the arguments one by one in a list";
-        return context.error_with_help(Code::InvalidPath, node.mark, message, help);
+        return context.error_with_help(Code::InvalidPath, node.mark, message, no_shell);
     }
     Some(command.to_owned())
 }
@@ -276,8 +280,9 @@ fn sandbox(node: &Node, context: &Context) -> Option<Sandbox> {
 /// A program and its arguments.
 fn words(node: &Node, context: &Context) -> Option<Vec<String>> {
     let words = filled(list(string))(node, context)?;
+    let help = "there is no shell: write each argument as an entry of the list";
     match &node.value {
-        Value::List(nodes) => nodes.first().and_then(|first| command(first, context)).map(|_| words),
+        Value::List(nodes) => nodes.first().and_then(|first| program(first, help, context)).map(|_| words),
         _ => Some(words),
     }
 }
