@@ -9,7 +9,7 @@ use crate::{
 };
 use mcpfleet::{
     client::mcp::McpClient,
-    status::model::{AppState, AppStatus},
+    status::model::{AppState, AppStatus, InstanceRole, Status},
 };
 use serde_json::{Value, json};
 use std::{
@@ -88,18 +88,16 @@ fn has_reason(app: &AppStatus, state: AppState, parts: &[&str]) -> bool {
 /// The primary process of an app that is ready and has no second version.
 fn primary(app: &AppStatus) -> Option<u32> {
     let settled = app.state == Some(AppState::Ready) && app.instances.iter().all(|instance| !instance.draining);
-    let primary = |instance: &&mcpfleet::status::model::InstanceStatus| {
-        instance.role == mcpfleet::status::model::InstanceRole::Primary
-    };
-    app.instances.iter().filter(|_| settled).find(primary).and_then(|instance| instance.pid)
+    let mut primaries = app.instances.iter().filter(|instance| instance.role == InstanceRole::Primary);
+    primaries.next().filter(|_| settled).and_then(|instance| instance.pid)
 }
 
-/// How often a server of an app was started.
-fn starts(world: &World, app: &str) -> usize {
-    let named = format!("app={app} ");
-    let quoted = format!("app=\"{app}\" ");
-    let is_start = |line: &&str| line.contains("server started") && (line.contains(&named) || line.contains(&quoted));
-    world.log().lines().filter(is_start).count()
+/// The primary's number among all processes that the agent has started.
+fn number(status: &Status, name: &str) -> Option<u32> {
+    let app = app(status, name)?;
+    let pid = primary(app)?;
+    let instance = app.instances.iter().find(|instance| instance.pid == Some(pid))?;
+    instance.id.rsplit('-').next()?.parse().ok()
 }
 
 #[tokio::test]
@@ -269,7 +267,7 @@ async fn a_swapped_mount_is_one_change_and_the_same_content_is_none() {
     let mut agent = vault.run(json!({"user": {"*": "*"}, "password": {"*": "*"}}));
     let first = agent.pid("db").await;
     assert_eq!(value(&agent, "db", "DB_PASSWORD").await.as_deref(), Some("one"));
-    assert_eq!(starts(&vault.world, "db"), 1);
+    assert_eq!(agent.until("a number", |status| number(status, "db")).await, 1);
 
     swap("..2026_11_02", "alice", "one");
     fs::remove_dir_all(vault.file("..2026_11_01")).unwrap();
@@ -278,7 +276,7 @@ async fn a_swapped_mount_is_one_change_and_the_same_content_is_none() {
     agent.soon("a new version", |status| app(status, "db").and_then(primary).filter(|pid| *pid != first)).await;
     assert_eq!(value(&agent, "db", "DB_USER").await.as_deref(), Some("bob"));
     assert_eq!(value(&agent, "db", "DB_PASSWORD").await.as_deref(), Some("two"));
-    assert_eq!(starts(&vault.world, "db"), 2);
+    assert_eq!(agent.until("a number", |status| number(status, "db")).await, 2);
     agent.stop().await;
 }
 
