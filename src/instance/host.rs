@@ -2,6 +2,7 @@
 
 use super::{
     environment::{Ambient, environment},
+    journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program},
     secrets::{SecretSettings, Secrets},
     tools::ToolBook,
@@ -55,6 +56,8 @@ pub struct Host {
     pub label_commands: Arc<Semaphore>,
     agent: HostUser,
     next_instance: AtomicU64,
+    /// What happens to the servers, and to the agent as a whole.
+    pub journal: Journal,
 }
 
 /// The command that means this very binary, wherever it lies.
@@ -77,8 +80,9 @@ impl Host {
         let tools = ToolBook::new(&settings.tools_dir);
         let secrets = Secrets::new(settings.secrets.clone());
         let label_commands = Arc::new(Semaphore::new(LABEL_COMMANDS));
+        let journal = Journal::default();
         let next_instance = AtomicU64::new(1);
-        Arc::new(Host { settings, launcher, starts, tools, secrets, label_commands, agent, next_instance })
+        Arc::new(Host { settings, launcher, starts, tools, secrets, label_commands, agent, next_instance, journal })
     }
 
     /// Everything that is needed to start a server of an app, or why it cannot be.

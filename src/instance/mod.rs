@@ -10,6 +10,7 @@ pub mod environment;
 pub mod fleet;
 mod health;
 pub mod host;
+pub mod journal;
 pub mod keeper;
 pub mod labels;
 pub mod launch;

@@ -1,5 +1,7 @@
 //! The JSON of `/v1/status`, the same values that the command line shows. Fields are only ever added.
 
+pub mod event;
+
 use crate::manifest::Diagnostic;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
