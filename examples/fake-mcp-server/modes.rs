@@ -44,6 +44,8 @@ pub struct Modes {
     setsid_grandchild: bool,
     /// Write to stderr as fast as it goes.
     flood_stderr: bool,
+    /// Write lines that are no JSON to stdout as fast as it goes.
+    pub flood_stdout: bool,
     /// Write lines that are no JSON between the messages.
     pub garbage_stdout: bool,
     /// Do not answer `server/discover`, as some old servers do.
@@ -85,6 +87,7 @@ impl Modes {
                 "--fork-grandchild" => modes.fork_grandchild = true,
                 "--setsid-grandchild" => modes.setsid_grandchild = true,
                 "--flood-stderr" => modes.flood_stderr = true,
+                "--flood-stdout" => modes.flood_stdout = true,
                 "--garbage-stdout" => modes.garbage_stdout = true,
                 "--silent-discover" => modes.silent_discover = true,
                 "--crash-on-discover" => modes.crash_on_discover = true,

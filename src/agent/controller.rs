@@ -3,7 +3,10 @@
 //! It is level-triggered: whatever wakes it, it looks at everything and does what is missing. So nothing is lost when
 //! two things happen at once, and doing it all again does nothing.
 
-use super::suspension::Suspension;
+use super::{
+    observer::{self, Observer},
+    suspension::Suspension,
+};
 use crate::{
     instance::fleet::Fleet,
     manifest::Snapshot,
@@ -45,6 +48,7 @@ impl Controller {
         let mut running = self.suspension.running();
         self.fleet.suspend(self.suspension.apps().clone());
         running.values().for_each(|told| self.fleet.run(told.app.clone()));
+        let mut observer = Observer::default();
         let mut release = false;
         // A source publishes more often than it has something new to say.
         let mut due = true;
@@ -53,7 +57,7 @@ impl Controller {
             if due {
                 wake = Instant::now() + LONGEST_SLEEP;
             }
-            let inputs = self.inputs();
+            let inputs = self.inputs(&mut observer);
             let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
             if let Some(Inputs { read: inputs, snapshots }) = inputs.filter(|said| due || news(&said.snapshots)) {
                 let now = Timestamp::now();
@@ -67,6 +71,8 @@ impl Controller {
                 }
                 let plan = plan(&told, &wanted, &guard, release);
                 guard.holds = plan.holds.clone();
+                let applied = inputs.iter().filter_map(|input| observer.applied(&input.name, &input.snapshot));
+                applied.for_each(|draft| drop(self.fleet.journal().keep(draft)));
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
                 wake =
@@ -133,10 +139,11 @@ impl Controller {
 
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
     /// must not be taken for all of them.
-    fn inputs(&mut self) -> Option<Inputs> {
+    fn inputs(&mut self, observer: &mut Observer) -> Option<Inputs> {
         let (mut read, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
+            observer.look(&view).into_iter().for_each(|draft| drop(self.fleet.journal().keep(draft)));
             match &view.snapshot {
                 Some(snapshot) => {
                     read.push(SourceInput { name: view.name.as_str().into(), snapshot: snapshot.clone() });
@@ -150,11 +157,13 @@ impl Controller {
     }
 
     fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
-        for held in &plan.held {
-            tracing::warn!(app = held.app, reason = held.reason, "removal held");
+        let before = self.published.borrow().clone();
+        for held in plan.held.iter().filter(|held| !before.held.contains(held)) {
+            self.fleet.journal().record(observer::held(held));
         }
-        for Action { app, verb, reason, desired } in &plan.actions {
-            tracing::info!(app, action = %verb, reason, "reconcile");
+        for action in &plan.actions {
+            self.fleet.journal().record(observer::action(action));
+            let Action { app, verb, desired, .. } = action;
             match (verb, desired) {
                 (Verb::Stop, _) | (_, None) => {
                     running.remove(app);

@@ -1,6 +1,7 @@
 //! The running agent: the loop from what the sources say to what runs, and the life of the process around it.
 
 mod controller;
+mod observer;
 mod open_files;
 mod run;
 mod signals;

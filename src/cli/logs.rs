@@ -1,21 +1,30 @@
 use super::{
     Outcome, Output,
     agent_args::{AgentArgs, block_on},
-    terminal::{escape, escape_json, escape_lines},
+    terminal::{escape, escape_json, escape_lines, print_on},
 };
-use crate::status::model::LogLine;
-use std::io::Write;
+use crate::{client::api::LogsWanted, status::model::LogLine};
 
 /// Show what a server wrote to its standard error.
+///
+/// The last lines are kept in memory, through restarts and updates of the app. Secrets that its definition names are
+/// left out of them.
 #[derive(clap::Args)]
-#[command(after_help = "Example:
-  mcpfleet logs demo -f")]
+#[command(after_help = "Examples:
+  mcpfleet logs demo -f
+  mcpfleet logs demo --previous")]
 pub struct Args {
     /// The app.
     name: String,
     /// Go on with what the server writes from now on.
     #[arg(short, long)]
     follow: bool,
+    /// Only what this process wrote; `mcpfleet status -v` lists them.
+    #[arg(long, value_name = "ID")]
+    instance: Option<String>,
+    /// What the last process that stood for the app and has ended wrote: its last words after a crash.
+    #[arg(short, long, conflicts_with_all = ["instance", "follow"])]
+    previous: bool,
     /// How many of the last lines to show.
     #[arg(short = 'n', long = "tail", value_name = "N", default_value_t = 200)]
     tail: usize,
@@ -29,13 +38,17 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let agent = args.agent.client()?;
     block_on(async {
-        let mut log = agent.logs(&args.name, args.tail, args.follow).await?;
-        let mut stdout = std::io::stdout();
+        let wanted = LogsWanted {
+            tail: args.tail,
+            follow: args.follow,
+            instance: args.instance.as_deref(),
+            previous: args.previous,
+        };
+        let mut log = agent.logs(&args.name, &wanted).await?;
         while let Some(line) = log.next().await? {
-            match stdout.write_all(written(&line, args.output)?.as_bytes()).and_then(|()| stdout.flush()) {
-                // Whoever reads has seen enough: nobody is left to follow the log for.
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
-                result => result?,
+            // Whoever reads has seen enough: nobody is left to follow the log for.
+            if !print_on(&written(&line, args.output)?)? {
+                break;
             }
         }
         Ok(())
@@ -45,6 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn written(line: &LogLine, output: Output) -> anyhow::Result<String> {
     Ok(match output {
+        Output::Text if line.missed.is_some() => format!("{:.0} [{}]\n", line.time, escape(&line.text)),
         Output::Text => format!("{:.0} {} {}\n", line.time, escape(&line.instance), escape(&line.text)),
         Output::Json => escape_json(&serde_json::to_string(line)?).into_owned() + "\n",
         Output::Yaml => format!("---\n{}", escape_lines(&serde_yaml::to_string(line)?)),

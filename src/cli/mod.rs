@@ -8,6 +8,7 @@ mod configuration;
 mod create;
 mod demo_server;
 mod edit;
+mod events;
 mod get;
 mod history;
 mod hook;
@@ -56,6 +57,7 @@ enum Command {
     Mcp(mcp::Command),
     Status(status::Args),
     Logs(logs::Args),
+    Events(events::Args),
     Reconcile(reconcile::Args),
     Restart(restart::Args),
     Suspend(suspend::SuspendArgs),
@@ -135,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Mcp(command) => mcp::run(command),
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),
+        Command::Events(args) => events::run(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Restart(args) => restart::run(args),
         Command::Suspend(args) => suspend::suspend(args),

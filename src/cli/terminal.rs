@@ -14,10 +14,15 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Writes to stdout, with colours where it is a terminal and they are wanted. That nobody reads on is no error: the
 /// reader of a pipe has seen enough.
 pub fn print(text: &str) -> io::Result<()> {
+    print_on(text).map(drop)
+}
+
+/// The same for one piece of many: `false` means that nobody reads on.
+pub fn print_on(text: &str) -> io::Result<bool> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true),
     }
 }
 

@@ -1,20 +1,20 @@
 //! What an agent tells about itself, and what it can be asked to do.
 
 use super::http::{HttpClient, HttpError, Response};
-use crate::status::model::{LogLine, Status};
+use crate::status::model::{LogLine, Status, event::Event};
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::{fmt::Write, marker::PhantomData, sync::Arc, time::Duration};
 
 /// How long an agent may take for an answer that it can give at once.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The status of ten thousand apps takes about ten megabytes.
 const MAX_BODY: usize = 256 << 20;
-const MAX_LOG_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 1 << 20;
 
 /// Why the agent did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -109,15 +109,27 @@ impl AgentClient {
         Ok(())
     }
 
-    /// What the servers of an app wrote to their standard error: the last `tail` lines and, with `follow`, those to come.
-    pub async fn logs(&self, app: &str, tail: usize, follow: bool) -> Result<LogStream, ApiError> {
-        let path = format!("/v1/apps/{}/logs?tail={tail}&follow={follow}", path_segment(app));
+    /// What the servers of an app wrote to their standard error.
+    pub async fn logs(&self, app: &str, wanted: &LogsWanted<'_>) -> Result<Lines<LogLine>, ApiError> {
+        let LogsWanted { tail, follow, instance, previous } = wanted;
+        let instance = instance.map(|id| format!("&instance={}", path_segment(id))).unwrap_or_default();
+        let app = path_segment(app);
+        self.lines(format!("/v1/apps/{app}/logs?tail={tail}&follow={follow}&previous={previous}{instance}")).await
+    }
+
+    /// What has happened, to one app or to all: the last `tail` events and, with `follow`, those to come.
+    pub async fn events(&self, app: Option<&str>, tail: usize, follow: bool) -> Result<Lines<Event>, ApiError> {
+        let app = app.map(|app| format!("&app={}", path_segment(app))).unwrap_or_default();
+        self.lines(format!("/v1/events?tail={tail}&follow={follow}{app}")).await
+    }
+
+    async fn lines<T>(&self, path: String) -> Result<Lines<T>, ApiError> {
         let asking = self.http.send(Method::GET, &path, HeaderMap::new(), Bytes::new());
         let response = in_time(asking).await?;
         if !response.status.is_success() {
             return Err(ApiError::from_response(response).await);
         }
-        Ok(LogStream { response, unread: Vec::new() })
+        Ok(Lines { response, unread: Vec::new(), of: PhantomData })
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, ApiError> {
@@ -138,16 +150,30 @@ async fn in_time<T>(work: impl Future<Output = Result<T, HttpError>>) -> Result<
     tokio::time::timeout(TIMEOUT, work).await.unwrap_or(Err(HttpError::TimedOut(TIMEOUT)))
 }
 
-/// Lines of a log on their way.
-#[derive(Debug)]
-pub struct LogStream {
-    response: Response,
-    unread: Vec<u8>,
+/// Which lines of an app's log are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogsWanted<'a> {
+    /// How many of the last ones.
+    pub tail: usize,
+    /// Also those to come.
+    pub follow: bool,
+    /// Only those of this process.
+    pub instance: Option<&'a str>,
+    /// Those of the last process that stood for the app and has ended.
+    pub previous: bool,
 }
 
-impl LogStream {
-    /// The next line; `None` when there are no more, which is never while the log is being followed.
-    pub async fn next(&mut self) -> Result<Option<LogLine>, ApiError> {
+/// JSON lines on their way.
+#[derive(Debug)]
+pub struct Lines<T> {
+    response: Response,
+    unread: Vec<u8>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Lines<T> {
+    /// The next one; `None` when there are no more, which is never while they are being followed.
+    pub async fn next(&mut self) -> Result<Option<T>, ApiError> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.unread) {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
@@ -156,8 +182,8 @@ impl LogStream {
                 }
                 return serde_json::from_slice(&line).map(Some).map_err(ApiError::Unreadable);
             }
-            if self.unread.len() > MAX_LOG_LINE {
-                return Err(HttpError::TooLarge(MAX_LOG_LINE).into());
+            if self.unread.len() > MAX_LINE {
+                return Err(HttpError::TooLarge(MAX_LINE).into());
             }
             match self.response.body.chunk().await? {
                 Some(chunk) => self.unread.extend_from_slice(&chunk),

@@ -2,6 +2,7 @@
 
 use super::{
     host::Host,
+    journal::Journal,
     labels::{self, DynamicLabels},
     logs::LogRing,
     supervisor::{Supervisor, Wires, Wish},
@@ -68,6 +69,11 @@ impl Fleet {
             applied: AtomicBool::new(false),
             changes: watch::Sender::new(()),
         })
+    }
+
+    /// What has happened.
+    pub fn journal(&self) -> &Journal {
+        &self.host.journal
     }
 
     /// An app that clients may reach.
@@ -161,7 +167,9 @@ impl Fleet {
         if let Some(entry) = entry {
             self.host.tools.forget(name);
             entry.wish.send_replace(Wish::Stop(Duration::MAX));
-            self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+            let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            leaving.retain(|entry| !entry.is_gone());
+            leaving.push(entry);
         }
     }
 

@@ -131,6 +131,7 @@ impl Host {
             working_directory: stdio.working_directory.clone(),
             runtime_dir: self.settings.runtime_dir.clone(),
             user: run_as.switch.then_some(run_as.user),
+            redaction: Arc::default(),
         })
     }
 }

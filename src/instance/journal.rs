@@ -186,7 +186,8 @@ impl Kept {
         self.last += 1;
         let Draft { kind, level, message, app, instance, minor, details } = draft;
         let [app, instance] = [app, instance].map(|name| name.map(|name| name.to_string()));
-        let subject = Arc::new(Subject { app: app.clone(), source: details.source.clone(), minor });
+        let source = details.source.clone().filter(|_| app.is_none());
+        let subject = Arc::new(Subject { app: app.clone(), source, minor });
         let kind = kind.word().into();
         let mut event = Event { sequence: self.last, time, level, kind, app, instance, message, details };
         let mut bytes = size(&event);
@@ -300,6 +301,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         /// However many subjects there are: the bounds hold, and whoever has no more than an equal share loses nothing.
         #[test]
         fn shares_are_fair(subjects in proptest::collection::vec((0u8..12, 1usize..300), 1..40)) {

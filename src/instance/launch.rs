@@ -2,7 +2,10 @@
 
 pub use super::control::Control;
 
-use super::keeper::wire::{self, Credentials, Directory, Event, Failure, Order};
+use super::{
+    keeper::wire::{self, Credentials, Directory, Event, Failure, Order},
+    redact::Redaction,
+};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -11,6 +14,7 @@ use std::{
     fmt, io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 use tokio::net::unix::pipe;
 
@@ -32,6 +36,8 @@ pub struct LaunchSpec {
     pub runtime_dir: PathBuf,
     /// `None`: the agent's own user.
     pub user: Option<HostUser>,
+    /// What must not be seen of what the server writes.
+    pub redaction: Arc<Redaction>,
 }
 
 /// Without the values of `env`, which may be secrets.
@@ -252,6 +258,7 @@ mod tests {
             working_directory: None,
             runtime_dir: "/run/mcpfleet".into(),
             user: None,
+            redaction: Arc::default(),
         };
         let shown = format!("{spec:?}");
         assert!(shown.contains("TOKEN") && !shown.contains("hush"), "{shown}");

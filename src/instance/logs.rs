@@ -1,9 +1,17 @@
 //! What servers write to stderr: kept for a while, shown to whoever follows, passed on to the agent's log.
 //!
-//! A server must never wait for its log: everything is read as fast as it comes, and what exceeds a bound is dropped.
+//! A server must not wait for whoever reads its log: what exceeds a bound is dropped. Only one that floods without end
+//! is slowed down ([`super::flood`]).
+//!
+//! The lines of an app share one room. Where there is no more, the oldest line goes of the process that has the most:
+//! the last words of one that has ended stay, however much the next one writes.
 
+mod lines;
+
+use super::{flood::Allowance, redact::Redaction};
 use crate::status::model::LogLine;
 use jiff::Timestamp;
+use lines::Lines;
 use std::{
     collections::VecDeque,
     mem,
@@ -13,21 +21,71 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     sync::broadcast,
+    task::yield_now,
+    time::sleep,
 };
 
-/// The lines that are kept of an app.
-const MAX_LINES: usize = 2_000;
 /// The bytes of text that are kept of an app.
 const MAX_BYTES: usize = 1 << 20;
-/// The longest line, in bytes; the rest is cut off.
-const MAX_LINE: usize = 16 << 10;
+/// What a line counts at least: so at most 2048 lines are kept.
+const LEAST_BYTES: usize = 512;
+/// The processes that have ended of which lines are kept, for those that stood for the app and for those of sessions.
+const MAX_ENDED: usize = 8;
 /// The lines that a follower may lag behind before it misses some.
 const FOLLOWER_LAG: usize = 256;
 /// The lines of an app that go to the agent's own log within [`WINDOW`].
 const LOGGED_PER_WINDOW: u32 = 200;
 const WINDOW: Duration = Duration::from_secs(1);
+/// How much is read at a time; the other tasks of the thread have their turn in between.
+const READ: usize = 16 << 10;
 
-/// The last lines that the instances of one app have written. Clones share them.
+/// One line that a server wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub time: Timestamp,
+    pub instance: Arc<str>,
+    pub text: String,
+    /// Counts the lines of the app.
+    number: u64,
+}
+
+impl From<&Line> for LogLine {
+    fn from(line: &Line) -> LogLine {
+        LogLine { time: line.time, instance: line.instance.to_string(), text: line.text.clone(), missed: None }
+    }
+}
+
+/// What a process is for, as far as its lines are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// It stands for the app.
+    AsPrimary,
+    /// It belongs, or will belong, to a session.
+    ForSession,
+}
+
+/// Whose lines are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Of all processes of the app.
+    #[default]
+    All,
+    /// Of the process with this id.
+    Instance(String),
+    /// Of the last process that stood for the app and has ended.
+    Previous,
+}
+
+/// Why there are no such lines.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoLines {
+    #[error("no lines are kept of a process {0:?}; `mcpfleet status -v` lists those that run")]
+    Instance(String),
+    #[error("no process that stood for it has ended yet")]
+    Previous,
+}
+
+/// The last lines that the processes of one app have written. Clones share them.
 #[derive(Clone, Debug)]
 pub struct LogRing {
     shared: Arc<Shared>,
@@ -37,14 +95,39 @@ pub struct LogRing {
 struct Shared {
     app: String,
     kept: Mutex<Kept>,
-    followers: broadcast::Sender<Arc<LogLine>>,
+    followers: broadcast::Sender<Arc<Line>>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    lines: VecDeque<Arc<LogLine>>,
+    /// In the order of their starts.
+    processes: VecDeque<Process>,
     bytes: usize,
+    last: u64,
     rate: Rate,
+}
+
+#[derive(Debug)]
+struct Process {
+    instance: Arc<str>,
+    writes: Writes,
+    ended: bool,
+    lines: VecDeque<Arc<Line>>,
+    bytes: usize,
+}
+
+/// Where one process writes. Dropped when the process is gone.
+#[derive(Debug)]
+pub struct ProcessLog {
+    ring: LogRing,
+    instance: Arc<str>,
+    redaction: Arc<Redaction>,
+}
+
+impl Drop for ProcessLog {
+    fn drop(&mut self) {
+        self.ring.kept().end(&self.instance);
+    }
 }
 
 impl LogRing {
@@ -53,36 +136,34 @@ impl LogRing {
         LogRing { shared: Arc::new(Shared { app: app.into(), kept: Mutex::default(), followers }) }
     }
 
-    /// The last `n` lines, oldest first.
-    pub fn tail(&self, n: usize) -> Vec<Arc<LogLine>> {
-        self.kept().tail(n)
+    /// Opens the log of a process that is about to run.
+    pub fn open(&self, instance: Arc<str>, writes: Writes, redaction: Arc<Redaction>) -> ProcessLog {
+        let process = Process { instance: instance.clone(), writes, ended: false, lines: VecDeque::new(), bytes: 0 };
+        self.kept().processes.push_back(process);
+        ProcessLog { ring: self.clone(), instance, redaction }
     }
 
-    /// The last `n` lines and those that follow, without a gap and without a line twice. A follower that is too slow
-    /// is told how many lines it has missed ([`broadcast::error::RecvError::Lagged`]).
-    pub fn follow(&self, n: usize) -> (Vec<Arc<LogLine>>, broadcast::Receiver<Arc<LogLine>>) {
+    /// The last `n` lines of all processes, oldest first.
+    pub fn tail(&self, n: usize) -> Vec<Arc<Line>> {
+        self.kept().tail(|_| true, n)
+    }
+
+    /// The last `n` lines of some, oldest first.
+    ///
+    /// # Errors
+    /// There is no such process, or nothing is kept of it any more.
+    pub fn tail_of(&self, whose: &Whose, n: usize) -> Result<Vec<Arc<Line>>, NoLines> {
+        self.kept().tail_of(whose, n)
+    }
+
+    /// The last `n` lines of some and the lines that follow, of all, without a gap and without a line twice. A follower
+    /// that is too slow is told how many lines it has missed ([`broadcast::error::RecvError::Lagged`]).
+    ///
+    /// # Errors
+    /// As for [`LogRing::tail_of`].
+    pub fn follow(&self, whose: &Whose, n: usize) -> Result<(Vec<Arc<Line>>, broadcast::Receiver<Arc<Line>>), NoLines> {
         let kept = self.kept();
-        (kept.tail(n), self.shared.followers.subscribe())
-    }
-
-    /// Adds a line.
-    pub fn push(&self, line: LogLine) {
-        let line = Arc::new(line);
-        let now = Instant::now();
-        let (admitted, dropped) = {
-            let mut kept = self.kept();
-            kept.push(line.clone());
-            // Under the lock, for `follow`. An error means that nobody follows.
-            let _ = self.shared.followers.send(line.clone());
-            kept.rate.admit(now)
-        };
-        let app = self.shared.app.as_str();
-        if dropped > 0 {
-            tracing::warn!(target: "mcpfleet::stderr", app, dropped, "lines of a flood are left out of this log");
-        }
-        if admitted {
-            tracing::info!(target: "mcpfleet::stderr", app, instance = line.instance, "{}", line.text);
-        }
+        Ok((kept.tail_of(whose, n)?, self.shared.followers.subscribe()))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -90,19 +171,122 @@ impl LogRing {
     }
 }
 
-impl Kept {
-    fn tail(&self, n: usize) -> Vec<Arc<LogLine>> {
-        self.lines.iter().skip(self.lines.len().saturating_sub(n)).cloned().collect()
+impl ProcessLog {
+    /// Reads what the process writes to its stderr until it ends.
+    pub async fn pump(&self, mut stderr: impl AsyncRead + Unpin) {
+        let mut lines = Lines::default();
+        let mut buffer = vec![0; READ];
+        let mut allowance = Allowance::new(Instant::now());
+        while let Ok(length @ 1..) = stderr.read(&mut buffer).await {
+            let bytes = buffer.get(..length).unwrap_or_default();
+            let mut texts = Vec::new();
+            lines.feed(bytes, &self.redaction, |text| texts.push(text));
+            allowance.spend(length, texts.len(), Instant::now());
+            self.push(texts);
+            match allowance.pause(Instant::now()) {
+                Duration::ZERO => yield_now().await,
+                pause => sleep(pause).await,
+            }
+        }
+        self.push(lines.finish(&self.redaction).into_iter().collect());
     }
 
-    fn push(&mut self, line: Arc<LogLine>) {
-        self.bytes += line.text.len();
-        self.lines.push_back(line);
-        while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
-            let Some(oldest) = self.lines.pop_front() else { break };
-            self.bytes -= oldest.text.len();
+    /// Adds lines that have just been written.
+    pub fn push(&self, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let (time, now) = (Timestamp::now(), Instant::now());
+        let shared = &*self.ring.shared;
+        let mut logged = Vec::new();
+        let dropped = {
+            let mut kept = self.ring.kept();
+            let followed = shared.followers.receiver_count() > 0;
+            let mut dropped = 0;
+            for text in texts {
+                let line = kept.add(&self.instance, time, text);
+                if followed {
+                    // Under the lock, for `follow`. An error means that nobody follows any more.
+                    let _ = shared.followers.send(line.clone());
+                }
+                let (admitted, since) = kept.rate.admit(now);
+                dropped += since;
+                if admitted {
+                    logged.push(line);
+                }
+            }
+            dropped
+        };
+        let app = shared.app.as_str();
+        if dropped > 0 {
+            tracing::warn!(target: "mcpfleet::stderr", app, dropped, "lines of a flood are left out of this log");
+        }
+        for line in logged {
+            tracing::info!(target: "mcpfleet::stderr", app, instance = &*line.instance, "{}", line.text);
         }
     }
+}
+
+impl Kept {
+    fn tail_of(&self, whose: &Whose, n: usize) -> Result<Vec<Arc<Line>>, NoLines> {
+        match whose {
+            Whose::All => Ok(self.tail(|_| true, n)),
+            Whose::Instance(wanted) => match self.processes.iter().any(|process| *process.instance == **wanted) {
+                true => Ok(self.tail(|process| *process.instance == **wanted, n)),
+                false => Err(NoLines::Instance(wanted.clone())),
+            },
+            Whose::Previous => {
+                let ended = |process: &&Process| process.ended && process.writes == Writes::AsPrimary;
+                let previous = self.processes.iter().rev().find(ended).ok_or(NoLines::Previous)?;
+                Ok(self.tail(|process| process.instance == previous.instance, n))
+            }
+        }
+    }
+
+    fn tail(&self, wanted: impl Fn(&Process) -> bool, n: usize) -> Vec<Arc<Line>> {
+        let processes = self.processes.iter().filter(|process| wanted(process));
+        let mut lines: Vec<_> = processes.flat_map(|process| process.lines.iter().rev().take(n)).cloned().collect();
+        lines.sort_unstable_by_key(|line| line.number);
+        lines.drain(..lines.len().saturating_sub(n));
+        lines
+    }
+
+    fn add(&mut self, instance: &Arc<str>, time: Timestamp, text: String) -> Arc<Line> {
+        self.last += 1;
+        let line = Arc::new(Line { time, instance: instance.clone(), text, number: self.last });
+        // Most often the newest writes.
+        if let Some(process) = self.processes.iter_mut().rev().find(|process| process.instance == *instance) {
+            process.lines.push_back(line.clone());
+            process.bytes += size(&line);
+            self.bytes += size(&line);
+        }
+        while self.bytes > MAX_BYTES {
+            let most = self.processes.iter_mut().max_by_key(|process| process.bytes);
+            let Some((most, line)) = most.and_then(|most| most.lines.pop_front().map(|line| (most, line))) else {
+                break;
+            };
+            most.bytes -= size(&line);
+            self.bytes -= size(&line);
+        }
+        line
+    }
+
+    fn end(&mut self, instance: &str) {
+        let Some(process) = self.processes.iter_mut().find(|process| *process.instance == *instance) else { return };
+        process.ended = true;
+        let writes = process.writes;
+        let ended = |process: &Process| process.ended && process.writes == writes;
+        if self.processes.iter().filter(|process| ended(process)).count() > MAX_ENDED
+            && let Some(oldest) = self.processes.iter().position(ended)
+            && let Some(oldest) = self.processes.remove(oldest)
+        {
+            self.bytes -= oldest.bytes;
+        }
+    }
+}
+
+fn size(line: &Line) -> usize {
+    line.text.len().max(LEAST_BYTES)
 }
 
 /// How many lines have gone to the agent's log in the current window.
@@ -130,145 +314,5 @@ impl Rate {
     }
 }
 
-/// Reads an instance's stderr into the ring until it ends.
-pub async fn pump(mut stderr: impl AsyncRead + Unpin, ring: LogRing, instance: String) {
-    let mut lines = Lines::default();
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(length @ 1..) = stderr.read(&mut buffer).await {
-        let time = Timestamp::now();
-        let bytes = buffer.get(..length).unwrap_or_default();
-        lines.feed(bytes, |text| ring.push(LogLine { time, instance: instance.clone(), text }));
-    }
-    if let Some(text) = lines.finish() {
-        ring.push(LogLine { time: Timestamp::now(), instance, text });
-    }
-}
-
-/// Cuts bytes into lines of bounded length.
-#[derive(Debug, Default)]
-struct Lines {
-    /// The line so far, without what is beyond the bound.
-    line: Vec<u8>,
-    /// The length of what is beyond.
-    cut: usize,
-}
-
-impl Lines {
-    fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(String)) {
-        let mut rest = bytes;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (head, tail) = rest.split_at(end);
-            self.append(head);
-            each(self.take());
-            rest = tail.get(1..).unwrap_or_default();
-        }
-        self.append(rest);
-    }
-
-    fn append(&mut self, bytes: &[u8]) {
-        let (fits, beyond) = bytes.split_at(bytes.len().min(MAX_LINE.saturating_sub(self.line.len())));
-        self.line.extend_from_slice(fits);
-        self.cut += beyond.len();
-    }
-
-    fn take(&mut self) -> String {
-        let bytes = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
-        let mut text = String::from_utf8_lossy(bytes).into_owned();
-        self.line.clear();
-        match mem::take(&mut self.cut) {
-            0 => {}
-            cut => text.push_str(&format!(" … {cut} bytes cut off")),
-        }
-        text
-    }
-
-    fn finish(mut self) -> Option<String> {
-        (!self.line.is_empty()).then(|| self.take())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::broadcast::error::RecvError;
-
-    fn line(text: impl Into<String>) -> LogLine {
-        LogLine { time: Timestamp::UNIX_EPOCH, instance: "a-1".into(), text: text.into() }
-    }
-
-    fn texts(lines: &[Arc<LogLine>]) -> Vec<&str> {
-        lines.iter().map(|line| line.text.as_str()).collect()
-    }
-
-    #[test]
-    fn lines_are_cut_at_newlines_however_they_arrive() {
-        let input = b"one\ntwo\r\n\nth\xffree\nlast";
-        for size in 1..input.len() {
-            let (mut lines, mut found) = (Lines::default(), Vec::new());
-            for piece in input.chunks(size) {
-                lines.feed(piece, |text| found.push(text));
-            }
-            found.extend(lines.finish());
-            assert_eq!(found, ["one", "two", "", "th\u{fffd}ree", "last"], "in pieces of {size}");
-        }
-    }
-
-    #[test]
-    fn a_long_line_is_cut_and_says_so() {
-        let (mut lines, mut found) = (Lines::default(), Vec::new());
-        for _ in 0..3 {
-            lines.feed(&[b'x'; MAX_LINE], |text| found.push(text));
-        }
-        lines.feed(b"\nnext\n", |text| found.push(text));
-        assert_eq!(found, [format!("{} … {} bytes cut off", "x".repeat(MAX_LINE), 2 * MAX_LINE), "next".into()]);
-    }
-
-    #[test]
-    fn the_ring_is_bounded_in_lines_and_in_bytes() {
-        let ring = LogRing::new("a");
-        for n in 0..MAX_LINES + 3 {
-            ring.push(line(n.to_string()));
-        }
-        let all = ring.tail(usize::MAX);
-        assert_eq!((all.len(), all[0].text.as_str()), (MAX_LINES, "3"));
-        assert_eq!(texts(&ring.tail(2)), [(MAX_LINES + 1).to_string(), (MAX_LINES + 2).to_string()]);
-        for _ in 0..200 {
-            ring.push(line("x".repeat(MAX_LINE)));
-        }
-        assert_eq!(ring.tail(usize::MAX).len(), MAX_BYTES / MAX_LINE);
-    }
-
-    #[tokio::test]
-    async fn followers_get_every_line_once_and_slow_ones_a_count() {
-        let ring = LogRing::new("a");
-        ring.push(line("before"));
-        let (tail, mut followed) = ring.follow(10);
-        assert_eq!(texts(&tail), ["before"]);
-        ring.push(line("after"));
-        assert_eq!(followed.recv().await.unwrap().text, "after");
-        for n in 0..FOLLOWER_LAG + 5 {
-            ring.push(line(n.to_string()));
-        }
-        assert_eq!(followed.recv().await, Err(RecvError::Lagged(5)));
-        assert_eq!(followed.recv().await.unwrap().text, "5");
-    }
-
-    #[test]
-    fn a_flood_is_counted() {
-        let mut rate = Rate::default();
-        let start = Instant::now();
-        let admitted = (0..1_000).filter(|_| rate.admit(start).0).count();
-        assert_eq!(admitted, 200);
-        assert_eq!(rate.admit(start + WINDOW), (true, 800));
-        assert_eq!(rate.admit(start + WINDOW), (true, 0));
-    }
-
-    #[tokio::test]
-    async fn stderr_is_pumped_to_its_end() {
-        let ring = LogRing::new("a");
-        pump(&b"one\ntwo"[..], ring.clone(), "a-7".into()).await;
-        let lines = ring.tail(10);
-        assert_eq!(texts(&lines), ["one", "two"]);
-        assert!(lines.iter().all(|line| line.instance == "a-7"));
-    }
-}
+mod tests;

@@ -153,7 +153,7 @@ async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
             Ok(Profile { era: Era::Legacy, introduction, mixed: false })
         }
         Err((codes::SERVER_GONE, message)) => Err(ProbeError::Ended(message.into())),
-        Err((_, message)) => Err(ProbeError::Refused(message)),
+        Err((_, message)) => Err(ProbeError::Refused(link.quoted(&message))),
     }
 }
 

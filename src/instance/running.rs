@@ -1,12 +1,17 @@
 //! One running process and the task that owns it.
 
 use super::{
+    journal::{Draft, Journal},
     launch::{Control, Exit, LaunchError, LaunchSpec, Launcher, Process},
     link::{Link, Sharing},
-    logs::{self, LogRing},
+    logs::{LogRing, ProcessLog, Writes},
 };
-use crate::resource::{Stop, StopSignal};
+use crate::{
+    resource::{Stop, StopSignal, quantity::format_duration},
+    status::model::event::EventKind,
+};
 use jiff::Timestamp;
+use nix::sys::signal::Signal;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -99,7 +104,8 @@ pub struct Owned {
     stdout: pipe::Receiver,
     stderr: pipe::Receiver,
     stop: Stop,
-    logs: LogRing,
+    log: ProcessLog,
+    tale: Tale,
 }
 
 /// Starts a process. Nothing has been said to it when this returns.
@@ -109,14 +115,59 @@ pub async fn start(
     sharing: Sharing,
     stop: Stop,
     logs: LogRing,
+    journal: Journal,
 ) -> Result<(Arc<Running>, Owned), LaunchError> {
-    let (app, instance) = (spec.app.clone(), spec.instance.clone());
+    let (app, redaction) = (spec.app.clone(), spec.redaction.clone());
+    let instance: Arc<str> = spec.instance.as_str().into();
     let Process { pid, stdin, stdout, stderr, control } = launcher.launch(spec).await?;
-    tracing::info!(app, instance, pid, "server started");
-    let link = Link::new(&app, &instance, sharing, stdin);
+    let tale = Tale { journal, app, instance: instance.clone(), sharing, started: Instant::now() };
+    tale.started(pid);
+    let writes = if sharing == Sharing::Shared { Writes::AsPrimary } else { Writes::ForSession };
+    let log = logs.open(instance.clone(), writes, redaction.clone());
+    let link = Link::new(&tale.app, &instance, sharing, redaction, stdin);
     let (sender, wanted) = watch::channel(Wanted::Run);
-    let running = Arc::new(Running { instance: instance.into(), pid, since: Timestamp::now(), link, wanted: sender });
-    Ok((running.clone(), Owned { running, wanted, control, stdout, stderr, stop, logs }))
+    let running = Arc::new(Running { instance, pid, since: Timestamp::now(), link, wanted: sender });
+    Ok((running.clone(), Owned { running, wanted, control, stdout, stderr, stop, log, tale }))
+}
+
+/// What the journal is told of a process.
+#[derive(Debug)]
+struct Tale {
+    journal: Journal,
+    app: String,
+    instance: Arc<str>,
+    sharing: Sharing,
+    started: Instant,
+}
+
+impl Tale {
+    fn started(&self, pid: u32) {
+        self.tell(Draft::info(EventKind::Started, format!("process {pid}")).with(|details| details.pid = Some(pid)));
+    }
+
+    /// `expected`: it had been told to.
+    fn ended(&self, exit: Exit, expected: bool) {
+        let took = self.started.elapsed();
+        let lasted = format_duration(Duration::from_secs(took.as_secs()));
+        let draft = match expected {
+            true => Draft::info(EventKind::Ended, format!("{exit}, as it was told to, after {lasted}")),
+            false => Draft::warning(EventKind::Ended, format!("{exit} after {lasted}")),
+        };
+        self.tell(draft.with(|details| {
+            (details.exit, details.signal) = match exit {
+                Exit::Code(code) => (Some(code), None),
+                Exit::Signal(number) => (None, Some(signal_name(number))),
+                Exit::Unknown => (None, None),
+            };
+            details.expected = Some(expected);
+            details.took_ms = u64::try_from(took.as_millis()).ok();
+        }));
+    }
+
+    fn tell(&self, draft: Draft) {
+        let draft = draft.of_instance(&self.app, &self.instance);
+        self.journal.record(if self.sharing == Sharing::Exclusive { draft.minor() } else { draft });
+    }
 }
 
 /// How far the end of a process has come.
@@ -155,10 +206,10 @@ impl Owned {
 
     /// Carries its messages and its stderr, and follows orders, until the process and all that it started are gone.
     pub async fn run(self) -> Exit {
-        let Owned { running, mut wanted, mut control, stdout, stderr, stop, logs } = self;
+        let Owned { running, mut wanted, mut control, stdout, stderr, stop, log, tale } = self;
         let link = running.link.clone();
         let carry = link.run(stdout);
-        let pump = logs::pump(stderr, logs, running.instance.to_string());
+        let pump = log.pump(stderr);
         tokio::pin!(carry, pump);
         let (mut carrying, mut pumping) = (true, true);
         let mut stage = Stage::Serving;
@@ -205,8 +256,14 @@ impl Owned {
         })
         .await;
         link.close(&exit.to_string());
+        tale.ended(exit, running.is_leaving());
         exit
     }
+}
+
+/// As in `SIGKILL`.
+fn signal_name(number: i32) -> String {
+    Signal::try_from(number).map_or_else(|_| number.to_string(), |signal| signal.to_string())
 }
 
 /// Follows an order.

@@ -26,6 +26,7 @@ pub struct View {
     pub tools: Option<Arc<Look>>,
     pub next_attempt: Option<Timestamp>,
     pub last_exit: Option<String>,
+    pub last_exit_at: Option<Timestamp>,
     /// What the server wrote last to its stderr, while it is in trouble.
     pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
@@ -46,6 +47,7 @@ impl View {
             tools: None,
             next_attempt: None,
             last_exit: None,
+            last_exit_at: None,
             last_lines: Vec::new(),
             instances: Vec::new(),
             wanted: None,

@@ -161,6 +161,9 @@ pub struct AppStatus {
     /// When the next start is due, in `Backoff`.
     pub next_attempt: Option<Timestamp>,
     pub last_exit: Option<String>,
+    /// When that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_exit_at: Option<Timestamp>,
     /// What the server wrote last to its stderr, while it is in trouble.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_lines: Vec<String>,
@@ -288,4 +291,7 @@ pub struct LogLine {
     pub time: Timestamp,
     pub instance: String,
     pub text: String,
+    /// How many lines a follower that was too slow has not got; such a line was written by no server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
 }

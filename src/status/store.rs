@@ -164,6 +164,7 @@ impl Store {
             restarts: 0,
             next_attempt: None,
             last_exit: None,
+            last_exit_at: None,
             last_lines: Vec::new(),
             instances: Vec::new(),
             updating: false,
@@ -239,6 +240,7 @@ impl AppStatus {
         self.restarts = view.restarts;
         self.next_attempt = view.next_attempt;
         self.last_exit = view.last_exit.clone();
+        self.last_exit_at = view.last_exit_at;
         self.last_lines = view.last_lines.clone();
         self.instances = view.instances.clone();
         self.tools = view

@@ -25,6 +25,7 @@ const ORDER: &[&[&str]] = &[
 
 /// What is a function from values to values.
 const PURE: &[&str] = &[
+    "agent::observer",
     "author::diff",
     "author::init::template",
     "authorize",
@@ -34,8 +35,11 @@ const PURE: &[&str] = &[
     "escape",
     "gateway::classify",
     "instance::backoff",
+    "instance::flood",
     "instance::labels::output",
+    "instance::logs::lines",
     "instance::machine",
+    "instance::redact",
     "manifest",
     "protocol",
     "reconcile",

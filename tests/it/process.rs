@@ -8,13 +8,13 @@ use crate::support::{
 use mcpfleet::{
     instance::{
         launch::{Exit, LaunchError},
-        logs::{LogRing, pump},
+        logs::{LogRing, Writes},
     },
     resource::StopSignal,
 };
 use rmcp::model::CallToolRequestParams;
 use serde_json::json;
-use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -223,13 +223,14 @@ async fn a_flood_on_stderr_neither_blocks_the_server_nor_fills_the_agent() {
     let ring = LogRing::new("test");
     let (_, nothing) = tokio::net::unix::pipe::pipe().unwrap();
     let stderr = std::mem::replace(&mut server.process.stderr, nothing);
-    let pumped = tokio::spawn(pump(stderr, ring.clone(), "test-1".into()));
-    eventually("the ring is full", async || (ring.tail(usize::MAX).len() == 2_000).then_some(())).await;
+    let log = ring.open("test-1".into(), Writes::AsPrimary, Arc::default());
+    let pumped = tokio::spawn(async move { log.pump(stderr).await });
+    eventually("the ring is full", async || (ring.tail(usize::MAX).len() == 2_048).then_some(())).await;
     assert_eq!(server.call("echo", json!({"text": "still there"})).await, "still there");
     server.process.control.stop(StopSignal::Kill, Duration::ZERO);
     server.process.control.wait().await;
     pumped.await.unwrap();
-    assert_eq!(ring.tail(usize::MAX).len(), 2_000);
+    assert_eq!(ring.tail(usize::MAX).len(), 2_048);
 }
 
 #[tokio::test]

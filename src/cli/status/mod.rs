@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(200);
   mcpfleet status
   mcpfleet status --wait --timeout 2m && echo deployed")]
 pub struct Args {
-    /// Also show each process.
+    /// Also show each process, and how the last one of each app has ended.
     #[arg(short, long)]
     verbose: bool,
     /// Wait until all that is wanted runs (exit code 0), or will not without help (exit code 1).

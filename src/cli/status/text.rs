@@ -145,7 +145,25 @@ fn instances(apps: &[AppStatus], now: Timestamp, text: &mut String) -> std::fmt:
             Cell::new(&instance.spec),
         ]);
     }
-    writeln!(text, "\n{}", table.render().trim_end())
+    writeln!(text, "\n{}", table.render().trim_end())?;
+    exits(apps, now, text)
+}
+
+/// How the last process that stood for each app has ended, where one has.
+fn exits(apps: &[AppStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {
+    let mut table = Table::new(&["APP", "LAST EXIT", "ENDED", "RESTARTS"]);
+    let mut any = false;
+    for app in apps {
+        let Some(exit) = &app.last_exit else { continue };
+        any = true;
+        table.row(vec![
+            Cell::new(&app.name),
+            Cell::new(exit),
+            Cell::new(&app.last_exit_at.map_or("-".into(), |at| age(at, now) + " ago")),
+            Cell::new(&app.restarts.to_string()),
+        ]);
+    }
+    if any { writeln!(text, "\n{}", table.render().trim_end()) } else { Ok(()) }
 }
 
 fn role(instance: &InstanceStatus) -> String {

@@ -8,7 +8,7 @@ mod ending;
 mod receive;
 mod writer;
 
-use super::mailbox::Mailbox;
+use super::{mailbox::Mailbox, redact::Redaction};
 use crate::protocol::{Edit, Message, Params, RawId, one_line};
 use bytes::Bytes;
 use serde_json::Value;
@@ -88,6 +88,8 @@ pub struct Link {
     app: Arc<str>,
     instance: Arc<str>,
     sharing: Sharing,
+    /// The secrets of the server, of which nothing may be quoted.
+    redaction: Arc<Redaction>,
     writer: Writer,
     state: Mutex<State>,
     /// The last open request of a draining link has been answered, or the link has ended.
@@ -121,11 +123,18 @@ struct OpenCall {
 }
 
 impl Link {
-    pub fn new(app: &str, instance: &str, sharing: Sharing, stdin: pipe::Sender) -> Arc<Self> {
+    pub fn new(
+        app: &str,
+        instance: &str,
+        sharing: Sharing,
+        redaction: Arc<Redaction>,
+        stdin: pipe::Sender,
+    ) -> Arc<Self> {
         Arc::new(Link {
             app: app.into(),
             instance: instance.into(),
             sharing,
+            redaction,
             writer: Writer::new(stdin),
             state: Mutex::new(State {
                 open: BTreeMap::new(),
@@ -143,6 +152,11 @@ impl Link {
 
     pub fn instance(&self) -> &str {
         &self.instance
+    }
+
+    /// What the server has said, for people: without its secrets.
+    pub fn quoted(&self, text: &str) -> String {
+        self.redaction.text(text).into_owned()
     }
 
     /// Carries messages until the server's stdout ends; returns why it did. The link is still to be closed then, by

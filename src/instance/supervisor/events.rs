@@ -12,6 +12,7 @@ use super::{
     Event, Permit, Supervisor, Unstarted, stop,
 };
 use crate::{jitter, protocol::Era};
+use jiff::Timestamp;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -143,6 +144,8 @@ impl Supervisor {
         version.awaits_look = false;
         version.failure = None;
         step(&mut version.machine, machine::Event::Answered { run }, Instant::now());
+        self.record_answer(id);
+        let Some(version) = self.version_mut(id) else { return };
         let legacy = version.profile.as_ref().is_some_and(|profile| profile.era == Era::Legacy);
         version.warm_up(legacy);
         self.promote(id);
@@ -152,6 +155,7 @@ impl Supervisor {
     pub(super) fn promote(&mut self, id: VersionId) {
         if self.candidate.as_ref().is_some_and(|candidate| candidate.id == id && candidate.serves()) {
             let replaced = std::mem::replace(&mut self.serving, self.candidate.take());
+            self.record_switch(replaced.as_ref());
             if let Some(old) = replaced {
                 let restart = self.serving.as_ref().is_some_and(|new| new.identity.restarts != old.identity.restarts);
                 let (primary, sessions) = self.farewell(&old, restart);
@@ -185,7 +189,6 @@ impl Supervisor {
     }
 
     fn ended(&mut self, id: VersionId, instance: &Arc<str>, exit: Exit) {
-        tracing::info!(app = &*self.name, instance = &**instance, %exit, "server ended");
         let Some(version) = self.version_mut(id) else { return };
         if version.primary.as_ref().is_none_or(|primary| primary.instance != *instance) {
             version.pool.ended(instance, Instant::now());
@@ -199,7 +202,7 @@ impl Supervisor {
             Phase::Ending { .. } => {}
             _ => _ = version.failure.get_or_insert_with(|| format!("the server ended before it answered: {exit}")),
         }
-        self.last_exit = Some(exit.to_string());
+        self.last_exit = Some((exit.to_string(), Timestamp::now()));
         self.gone(id, run, exit == Exit::Code(0));
     }
 
@@ -217,6 +220,7 @@ impl Supervisor {
     fn advance(&mut self, id: VersionId, event: machine::Event) {
         let Some(version) = self.version_mut(id) else { return };
         let effect = step(&mut version.machine, event, Instant::now());
+        self.record_failure(id);
         self.act(id, effect);
     }
 

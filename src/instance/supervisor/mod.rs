@@ -6,6 +6,7 @@
 
 mod events;
 mod publish;
+mod record;
 mod watching;
 
 use super::{
@@ -24,6 +25,7 @@ use super::{
     view::{Route, Service, View},
 };
 use crate::{resource::App, status::model::AppState};
+use jiff::Timestamp;
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -161,7 +163,7 @@ pub struct Supervisor {
     late: Wanted,
     /// Why the newest definition cannot be run at all.
     refused: Option<String>,
-    last_exit: Option<String>,
+    last_exit: Option<(String, Timestamp)>,
     /// What the published route leads to, kept so that it changes only when there is another.
     service: Option<Arc<Service>>,
 }
@@ -361,10 +363,11 @@ impl Supervisor {
         sharing: Sharing,
     ) -> Option<impl Future<Output = Result<(Arc<Running>, Owned), Unstarted>> + Send + 'static> {
         let (host, app, logs) = (self.host.clone(), version.app.clone(), self.logs.clone());
+        let journal = host.journal.clone();
         let stop = version.stdio()?.stop.clone();
         Some(async move {
             let spec = host.prepare(&app).await.map_err(|reason| Unstarted { reason, lasting: true })?;
-            let started = running::start(&host.launcher, spec, sharing, stop, logs).await;
+            let started = running::start(&host.launcher, spec, sharing, stop, logs, journal).await;
             started.map_err(|error| Unstarted { reason: error.to_string(), lasting: error.is_lasting() })
         })
     }

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        logs::Whose,
         machine::Phase,
         version::Version,
         view::{Route, Service, View},
@@ -39,7 +40,8 @@ impl Supervisor {
             restarts: self.versions().map(|version| version.machine.restarts).max().unwrap_or_default(),
             tools: current.and_then(|version| version.tools.clone()),
             next_attempt,
-            last_exit: self.last_exit.clone(),
+            last_exit: self.last_exit.as_ref().map(|(exit, _)| exit.clone()),
+            last_exit_at: self.last_exit.as_ref().map(|(_, at)| *at),
             last_lines: self.last_lines(state),
             instances: self.versions().flat_map(Version::instances).collect(),
             wanted: self.wanted.clone(),
@@ -51,6 +53,7 @@ impl Supervisor {
             let since = if old.state == view.state { old.since } else { view.since };
             let view = View { since, ..view };
             let changed = *old != view;
+            self.record_state(old, &view);
             *old = view;
             changed
         });
@@ -102,12 +105,15 @@ impl Supervisor {
 
     /// The last words of a server that is in trouble.
     fn last_lines(&self, state: AppState) -> Vec<String> {
-        match state {
-            AppState::Degraded | AppState::Backoff | AppState::Failed => {
-                self.logs.tail(LAST_LINES).iter().map(|line| line.text.clone()).collect()
-            }
-            _ => Vec::new(),
-        }
+        let ended = match state {
+            AppState::Backoff | AppState::Failed => true,
+            AppState::Degraded => self.candidate.is_some(),
+            _ => return Vec::new(),
+        };
+        // Not those of sessions, which go on as if nothing was the matter.
+        let whose = if ended { Whose::Previous } else { Whose::All };
+        let lines = self.logs.tail_of(&whose, LAST_LINES).unwrap_or_else(|_| self.logs.tail(LAST_LINES));
+        lines.iter().map(|line| line.text.clone()).collect()
     }
 
     fn publish_route(&mut self, state: AppState, reason: Option<&str>) {

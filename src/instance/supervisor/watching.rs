@@ -3,6 +3,7 @@
 use super::{
     super::{
         health::{self, Finding, Verdict},
+        journal::Draft,
         machine::{self, Run, step},
         running::Wanted,
         tools::{self, Look, Unseen},
@@ -10,7 +11,7 @@ use super::{
     },
     Event, Supervisor, in_grace,
 };
-use crate::{jitter, resource::OnToolChange};
+use crate::{jitter, resource::OnToolChange, status::model::event::EventKind};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -99,7 +100,7 @@ impl Supervisor {
     }
 
     pub(super) fn looked(&mut self, id: VersionId, run: Run, look: Result<Look, Unseen>, token: CancellationToken) {
-        let name = self.name.clone();
+        let (name, journal) = (self.name.clone(), self.host.journal.clone());
         let Some(version) = self.version_mut(id).filter(|version| version.machine.live_run() == Some(run)) else {
             return;
         };
@@ -107,7 +108,8 @@ impl Supervisor {
             Ok(look) => {
                 let news = version.tools.as_ref().is_none_or(|old| **old != look);
                 if let Some(change) = look.change.as_ref().filter(|_| news) {
-                    tracing::warn!(app = &*name, change, "the server's tools have changed, its definition has not");
+                    let text = format!("the server's tools have changed, its definition has not: {change}");
+                    journal.record(Draft::warning(EventKind::ToolsChanged, text).of_app(&name));
                 }
                 let fault = look.change.as_ref().map(|change| refusal(change));
                 version.tools = Some(Arc::new(look));

@@ -7,6 +7,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -55,6 +56,7 @@ impl Stage {
             working_directory: None,
             runtime_dir: self.runtime_dir(),
             user: None,
+            redaction: Arc::default(),
         }
     }
 

@@ -32,7 +32,8 @@ fn app(name: &str, state: serde_json::Value, conditions: serde_json::Value) -> s
         "reason": backoff.then_some("exited with 1"), "since": "2026-11-23T11:00:00Z", "conditions": conditions,
         "source": "local", "path": "apps/x.yaml", "revision": null, "selected_by": null, "era": "modern",
         "server": null, "url": "http://127.0.0.1:7420/mcp/x", "sessions": 2, "restarts": 1,
-        "next_attempt": backoff.then_some("2026-11-23T12:00:08Z"), "last_exit": null,
+        "next_attempt": backoff.then_some("2026-11-23T12:00:08Z"), "last_exit": backoff.then_some("exit status 1"),
+        "last_exit_at": backoff.then_some("2026-11-23T11:57:00Z"),
         "instances": [{
             "id": "i1", "pid": 42, "role": "primary", "since": "2026-11-23T11:58:00Z", "spec": "abcdef", "draining": true,
         }],
@@ -68,6 +69,9 @@ fn a_status() {
     a    i1        42   primary, draining  2m     abcdef
     b    i1        42   primary, draining  2m     abcdef
     c    i1        42   primary, draining  2m     abcdef
+
+    APP  LAST EXIT      ENDED   RESTARTS
+    b    exit status 1  3m ago  1
 
     held: 1 would be removed: a. `mcpfleet reconcile --prune` lets them go.
     ");

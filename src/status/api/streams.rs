@@ -1,0 +1,170 @@
+//! What is told line by line: logs and events, those that are kept and, for who follows, those to come.
+
+use super::Api;
+use crate::{
+    gateway::problem,
+    instance::logs::{Line, NoLines, Whose},
+    status::model::{
+        LogLine,
+        event::{Details, Event, EventKind, EventLevel},
+    },
+};
+use axum::{
+    body::Body,
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
+    response::Response,
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{convert::Infallible, sync::Arc};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+#[derive(Deserialize)]
+pub(super) struct LogQuery {
+    #[serde(default = "hundred")]
+    tail: usize,
+    #[serde(default)]
+    follow: bool,
+    instance: Option<String>,
+    #[serde(default)]
+    previous: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct EventQuery {
+    app: Option<String>,
+    #[serde(default = "hundred")]
+    tail: usize,
+    #[serde(default)]
+    follow: bool,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+pub(super) async fn logs(State(api): State<Api>, Path(name): Path<String>, Query(query): Query<LogQuery>) -> Response {
+    let entry = api.store.gateway.fleet.all().into_iter().find(|entry| *entry.name == *name);
+    let Some(entry) = entry else {
+        return problem(StatusCode::NOT_FOUND, "unknown-app", &format!("there is no app {name:?} here"));
+    };
+    let LogQuery { tail, follow, instance, previous } = query;
+    let whose = match instance {
+        Some(instance) => Whose::Instance(instance),
+        None if previous => Whose::Previous,
+        None => Whose::All,
+    };
+    // What has ended writes nothing more.
+    let found = match follow && whose != Whose::Previous {
+        true => entry.logs.follow(&whose, tail).map(|(kept, coming)| (kept, Some(coming))),
+        false => entry.logs.tail_of(&whose, tail).map(|kept| (kept, None)),
+    };
+    match found {
+        Ok((kept, coming)) => lines(Lines {
+            kept: kept.iter().map(|line| LogLine::from(&**line)).collect(),
+            coming,
+            wanted: move |line: &Line| match &whose {
+                Whose::Instance(wanted) => (*line.instance == **wanted).then(|| line.into()),
+                Whose::All | Whose::Previous => Some(line.into()),
+            },
+            missed: lines_missed,
+        }),
+        Err(error @ NoLines::Instance(_)) => problem(StatusCode::NOT_FOUND, "unknown-instance", &error.to_string()),
+        Err(error @ NoLines::Previous) => problem(StatusCode::NOT_FOUND, "no-previous-run", &error.to_string()),
+    }
+}
+
+pub(super) async fn events(State(api): State<Api>, Query(query): Query<EventQuery>) -> Response {
+    let journal = api.store.gateway.fleet.journal();
+    let EventQuery { app, tail, follow } = query;
+    let (kept, coming) = match follow {
+        true => {
+            let (kept, coming) = journal.follow(app.as_deref(), tail);
+            (kept, Some(coming))
+        }
+        false => (journal.tail(app.as_deref(), tail), None),
+    };
+    lines(Lines {
+        kept,
+        coming,
+        wanted: move |event: &Event| {
+            let wanted = app.is_none() || event.app == app;
+            wanted.then(|| event.clone())
+        },
+        missed: events_missed,
+    })
+}
+
+/// An answer of JSON lines.
+struct Lines<K, T, W, L> {
+    /// What is there already.
+    kept: Vec<K>,
+    /// `None`: the answer ends with that.
+    coming: Option<Receiver<Arc<T>>>,
+    /// What is told of one that comes, if anything.
+    wanted: W,
+    /// What is told to who was too slow for so many.
+    missed: fn(u64) -> L,
+}
+
+fn lines<K, T, W, L>(lines: Lines<K, T, W, L>) -> Response
+where
+    K: Serialize,
+    T: Send + Sync + 'static,
+    W: Fn(&T) -> Option<L> + Send + 'static,
+    L: Serialize + 'static,
+{
+    let Lines { kept, coming, wanted, missed } = lines;
+    let opening: Bytes = kept.iter().flat_map(written).collect::<Vec<u8>>().into();
+    let body = match coming {
+        None => Body::from(opening),
+        Some(coming) => {
+            let state = (Some(opening), coming, wanted);
+            Body::from_stream(futures_util::stream::unfold(state, move |(opening, mut coming, wanted)| async move {
+                if let Some(opening) = opening {
+                    return Some((Ok::<_, Infallible>(opening), (None, coming, wanted)));
+                }
+                loop {
+                    let line = match coming.recv().await {
+                        Ok(item) => wanted(&item).map(|line| written(&line)),
+                        // A reader that is too slow misses something, and holds up nobody.
+                        Err(RecvError::Lagged(count)) => Some(written(&missed(count))),
+                        Err(RecvError::Closed) => return None,
+                    };
+                    if let Some(line) = line {
+                        return Some((Ok(line.into()), (None, coming, wanted)));
+                    }
+                }
+            }))
+        }
+    };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-ndjson"));
+    response
+}
+
+fn lines_missed(count: u64) -> LogLine {
+    let text = format!("{count} lines of this app came faster than they were read, and are left out here");
+    LogLine { time: Timestamp::now(), instance: String::new(), text, missed: Some(count) }
+}
+
+fn events_missed(count: u64) -> Event {
+    Event {
+        sequence: 0,
+        time: Timestamp::now(),
+        level: EventLevel::Warning,
+        kind: EventKind::Missed.word().into(),
+        app: None,
+        instance: None,
+        message: format!("{count} events came faster than they were read, and are left out here"),
+        details: Details { missed: Some(count), ..Details::default() },
+    }
+}
+
+fn written(item: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(item).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
