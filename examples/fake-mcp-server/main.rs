@@ -28,12 +28,8 @@ fn main() -> ExitCode {
         eprintln!("fake-mcp-server: {error}");
         return ExitCode::from(3);
     }
-    let (ignore_eof, flood_stdout) = (modes.ignore_eof, modes.flood_stdout);
+    let ignore_eof = modes.ignore_eof;
     let server = Arc::new(server::Server::new(modes));
-    if flood_stdout {
-        let server = server.clone();
-        thread::spawn(move || server.flood());
-    }
     for line in io::stdin().lines() {
         match line {
             Ok(line) => server::handle(&server, &line),

@@ -7,6 +7,7 @@ use nix::{
 use std::{
     fs::File,
     io::{self, Write},
+    os::fd::{AsFd, OwnedFd},
     process::{Command, Stdio},
     thread,
     time::Duration,
@@ -45,7 +46,7 @@ pub struct Modes {
     /// Write to stderr as fast as it goes.
     flood_stderr: bool,
     /// Write lines that are no JSON to stdout as fast as it goes.
-    pub flood_stdout: bool,
+    flood_stdout: bool,
     /// Write lines that are no JSON between the messages.
     pub garbage_stdout: bool,
     /// Do not answer `server/discover`, as some old servers do.
@@ -120,14 +121,10 @@ impl Modes {
             quiet_self("--detach")?.spawn()?.wait()?;
         }
         if self.flood_stderr {
-            thread::spawn(|| {
-                let mut stderr = io::stderr().lock();
-                for n in 0_u64.. {
-                    if writeln!(stderr, "line {n} of a flood that nobody asked for").is_err() {
-                        return;
-                    }
-                }
-            });
+            flood(io::stderr().as_fd().try_clone_to_owned()?);
+        }
+        if self.flood_stdout {
+            flood(io::stdout().as_fd().try_clone_to_owned()?);
         }
         thread::sleep(Duration::from_millis(self.start_delay));
         Ok(())
@@ -140,6 +137,17 @@ impl Modes {
         let text = self.changes_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
         text.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
     }
+}
+
+/// Writes lines until nobody reads any more. Whole lines at a time, so that messages may come in between.
+fn flood(to: OwnedFd) {
+    thread::spawn(move || {
+        let mut to = File::from(to);
+        let line = "a line of a flood that nobody asked for\n";
+        // So much a pipe takes in one piece.
+        let lines = line.repeat(4096 / line.len());
+        while to.write_all(lines.as_bytes()).is_ok() {}
+    });
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {

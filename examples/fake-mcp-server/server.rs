@@ -93,16 +93,6 @@ impl Server {
         let _ = writeln!(stdout, "{message}").and_then(|()| stdout.flush());
     }
 
-    /// Writes lines between the messages until nobody reads any more.
-    pub fn flood(&self) {
-        for n in 0_u64.. {
-            let _one_at_a_time = self.output.lock();
-            if writeln!(io::stdout().lock(), "line {n} of a flood that nobody asked for").is_err() {
-                return;
-            }
-        }
-    }
-
     pub fn notify(&self, method: &str, params: Value) {
         self.send(json!({"method": method, "params": params}));
     }

@@ -71,7 +71,9 @@ impl Controller {
                 }
                 let plan = plan(&told, &wanted, &guard, release);
                 guard.holds = plan.holds.clone();
-                let applied = inputs.iter().filter_map(|input| observer.applied(&input.name, &input.snapshot));
+                // What is frozen is in force as it was.
+                let applied = inputs.iter().filter(|_| suspended.since.is_none());
+                let applied = applied.filter_map(|input| observer.applied(&input.name, &input.snapshot));
                 applied.for_each(|draft| drop(self.fleet.journal().keep(draft)));
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
@@ -118,10 +120,7 @@ impl Controller {
         self.suspension
             .suspend(app, running, Timestamp::now())
             .map_err(|error| CommandError::State(error.to_string()))?;
-        match app {
-            Some(app) => tracing::info!(app, "suspended"),
-            None => tracing::info!("suspended: nothing new is applied"),
-        }
+        self.fleet.journal().record(observer::suspended(app));
         self.fleet.suspend(self.suspension.apps().clone());
         Ok(())
     }
@@ -132,7 +131,7 @@ impl Controller {
             Ok(false) => return Err(CommandError::NotSuspended(app.map(str::to_owned))),
             Err(error) => return Err(CommandError::State(error.to_string())),
         }
-        tracing::info!(app, "resumed");
+        self.fleet.journal().record(observer::resumed(app));
         self.fleet.suspend(self.suspension.apps().clone());
         Ok(())
     }

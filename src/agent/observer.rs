@@ -106,6 +106,22 @@ pub fn held(held: &Held) -> Draft {
     Draft::warning(EventKind::RemovalHeld, text).of_app(&held.app).with(|d| d.reason = Some(held.reason.clone()))
 }
 
+/// An app is suspended, or without a name the agent as a whole.
+pub fn suspended(app: Option<&str>) -> Draft {
+    match app {
+        Some(app) => Draft::info(EventKind::Suspended, "it is not run until somebody resumes it").of_app(app),
+        None => Draft::info(EventKind::Suspended, "nothing new is applied until somebody resumes it"),
+    }
+}
+
+/// The end of that.
+pub fn resumed(app: Option<&str>) -> Draft {
+    match app {
+        Some(app) => Draft::info(EventKind::Resumed, "it is run again").of_app(app),
+        None => Draft::info(EventKind::Resumed, "what the sources say is applied again"),
+    }
+}
+
 fn failed(problem: &Problem) -> Draft {
     let text = format!("{}; what was read before stays in force", problem.message);
     Draft::warning(EventKind::SourceFailed, text).with(|details| {

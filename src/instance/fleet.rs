@@ -2,13 +2,16 @@
 
 use super::{
     host::Host,
-    journal::Journal,
+    journal::{Draft, Journal},
     labels::{self, DynamicLabels},
     logs::LogRing,
     supervisor::{Supervisor, Wires, Wish},
     view::{Route, View},
 };
-use crate::{resource::App, status::model::AppState};
+use crate::{
+    resource::App,
+    status::model::{AppState, event::EventKind},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -143,7 +146,12 @@ impl Fleet {
             }
             Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => false,
         });
-        if restarted { Ok(()) } else { Err(NotRestarted::Suspended) }
+        if !restarted {
+            return Err(NotRestarted::Suspended);
+        }
+        let text = if accept_tools { "with whatever tools it has then" } else { "of the same definition" };
+        self.host.journal.record(Draft::info(EventKind::RestartAsked, text).of_app(name));
+        Ok(())
     }
 
     fn supervise(&self, app: &App, wish: Wish) -> Arc<Entry> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::broadcast;
 
@@ -75,6 +76,14 @@ impl Draft {
     pub fn with(mut self, set: impl FnOnce(&mut Details)) -> Self {
         set(&mut self.details);
         self
+    }
+}
+
+/// A duration as a message gives it: nobody reads the rest of it.
+pub fn rounded(duration: Duration) -> Duration {
+    match duration.as_secs() {
+        0 => Duration::from_millis(u64::from(duration.subsec_millis())),
+        seconds => Duration::from_secs(seconds),
     }
 }
 

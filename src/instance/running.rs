@@ -1,7 +1,7 @@
 //! One running process and the task that owns it.
 
 use super::{
-    journal::{Draft, Journal},
+    journal::{Draft, Journal, rounded},
     launch::{Control, Exit, LaunchError, LaunchSpec, Launcher, Process},
     link::{Link, Sharing},
     logs::{LogRing, ProcessLog, Writes},
@@ -148,7 +148,7 @@ impl Tale {
     /// `expected`: it had been told to.
     fn ended(&self, exit: Exit, expected: bool) {
         let took = self.started.elapsed();
-        let lasted = format_duration(Duration::from_secs(took.as_secs()));
+        let lasted = format_duration(rounded(took));
         let draft = match expected {
             true => Draft::info(EventKind::Ended, format!("{exit}, as it was told to, after {lasted}")),
             false => Draft::warning(EventKind::Ended, format!("{exit} after {lasted}")),

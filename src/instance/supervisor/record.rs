@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        journal::Draft,
+        journal::{Draft, rounded},
         machine::Phase,
         version::{Version, VersionId},
         view::View,
@@ -22,9 +22,8 @@ impl Supervisor {
         let Some(version) = self.version(id) else { return };
         let Some((primary, profile)) = version.primary.as_ref().zip(version.profile.as_ref()) else { return };
         let took = Duration::try_from(Timestamp::now().duration_since(primary.since)).unwrap_or_default();
-        let took = Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         let who = profile.server().map(|server| format!("{}, ", primary.link.quoted(&server))).unwrap_or_default();
-        let text = format!("answers after {}: {who}{} era", format_duration(took), profile.era);
+        let text = format!("answers after {}: {who}{} era", format_duration(rounded(took)), profile.era);
         let draft = Draft::info(EventKind::Answered, text).of_instance(&self.name, &primary.instance);
         self.host.journal.record(draft.with(|details| {
             details.era = Some(profile.era.to_string());
@@ -55,11 +54,7 @@ impl Supervisor {
         let update = self.serving.as_ref().is_some_and(|serving| serving.id != id);
         let reason = version.failure.clone().unwrap_or_else(|| "it has ended".into());
         let next = match rest {
-            // To the tenth of a second: more is not kept.
-            Some(rest) => {
-                let rest = Duration::from_millis(u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) / 100 * 100);
-                format!("next start in {}", format_duration(rest))
-            }
+            Some(rest) => format!("next start in {}", format_duration(rounded(rest))),
             None => "it is not started again".to_owned(),
         };
         let (kind, text) = match update {
@@ -86,7 +81,8 @@ impl Supervisor {
         if old.state == new.state || new.state == AppState::Backoff {
             return;
         }
-        let why = new.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let why = new.reason.as_ref().filter(|_| new.state != AppState::Starting);
+        let why = why.map(|reason| format!(": {reason}")).unwrap_or_default();
         let text = format!("{} after {}{why}", new.state, old.state);
         let draft = match new.state {
             AppState::Degraded | AppState::Failed => Draft::warning(EventKind::StateChanged, text),

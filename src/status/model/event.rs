@@ -148,6 +148,12 @@ kinds! {
     AppStop = "app-stop",
     /// The removal of an app waits for somebody to confirm it.
     RemovalHeld = "removal-held",
+    /// Somebody wants new processes of an app.
+    RestartAsked = "restart-asked",
+    /// Somebody wants that an app does not run for now, or that nothing new is applied.
+    Suspended = "suspended",
+    /// That is over.
+    Resumed = "resumed",
     /// What a source says since a revision is in force.
     RevisionApplied = "revision-applied",
     /// A source cannot be read.
