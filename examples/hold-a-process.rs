@@ -25,6 +25,7 @@ async fn main() -> anyhow::Result<()> {
         working_directory: None,
         runtime_dir,
         user: None,
+        redaction: std::sync::Arc::default(),
     };
     for n in 1..times {
         spec.instance = format!("held-{n}");

@@ -76,6 +76,9 @@ pub enum Whose {
     Previous,
 }
 
+/// Lines that are kept, and those to come.
+pub type Followed = (Vec<Arc<Line>>, broadcast::Receiver<Arc<Line>>);
+
 /// Why there are no such lines.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoLines {
@@ -161,7 +164,7 @@ impl LogRing {
     ///
     /// # Errors
     /// As for [`LogRing::tail_of`].
-    pub fn follow(&self, whose: &Whose, n: usize) -> Result<(Vec<Arc<Line>>, broadcast::Receiver<Arc<Line>>), NoLines> {
+    pub fn follow(&self, whose: &Whose, n: usize) -> Result<Followed, NoLines> {
         let kept = self.kept();
         Ok((kept.tail_of(whose, n)?, self.shared.followers.subscribe()))
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use mcpfleet::status::model::{
     AppState,
-    event::{Event, EventLevel},
+    event::{Event, EventKind, EventLevel},
 };
 use serde_json::json;
 use std::fs;
@@ -217,5 +217,32 @@ async fn as_commands_show_it() {
     let status = agent.says(&["status", "-v"]).await;
     let row = status.lines().skip_while(|line| !line.contains("LAST EXIT")).nth(1).expect("a row");
     assert!(row.starts_with("one  killed by SIGABRT") && row.contains(" ago"), "{status}");
+    agent.stop().await;
+}
+
+#[test]
+fn every_kind_is_documented() {
+    let page = include_str!("../../docs/operations.md");
+    let missing: Vec<_> =
+        EventKind::ALL.iter().map(|kind| kind.word()).filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not say what {missing:?} are");
+}
+
+#[tokio::test]
+async fn what_somebody_asked_for_is_told() {
+    let world = World::new();
+    world.put("one.yaml", &world.app("one", &[]));
+    let mut agent = world.run();
+    agent.pid("one").await;
+    agent.says(&["restart", "one", "--wait"]).await;
+    agent.says(&["suspend", "one"]).await;
+    agent.app("one", "suspended", |app| app.state == Some(AppState::Suspended)).await;
+    agent.says(&["resume", "one"]).await;
+    agent.pid("one").await;
+    let told = events(&agent, Some("one")).await;
+    for kind in ["restart-asked", "switched", "suspended", "resumed"] {
+        assert!(kinds(&told).contains(&kind), "{kind}: {:?}", kinds(&told));
+    }
+    assert!(last(&told, "switched").message.contains("same version"), "{told:?}");
     agent.stop().await;
 }
