@@ -87,7 +87,10 @@ impl Supervisor {
                 version.pool.add(running);
                 self.own(id, owned, None);
             }
-            Err(Unstarted { reason, .. }) => version.pool.launch_failed(&reason, Instant::now()),
+            Err(Unstarted { reason, .. }) => {
+                version.pool.launch_failed(&reason, Instant::now());
+                self.record_unstarted(&reason);
+            }
         }
         self.fill_pool(id);
     }

@@ -75,6 +75,13 @@ impl Supervisor {
         }));
     }
 
+    /// There is no process for a session.
+    pub(super) fn record_unstarted(&self, reason: &str) {
+        let text = format!("no process for a session: {reason}");
+        let draft = Draft::warning(EventKind::StartFailed, text).of_app(&self.name).minor();
+        self.host.journal.record(draft.with(|details| details.reason = Some(reason.to_owned())));
+    }
+
     /// The app's view is about to become another one.
     pub(super) fn record_state(&self, old: &View, new: &View) {
         // Why and until when is told with the failure.

@@ -128,6 +128,8 @@ kinds! {
     Answered = "answered",
     /// The process, and all that it started, is gone.
     Ended = "ended",
+    /// A process for a session could not be started.
+    StartFailed = "start-failed",
     /// Another start is due, at `next_attempt`.
     Backoff = "backoff",
     /// A new version serves; the one before drains.
