@@ -4,6 +4,7 @@ use super::{
     environment::{Ambient, environment},
     journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program},
+    redact::Redaction,
     secrets::{SecretSettings, Secrets},
     tools::ToolBook,
     user::{self, UserSettings},
@@ -131,7 +132,7 @@ impl Host {
             working_directory: stdio.working_directory.clone(),
             runtime_dir: self.settings.runtime_dir.clone(),
             user: run_as.switch.then_some(run_as.user),
-            redaction: Arc::default(),
+            redaction: Arc::new(Redaction::new(secrets.values().flatten().map(|value| value.reveal()))),
         })
     }
 }

@@ -112,6 +112,13 @@ async fn the_server_gets_the_value_and_nobody_else_sees_it() {
     agent.app("github", "ready", |app| app.state == Some(AppState::Ready)).await;
     assert_eq!(value(&agent, "github", "TOKEN").await.as_deref(), Some(VALUE));
 
+    // Not even by the server itself.
+    agent.call("github", "stderr", json!({"text": format!("token={VALUE}"), "lines": 1})).await.unwrap();
+    eventually("a line without the secret", async || {
+        agent.says(&["logs", "github"]).await.contains("token=[secret]\n").then_some(())
+    })
+    .await;
+
     // A value that cannot be used is not shown either.
     vault.put("github-token", &format!("{VALUE}\0"));
     let parts = ["secret `github-token` of app `github` cannot be used", "has a NUL in it", "what runs goes on"];
@@ -125,6 +132,7 @@ async fn the_server_gets_the_value_and_nobody_else_sees_it() {
         &["status", "-o", "json"],
         &["mcp", "ls", "-v", "-o", "json"],
         &["logs", "github"],
+        &["events", "-o", "json"],
     ] {
         shown.push(agent.says(arguments).await);
     }
