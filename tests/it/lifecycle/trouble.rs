@@ -106,11 +106,7 @@ async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
 #[tokio::test]
 async fn what_is_not_yet_supported_does_not_run_at_all() {
     let world = World::new();
-    let fields = [
-        ("limits", json!({"processes": 10})),
-        ("sandbox", json!({"network": false})),
-        ("env", json!({"MARK": world.mark().trim_start_matches("MARK="), "TOKEN": {"secret": "token"}})),
-    ];
+    let fields = [("limits", json!({"processes": 10})), ("sandbox", json!({"network": false}))];
     for (field, value) in &fields {
         let mut one = world.app(&field.replace('_', "-"), &[]);
         one["spec"]["mcp"][*field] = value.clone();
@@ -119,7 +115,7 @@ async fn what_is_not_yet_supported_does_not_run_at_all() {
     let remote = json!({"uri": "mcp+https://mcp.example.com/"});
     world.put("remote.yaml", &json!({"kind": "app", "version": "v3", "metadata": {"name": "remote"}, "spec": remote}));
     let mut agent = world.run();
-    for name in ["limits", "sandbox", "env", "remote"] {
+    for name in ["limits", "sandbox", "remote"] {
         let row = agent.app(name, "failed", |app| app.state == Some(AppState::Failed)).await;
         let reason = row.reason.unwrap();
         assert!(reason.starts_with("not yet supported: spec."), "{reason}");
