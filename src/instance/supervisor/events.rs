@@ -9,7 +9,9 @@ use super::{
         running::{Owned, Running, Wanted},
         version::{Version, VersionId},
     },
-    Event, Permit, Supervisor, Unstarted, stop,
+    Supervisor,
+    event::{Event, Permit, Unstarted},
+    wanting::stop,
 };
 use crate::{jitter, protocol::Era};
 use jiff::Timestamp;

@@ -9,7 +9,9 @@ use super::{
         tools::{self, Look, Unseen},
         version::{Version, VersionId},
     },
-    Event, Supervisor, in_grace,
+    Supervisor,
+    event::Event,
+    wanting::in_grace,
 };
 use crate::{jitter, resource::OnToolChange, status::model::event::EventKind};
 use std::{

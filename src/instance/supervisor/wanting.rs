@@ -1,0 +1,130 @@
+//! How a supervisor turns to what is wanted now.
+
+use super::{
+    super::{
+        host::unsupported,
+        machine::{self, step},
+        pool::Reply,
+        running::Wanted,
+        secrets::{self, Fingerprint},
+        version::{Identity, Version},
+    },
+    Aim, Supervisor, Wish,
+};
+use crate::resource::App;
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What is open has an app's grace period, or `limit` if that is less.
+pub(super) fn in_grace(limit: Duration) -> impl Fn(Duration) -> Wanted {
+    let now = Instant::now();
+    move |grace| Wanted::Drain { refuse: now, until: now + grace.min(limit) }
+}
+
+/// Ends a version: its sessions according to `sessions`, everything else according to `primary`. Returns the clients
+/// that were waiting for a process of it.
+pub(super) fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) -> VecDeque<Reply> {
+    step(&mut version.machine, machine::Event::Stop, Instant::now());
+    version.retire(primary, sessions)
+}
+
+impl Supervisor {
+    pub(super) async fn take_wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Run { app, restarts } => self.want(app, restarts).await,
+            Wish::Suspend(app) => {
+                self.wanted = Some((app, 0));
+                self.let_go(Aim::Suspend, in_grace(Duration::MAX));
+            }
+            Wish::Stop(limit) => self.let_go(Aim::Leave, in_grace(limit)),
+            Wish::Kill => {
+                self.late = Wanted::Kill;
+                self.let_go(Aim::Leave, |_| Wanted::Kill);
+            }
+        }
+    }
+
+    /// Whether there is an app here for which a changed secret means something.
+    pub(super) fn uses_secrets(&self) -> bool {
+        self.aim == Aim::Run && self.wanted.as_ref().is_some_and(|(app, _)| secrets::uses(app))
+    }
+
+    pub(super) async fn want(&mut self, app: Arc<App>, restarts: u64) {
+        let secrets = self.host.secrets.fingerprint(&app).await;
+        self.want_with(app, restarts, secrets);
+    }
+
+    /// `secrets` is what they are now, or why the app cannot have them: then whatever runs goes on with what it was
+    /// given.
+    fn want_with(&mut self, app: Arc<App>, restarts: u64, secrets: Result<Fingerprint, String>) {
+        self.wanted = Some((app.clone(), restarts));
+        self.aim = Aim::Run;
+        let spec = app.spec.digest();
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
+            Err(reason) => {
+                if let Some(version) = self.serving.as_mut().filter(|version| version.identity.spec == spec) {
+                    version.app = app;
+                }
+                self.refused = Some(reason);
+                return self.drop_candidate();
+            }
+        };
+        let identity = Identity { spec, restarts, secrets };
+        // What could not go on for want of a secret need not wait for its next attempt.
+        let was_refused = self.refused.take().is_some();
+        let goes_on = |version: &&mut Version| {
+            version.identity == identity && !(was_refused && version.machine.next_start().is_some())
+        };
+        if let Some(version) = self.serving.as_mut().filter(goes_on) {
+            version.app = app;
+            return self.drop_candidate();
+        }
+        if let Some(version) = self.candidate.as_mut().filter(|version| version.identity == identity) {
+            version.app = app;
+            return;
+        }
+        let rotated = |version: &Version| version.identity.spec == spec && version.identity.secrets != secrets;
+        if self.serving.as_ref().is_some_and(rotated) {
+            tracing::info!(app = &*self.name, "a secret has changed: a new version starts");
+        }
+        self.drop_candidate();
+        // A restart of what does not run: the new attempt takes the place of those to come.
+        let idle = |version: &mut Version| version.identity.spec == identity.spec && !version.machine.is_ready();
+        if let Some(mut version) = self.serving.take_if(idle) {
+            let sessions = in_grace(Duration::MAX)(version.grace_period());
+            stop(&mut version, Wanted::Stop, sessions);
+            self.draining.push(version);
+        }
+        let id = self.next_version;
+        self.next_version += 1;
+        let lacking = unsupported(&app);
+        self.refused = (!lacking.is_empty()).then(|| format!("not yet supported: {}", lacking.join(", ")));
+        let Some(stdio) = app.stdio().filter(|_| self.refused.is_none()) else { return };
+        let version = self.candidate.insert(Version::new(id, identity, app.clone(), stdio));
+        let effect = step(&mut version.machine, machine::Event::Start, Instant::now());
+        self.act(id, effect);
+    }
+
+    /// Lets everything go. `order` makes of an app's grace period what its processes are told.
+    fn let_go(&mut self, aim: Aim, order: impl Fn(Duration) -> Wanted) {
+        self.aim = aim;
+        self.refused = None;
+        let leaving = [self.serving.take(), self.candidate.take()].into_iter().flatten();
+        self.draining.extend(leaving);
+        for version in &mut self.draining {
+            let grace = version.grace_period();
+            stop(version, order(grace), order(grace));
+        }
+    }
+
+    fn drop_candidate(&mut self) {
+        if let Some(mut version) = self.candidate.take() {
+            stop(&mut version, Wanted::Stop, Wanted::Stop);
+            self.draining.push(version);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a supervisor is told.
+
+use crate::resource::App;
+use std::{sync::Arc, time::Duration};
+
+/// What is wanted of an app.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    Run {
+        app: Arc<App>,
+        /// How often somebody has asked for a restart so far.
+        restarts: u64,
+    },
+    /// Nothing of it runs until somebody resumes it. What is open ends as with `Stop`.
+    Suspend(Arc<App>),
+    /// Ends; open requests have this long, or if that is less the app's own grace period.
+    Stop(Duration),
+    /// Ends at once.
+    Kill,
+}
+
+impl Wish {
+    /// The same for a definition, be it new or known: to run it, or not to for now.
+    pub fn of(&self, app: Arc<App>, suspended: bool) -> Wish {
+        match self {
+            _ if suspended => Wish::Suspend(app),
+            Wish::Run { restarts, .. } => Wish::Run { app, restarts: *restarts },
+            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => Wish::Run { app, restarts: 0 },
+        }
+    }
+
+    pub fn app(&self) -> Option<&Arc<App>> {
+        match self {
+            Wish::Run { app, .. } | Wish::Suspend(app) => Some(app),
+            Wish::Stop(_) | Wish::Kill => None,
+        }
+    }
+
+    pub fn is_suspended(&self) -> bool {
+        matches!(self, Wish::Suspend(_))
+    }
+}
