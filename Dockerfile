@@ -8,7 +8,7 @@ RUN cargo build --locked --release
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libssl3 tini \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --uid 7420 mcpfleet \
     && install -d -o mcpfleet -g mcpfleet /var/lib/mcpfleet
@@ -19,6 +19,6 @@ USER mcpfleet
 ENV XDG_STATE_HOME=/var/lib
 # The gateway listens on loopback: share a network namespace with its clients, such as a pod.
 EXPOSE 7420
-# A container's first process must reap what others leave behind.
-ENTRYPOINT ["tini", "--", "mcpfleet"]
+# As a container's first process it reaps what others leave behind, and passes signals on, by itself.
+ENTRYPOINT ["mcpfleet"]
 CMD ["run", "/etc/mcpfleet/resources"]

@@ -3,8 +3,11 @@
 use nix::{
     errno::Errno,
     libc,
-    sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
-    unistd::ForkResult,
+    sys::{
+        signal::Signal,
+        socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg},
+    },
+    unistd::{ForkResult, Pid},
 };
 use std::{
     fs, io,
@@ -55,6 +58,32 @@ pub fn reset_signal_dispositions() {
         // to the C library.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+}
+
+/// A handle to a process, which stays that of this process when its number passes to another one.
+///
+/// # Errors
+/// `ESRCH` if there is none; `ENOSYS` before Linux 5.3.
+pub fn open_process(pid: Pid) -> nix::Result<OwnedFd> {
+    let flags: libc::c_uint = 0;
+    // SAFETY: takes no pointers.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), flags) };
+    let descriptor = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made it for this process, and nothing else knows it. It is closed on exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Sends a signal to the process of a handle.
+///
+/// # Errors
+/// `ESRCH` if it has ended, `EPERM` if it is another user's.
+pub fn signal_process(process: BorrowedFd<'_>, signal: Signal) -> nix::Result<()> {
+    let (flags, information): (libc::c_uint, *const libc::siginfo_t) = (0, std::ptr::null());
+    // SAFETY: the one pointer may be null: the kernel then says of the signal what it says after `kill`.
+    let result = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal as libc::c_int, information, flags)
+    };
+    Errno::result(result).map(drop)
 }
 
 /// Reads from a Unix socket once, with the descriptors that came along; they are closed on exec.

@@ -2,7 +2,7 @@
 
 use nix::{
     sys::signal::{SigSet, Signal},
-    unistd,
+    unistd::{self, ForkResult},
 };
 use std::{
     fs::File,
@@ -43,6 +43,8 @@ pub struct Modes {
     fork_grandchild: bool,
     /// Have a child with a session of its own whose parent has ended.
     setsid_grandchild: bool,
+    /// Have descendants that do nothing but start the next one, in a session of its own, and end, as fast as it goes.
+    relay_grandchild: bool,
     /// Write to stderr as fast as it goes.
     flood_stderr: bool,
     /// Write lines that are no JSON to stdout as fast as it goes.
@@ -60,6 +62,8 @@ pub struct Modes {
     changes_file: Option<std::path::PathBuf>,
     /// Do nothing for ever: what the grandchildren do.
     pub park: bool,
+    /// Be such a descendant.
+    relay: bool,
     /// Leave the session, start another one of this program that parks, and end.
     detach: bool,
 }
@@ -87,6 +91,8 @@ impl Modes {
                 "--ignore-eof" => modes.ignore_eof = true,
                 "--fork-grandchild" => modes.fork_grandchild = true,
                 "--setsid-grandchild" => modes.setsid_grandchild = true,
+                "--relay-grandchild" => modes.relay_grandchild = true,
+                "--relay" => modes.relay = true,
                 "--flood-stderr" => modes.flood_stderr = true,
                 "--flood-stdout" => modes.flood_stdout = true,
                 "--garbage-stdout" => modes.garbage_stdout = true,
@@ -110,6 +116,9 @@ impl Modes {
             quiet_self("--park")?.spawn()?;
             std::process::exit(0);
         }
+        if self.relay {
+            relay()?;
+        }
         // Before there are threads, which inherit this. Blocking is as good as ignoring.
         if self.ignore_sigterm {
             SigSet::from(Signal::SIGTERM).thread_block()?;
@@ -119,6 +128,9 @@ impl Modes {
         }
         if self.setsid_grandchild {
             quiet_self("--detach")?.spawn()?.wait()?;
+        }
+        if self.relay_grandchild {
+            quiet_self("--relay")?.spawn()?.wait()?;
         }
         if self.flood_stderr {
             flood(io::stderr().as_fd().try_clone_to_owned()?);
@@ -148,6 +160,16 @@ fn flood(to: OwnedFd) {
         let lines = line.repeat(4096 / line.len());
         while to.write_all(lines.as_bytes()).is_ok() {}
     });
+}
+
+/// Goes on in a child for ever: each is gone when somebody has seen it.
+fn relay() -> io::Result<()> {
+    loop {
+        match mcpfleet::sys::fork()? {
+            ForkResult::Parent { .. } => std::process::exit(0),
+            ForkResult::Child => drop(unistd::setsid()?),
+        }
+    }
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {

@@ -1,6 +1,7 @@
 //! The running agent: the loop from what the sources say to what runs, and the life of the process around it.
 
 mod controller;
+mod init;
 mod observer;
 mod open_files;
 mod run;
@@ -8,4 +9,5 @@ mod signals;
 mod socket;
 mod suspension;
 
+pub use init::first_process;
 pub use run::{AgentError, Settings, Webhooks, run};

@@ -14,6 +14,7 @@ use crate::{
         host::{Host, HostSettings},
         keeper,
         launch::Launcher,
+        orphans::{self, Claim, ClaimError},
         user,
     },
     reconcile::{PruneSettings, Selection},
@@ -46,7 +47,7 @@ pub struct Settings {
     pub limits: Limits,
     pub webhooks: Option<Webhooks>,
     pub control_socket: PathBuf,
-    /// Where the agent keeps what it has to know after a restart.
+    /// Where the agent keeps what it has to know after a restart; no other agent may have it.
     pub state_dir: PathBuf,
     /// How long open requests have when the agent stops.
     pub shutdown_timeout: Duration,
@@ -66,6 +67,8 @@ pub enum AgentError {
     Listen { address: SocketAddr, error: io::Error },
     #[error(transparent)]
     Socket(#[from] SocketError),
+    #[error(transparent)]
+    State(#[from] ClaimError),
     #[error("{what}: {error}")]
     Io { what: &'static str, error: io::Error },
     #[error("{0}")]
@@ -84,12 +87,16 @@ const REPORT_WITHIN: Duration = Duration::from_secs(10);
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
     let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
     let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;
+    let claim = Claim::take(&settings.state_dir)?;
     let tcp = listen(settings.listen).await?;
     let webhooks = match settings.webhooks.clone() {
         Some(Webhooks { listen: address, hooks }) => Some((listen(address).await?, hooks)),
         None => None,
     };
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
+    // The state directory is this agent's: what is found now is of no agent that lives.
+    let launcher = Launcher::default().with_identity(claim.identity.clone()).with_open_files(open_files::raise());
+    orphans::clear(&launcher, &settings.host.runtime_dir).await;
     match keeper::sweep(&settings.host.runtime_dir) {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "removed working directories that an earlier agent left behind"),
@@ -99,7 +106,6 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let suspension = Suspension::load(&settings.state_dir).map_err(|error| AgentError::Host(error.to_string()))?;
     let agent = user::current().map_err(AgentError::Host)?;
     let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
-    let launcher = Launcher::default().with_open_files(open_files::raise());
     let host = Host::new(settings.host.clone(), launcher, agent);
     let secrets = host.secrets.clone();
     let (dir, names) = secrets.readable_by_all();

@@ -67,6 +67,13 @@ enum Command {
     DemoServer(demo_server::Args),
 }
 
+impl Command {
+    /// Whether it may be what a container is there for.
+    fn runs_long(&self) -> bool {
+        matches!(self, Command::Run(_) | Command::DemoServer(_) | Command::Mcp(mcp::Command::Connect(_)))
+    }
+}
+
 /// How results are printed by the commands that list something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -122,7 +129,13 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|a| a == crate::instance::keeper::ARGUMENT) {
         return crate::instance::keeper::main();
     }
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if command.runs_long()
+        && let Some(ended) = crate::agent::first_process()
+    {
+        return ended;
+    }
+    let result = match command {
         Command::Init(args) => init::run(args),
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),

@@ -3,9 +3,10 @@
 use super::{
     keeper::{
         self,
-        wire::{self, Event, Inbox, Request},
+        wire::{self, Event, Inbox, Removal, Request, Task},
     },
     launch::Exit,
+    orphans::sweep,
 };
 use crate::resource::StopSignal;
 use nix::{
@@ -19,7 +20,7 @@ use nix::{
 use std::{
     io::{self, IoSlice},
     os::fd::{AsRawFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -27,11 +28,14 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::UnixStream,
     process::{Child, Command},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 /// How long a killed process may take to become a zombie, before it is not waited for any more.
 const REAP_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a keeper whose only task is to remove containers may take; it bounds itself below this.
+const REMOVE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
 #[derive(Debug)]
@@ -42,34 +46,56 @@ pub struct Control {
     keeper: Child,
     server: Option<u32>,
     exit: Option<Exit>,
+    /// What leads to the rest of the server if the keeper is lost.
+    marker: String,
+    removal: Option<Removal>,
+    binary: PathBuf,
 }
 
 impl Control {
     /// Starts a keeper, which waits for its order. Nothing is in its arguments and environment that others must not
     /// see: they can see those.
-    pub(super) fn start_keeper(binary: &Path, app: &str) -> io::Result<Self> {
+    pub(super) fn start_keeper(binary: &Path, app: &str, marker: &str, removal: Option<Removal>) -> io::Result<Self> {
         let (ours, keepers) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let keeper = Command::new(binary)
             .arg0("mcpfleet")
-            .args([keeper::ARGUMENT, app])
+            .args([keeper::ARGUMENT, app, marker])
             .env_clear()
             .stdin(OwnedFd::from(keepers))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
         let socket = UnixStream::from_std(ours)?;
-        Ok(Control { socket, inbox: Inbox::default(), keeper, server: None, exit: None })
+        let (marker, binary) = (marker.to_owned(), binary.to_owned());
+        Ok(Control { socket, inbox: Inbox::default(), keeper, server: None, exit: None, marker, removal, binary })
     }
 
     /// Has the keeper start the server, and gives its answer.
-    pub(super) async fn start_server(&mut self, order: &[u8], stdio: [OwnedFd; 3]) -> io::Result<Event> {
-        self.send_order(order, stdio).await?;
-        let answer = self.event().await?;
+    pub(super) async fn start_server(&mut self, task: &[u8], stdio: [OwnedFd; 3]) -> io::Result<Event> {
+        let answer = match self.send(task, stdio).await {
+            Ok(()) => self.event().await,
+            Err(error) => Err(error),
+        };
+        if answer.is_err() {
+            self.lose_keeper().await;
+            self.exit = Some(Exit::Unknown);
+        }
+        let answer = answer?;
         if let Event::Started { pid } = answer {
             self.server = Some(pid);
         }
         Ok(answer)
+    }
+
+    /// Has the keeper remove containers, and says how many; `None` if that did not succeed.
+    pub(super) async fn remove(mut self, removal: Removal) -> Option<usize> {
+        let task = wire::encode(&Task::Remove(removal)).ok()?;
+        self.socket.write_all(&task).await.ok()?;
+        match timeout(REMOVE_WITHIN, self.event()).await {
+            Ok(Ok(Event::Removed { containers })) => containers,
+            _ => None,
+        }
     }
 
     /// Asks the whole group to end, and kills what is left of it, and of everything that it ever started, after
@@ -96,6 +122,7 @@ impl Control {
                     }
                     break exit;
                 }
+                Ok(Event::Removed { containers }) => self.tell_of(containers),
                 Ok(Event::Started { .. } | Event::Failed(_)) => {}
                 Err(_) => {
                     self.lose_keeper().await;
@@ -107,10 +134,35 @@ impl Control {
         exit
     }
 
-    /// The kernel kills the server with its keeper, but not the rest of its group.
+    /// The kernel kills the server with its keeper, but not the rest.
     async fn lose_keeper(&mut self) {
         let _ = self.keeper.start_kill();
         let _ = self.keeper.wait().await;
+        self.kill_group().await;
+        let marker = self.marker.clone();
+        let swept = tokio::task::spawn_blocking(move || sweep::instance(&marker)).await.unwrap_or_default();
+        let sweep::Swept { killed, left } = swept;
+        tracing::warn!(marker = self.marker, killed, left, "a keeper was lost; what it kept has been looked for");
+        if let Some(removal) = self.removal.take()
+            && let Ok(keeper) =
+                Control::start_keeper(&self.binary, "removal", &format!("{}+removal", self.marker), None)
+        {
+            let containers = keeper.remove(removal).await;
+            self.tell_of(containers);
+        }
+    }
+
+    /// What came of the container that the server's command ran.
+    fn tell_of(&self, containers: Option<usize>) {
+        match containers {
+            None => tracing::warn!(marker = self.marker, "a container may be left: its engine could not be asked"),
+            Some(0) => {}
+            Some(count) => tracing::info!(marker = self.marker, count, "removed the container of a server that ended"),
+        }
+    }
+
+    /// By its group, for where the environment of other users' processes cannot be read.
+    async fn kill_group(&self) {
         let Some(server) = self.server else { return };
         let group = Pid::from_raw(server.cast_signed());
         let _ = killpg(group, Signal::SIGKILL);
@@ -135,19 +187,19 @@ impl Control {
         }
     }
 
-    async fn send_order(&mut self, order: &[u8], stdio: [OwnedFd; 3]) -> io::Result<()> {
+    async fn send(&mut self, task: &[u8], stdio: [OwnedFd; 3]) -> io::Result<()> {
         let descriptors = stdio.each_ref().map(AsRawFd::as_raw_fd);
         let socket = &self.socket;
         let sent = socket
             .async_io(Interest::WRITABLE, || {
                 let rights = [ControlMessage::ScmRights(&descriptors)];
                 let flags = MsgFlags::MSG_NOSIGNAL;
-                Ok(sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(order)], &rights, flags, None)?)
+                Ok(sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(task)], &rights, flags, None)?)
             })
             .await?;
         // Ours are closed here, so that the pipes end when the server's do.
         drop(stdio);
-        self.socket.write_all(order.get(sent..).unwrap_or_default()).await
+        self.socket.write_all(task.get(sent..).unwrap_or_default()).await
     }
 }
 

@@ -3,7 +3,8 @@
 pub use super::control::Control;
 
 use super::{
-    keeper::wire::{self, Credentials, Directory, Event, Failure, Order},
+    keeper::wire::{self, Credentials, Directory, Event, Failure, Order, Removal, Task},
+    orphans::{Identity, containers, marker::VARIABLE},
     redact::Redaction,
 };
 use nix::sys::signal::Signal;
@@ -149,19 +150,30 @@ pub struct Launcher {
     keeper: PathBuf,
     /// The soft limit of open files that servers get, where it is not that of this process.
     open_files: Option<u64>,
+    /// Marks what is launched.
+    identity: Identity,
 }
 
 impl Default for Launcher {
     /// The running binary is the keeper, also when the file has been replaced meanwhile.
     fn default() -> Self {
-        Launcher { keeper: "/proc/self/exe".into(), open_files: None }
+        Launcher::with_keeper("/proc/self/exe")
     }
 }
 
 impl Launcher {
     /// With another mcpfleet binary as keeper, for programs that use this library and are not mcpfleet.
     pub fn with_keeper(binary: impl Into<PathBuf>) -> Self {
-        Launcher { keeper: binary.into(), open_files: None }
+        Launcher { keeper: binary.into(), open_files: None, identity: Identity::random() }
+    }
+
+    /// Marks what is launched as this agent's. Without this it is nobody's whose next run would look for it.
+    pub fn with_identity(self, identity: Identity) -> Self {
+        Launcher { identity, ..self }
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Gives servers this soft limit of open files, as far as the hard limit goes.
@@ -174,22 +186,32 @@ impl Launcher {
     /// # Errors
     /// See [`LaunchError`]. Nothing runs then.
     pub async fn launch(&self, spec: LaunchSpec) -> Result<Process, LaunchError> {
-        let order =
-            wire::encode(&order(&spec, self.open_files)?).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
+        let marker = self.identity.marker(&spec.instance);
+        let order = order(&spec, self.open_files, &marker)?;
+        let removal = order.removal.clone();
+        let task = wire::encode(&Task::Run(Box::new(order))).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
         // There may be secrets in it.
-        let order = zeroize::Zeroizing::new(order);
+        let task = zeroize::Zeroizing::new(task);
         let (stdin, server_stdin) = {
             let (server, ours) = io::pipe()?;
             (pipe::Sender::from_owned_fd(ours.into())?, OwnedFd::from(server))
         };
         let (stdout, server_stdout) = output()?;
         let (stderr, server_stderr) = output()?;
-        let mut control = Control::start_keeper(&self.keeper, &spec.app)?;
-        match control.start_server(&order, [server_stdin, server_stdout, server_stderr]).await? {
+        let mut control = Control::start_keeper(&self.keeper, &spec.app, &marker, removal)?;
+        match control.start_server(&task, [server_stdin, server_stdout, server_stderr]).await? {
             Event::Started { pid } => Ok(Process { pid, stdin, stdout, stderr, control }),
             Event::Failed(failure) => Err(LaunchError::Refused { program: spec.program.to_string(), failure }),
-            Event::Ended { .. } => Err(impossible(&spec, "it was killed on its way")),
+            Event::Ended { .. } | Event::Removed { .. } => Err(impossible(&spec, "it was killed on its way")),
         }
+    }
+
+    /// Removes the containers of an instance whose keeper could not, and says how many. `None` if that cannot be made
+    /// sure of now.
+    pub async fn remove(&self, removal: Removal) -> Option<usize> {
+        let marker = self.identity.marker("removal");
+        let keeper = Control::start_keeper(&self.keeper, "removal", &marker, None).ok()?;
+        keeper.remove(removal).await
     }
 }
 
@@ -198,19 +220,23 @@ fn output() -> io::Result<(pipe::Receiver, OwnedFd)> {
     Ok((pipe::Receiver::from_owned_fd(ours.into())?, server.into()))
 }
 
-fn order(spec: &LaunchSpec, open_files: Option<u64>) -> Result<Order, LaunchError> {
+fn order(spec: &LaunchSpec, open_files: Option<u64>, marker: &str) -> Result<Order, LaunchError> {
     let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| impossible(spec, "a NUL in an argument or variable"));
+    let labelled = containers::label(spec, marker);
+    let arguments = labelled.as_ref().map_or(&spec.args, |labelled| &labelled.arguments);
     let arguments = std::iter::once(spec.program.to_string())
-        .chain(spec.args.iter().cloned())
+        .chain(arguments.iter().cloned())
         .map(|argument| text(argument.into_bytes()))
         .collect::<Result<_, _>>()?;
     let environment = spec
         .env
         .iter()
+        .filter(|(name, _)| *name != VARIABLE)
         .map(|(name, value)| match name.contains('=') || name.is_empty() {
             true => Err(impossible(spec, "a variable with `=` in its name, or without a name")),
             false => text([name.as_bytes(), b"=", value.as_bytes()].concat()),
         })
+        .chain(std::iter::once(text(format!("{VARIABLE}={marker}").into_bytes())))
         .collect::<Result<_, _>>()?;
     let directory = match &spec.working_directory {
         Some(path) => Directory::Given(path.clone()),
@@ -221,7 +247,13 @@ fn order(spec: &LaunchSpec, open_files: Option<u64>) -> Result<Order, LaunchErro
     };
     let user = spec.user.as_ref();
     let user = user.map(|user| Credentials { uid: user.uid, gid: user.gid, groups: user.groups.clone() });
-    Ok(Order { program: spec.program.clone(), arguments, environment, directory, user, open_files })
+    let removal = match labelled {
+        Some(labelled) if is_file_name(marker) => {
+            Some(containers::removal(spec, labelled.options, marker, user.clone())?)
+        }
+        _ => None,
+    };
+    Ok(Order { program: spec.program.clone(), arguments, environment, directory, user, open_files, removal })
 }
 
 fn is_file_name(name: &str) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A [`fleet`] holds a [`supervisor`] an app. A supervisor decides with a pure [`machine`]; what it decides is done by
 //! [`launch`], which makes processes under a [`keeper`], and by the task that owns each of them ([`running`]). A
-//! [`link`] carries the messages of one process.
+//! [`link`] carries the messages of one process. What is left when keepers are killed is found by [`orphans`].
 
 pub mod backoff;
 mod control;
@@ -19,6 +19,7 @@ pub mod link;
 pub mod logs;
 pub mod machine;
 pub mod mailbox;
+pub mod orphans;
 pub mod pool;
 pub mod probe;
 mod question;

@@ -39,6 +39,8 @@ const PURE: &[&str] = &[
     "instance::labels::output",
     "instance::logs::lines",
     "instance::machine",
+    "instance::orphans::engine",
+    "instance::orphans::marker",
     "instance::redact",
     "manifest",
     "protocol",

@@ -23,6 +23,7 @@ mod leftovers;
 mod lifecycle;
 mod logs;
 mod oracle;
+mod orphans;
 mod process;
 mod reference;
 mod secrets;

@@ -152,7 +152,9 @@ async fn the_environment_is_what_was_declared_and_nothing_else() {
     let mut spec = stage.fake_spec(&[]);
     spec.env = BTreeMap::from([("HOME".into(), "/somewhere".into()), ("EMPTY".into(), "".into())]);
     let mut server = FakeServer::over(stage.launch(spec).await);
-    assert_eq!(server.look("env").await, json!({"HOME": "/somewhere", "EMPTY": ""}));
+    let marker = stage.launcher.identity().marker("test-1");
+    let expected = json!({"HOME": "/somewhere", "EMPTY": "", "MCPFLEET_INSTANCE": marker});
+    assert_eq!(server.look("env").await, expected);
 
     // Larger than what the socket to the keeper takes at once.
     let mut spec = stage.fake_spec(&[]);
@@ -161,7 +163,7 @@ async fn the_environment_is_what_was_declared_and_nothing_else() {
     spec.instance = "test-2".into();
     let mut server = FakeServer::over(stage.launch(spec).await);
     let environment = server.look("env").await;
-    assert_eq!(environment.as_object().unwrap().len(), 10, "nine and HOME");
+    assert_eq!(environment.as_object().unwrap().len(), 11, "nine, HOME and the marker");
     assert_eq!(environment["V8"], value);
 }
 
@@ -205,7 +207,9 @@ async fn a_server_inherits_nothing_of_the_agent() {
     let (_, keeper, session) = standing(pid).unwrap();
     assert_eq!(session, pid, "leads a session of its own");
     assert_eq!(fs::read_to_string(format!("/proc/{keeper}/comm")).unwrap(), "mcpfleet-keeper\n");
-    assert_eq!(fs::read(format!("/proc/{keeper}/cmdline")).unwrap(), b"mcpfleet\0__keeper\0test\0");
+    let marker = stage.launcher.identity().marker("test-1");
+    let arguments = fs::read_to_string(format!("/proc/{keeper}/cmdline")).unwrap();
+    assert_eq!(arguments, format!("mcpfleet\0__keeper\0test\0{marker}\0"));
     if let Ok(environment) = fs::read(format!("/proc/{keeper}/environ")) {
         assert_eq!(environment, b"");
     }

@@ -43,16 +43,21 @@ async fn reference_resource_works_unchanged() {
     ] {
         assert_eq!(everything.pointer(pointer).and_then(Value::as_str), Some(expected), "{everything:#}");
     }
+    let labels = ["ps", "--filter", "label=mcpfleet.instance", "--format", r#"{{.Label "mcpfleet.instance"}}"#];
+    let output = Command::new("docker").args(labels).output().expect("docker");
+    let id = std::fs::read_to_string(agent.home.path().join("state/mcpfleet/agent")).expect("the agent's identity");
+    let own = id.split_whitespace().next().expect("a word");
+    let listed = String::from_utf8(output.stdout).expect("text");
+    let marker = listed.lines().find(|label| label.starts_with(own)).expect("a labelled container").to_owned();
+    assert!(marker.ends_with(".everything-1"), "{marker}");
+
     let tools = agent.says(&["mcp", "tools", "everything"]).await;
     assert!(tools.lines().any(|line| line == "echo"), "{tools}");
     let answer = agent.says(&["mcp", "call", "everything", "echo", r#"{"message":"hi"}"#]).await;
     assert_eq!(answer.trim(), "Echo: hi");
     agent.stop().await;
 
-    let ps = ["ps", "--quiet", "--filter", "ancestor=mcp/everything"];
-    let left = crate::support::eventually("no container is left", async || {
-        let output = Command::new("docker").args(ps).output().ok()?;
-        output.stdout.is_empty().then_some(())
-    });
-    left.await;
+    let label = format!("label=mcpfleet.instance={marker}");
+    let output = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &label]).output().expect("docker");
+    assert!(output.status.success() && output.stdout.is_empty(), "a container is left: {output:?}");
 }

@@ -119,6 +119,7 @@ mod tests {
             directory: Directory::Private { parent: runtime_dir.clone(), name: name.into() },
             user: None,
             open_files: None,
+            removal: None,
         };
         let held = PrivateDirectory::make(&order("one")).unwrap().unwrap();
         let second = PrivateDirectory::make(&order("one")).unwrap().unwrap();

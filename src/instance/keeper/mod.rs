@@ -9,17 +9,22 @@
 //! * the agent asks for it (a signal to the server's process group first, SIGKILL after a grace period),
 //! * the socket closes, because the agent has died, however hard.
 //!
-//! If the keeper itself dies, the kernel kills the server (`PR_SET_PDEATHSIG`).
+//! If the keeper itself dies, the kernel kills the server (`PR_SET_PDEATHSIG`), and the agent what else there is of it
+//! ([`orphans`](super::orphans)).
+//!
+//! A container that the server's command runs is no descendant. The keeper removes it after the end ([`container`]).
 //!
 //! A keeper has one thread and no runtime, so that it is small and may fork. All it needs comes over the socket,
 //! because arguments and environment of a process can be read by others.
 
 mod child;
+mod container;
 mod directory;
 mod tree;
 mod watch;
 pub mod wire;
 
+use super::launch::Exit;
 use crate::sys;
 use child::Stdio;
 use directory::PrivateDirectory;
@@ -43,7 +48,7 @@ use std::{
     process::ExitCode,
 };
 use watch::Watch;
-use wire::{Event, Failure, Inbox, Order, Step};
+use wire::{Event, Failure, Inbox, Order, Step, Task};
 
 /// The first argument that makes this binary a keeper. Not for people.
 pub const ARGUMENT: &str = "__keeper";
@@ -72,7 +77,16 @@ fn keep() -> io::Result<()> {
     let control = take_stdin()?;
     unistd::chdir("/")?;
 
-    let (mut order, stdio, inbox) = receive_order(&control)?;
+    let (task, descriptors, inbox) = receive_task(&control)?;
+    let mut order = match task {
+        Task::Run(order) => *order,
+        Task::Remove(removal) => {
+            let containers = container::remove(&removal, &own_binary, Exit::Unknown);
+            return tell(&control, &Event::Removed { containers });
+        }
+    };
+    let stdio: Stdio = descriptors.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
+    let removal = order.removal.take();
     let directory = match PrivateDirectory::make(&order) {
         Ok(directory) => directory,
         Err(failure) => return tell(&control, &Event::Failed(failure)),
@@ -80,12 +94,25 @@ fn keep() -> io::Result<()> {
     if let Some(directory) = &directory {
         directory.be_home(&mut order.environment);
     }
+    if let Some(Err(failure)) = removal.as_ref().map(container::record) {
+        return tell(&control, &Event::Failed(failure));
+    }
     match fork_server(&order, &stdio, &own_binary, directory.as_ref()) {
         Ok((server, failure)) => {
             drop((order, stdio));
-            Watch::new(server, control, inbox, failure).run(&signals)
+            Watch::new(server, control, inbox, failure).run(&signals, |ended| {
+                let removal = removal.as_ref()?;
+                let Some(exit) = ended else {
+                    container::forget(removal);
+                    return None;
+                };
+                Some(Event::Removed { containers: container::remove(removal, &own_binary, exit) })
+            })
         }
-        Err(failure) => tell(&control, &Event::Failed(failure)),
+        Err(failure) => {
+            removal.iter().for_each(container::forget);
+            tell(&control, &Event::Failed(failure))
+        }
     }
 }
 
@@ -102,7 +129,7 @@ fn take_stdin() -> io::Result<UnixStream> {
     Ok(socket.into())
 }
 
-fn receive_order(control: &UnixStream) -> io::Result<(Order, Stdio, Inbox)> {
+fn receive_task(control: &UnixStream) -> io::Result<(Task, Vec<OwnedFd>, Inbox)> {
     let mut inbox = Inbox::default();
     let mut descriptors = Vec::new();
     let mut buffer = vec![0; 64 << 10];
@@ -113,9 +140,8 @@ fn receive_order(control: &UnixStream) -> io::Result<(Order, Stdio, Inbox)> {
         }
         descriptors.extend(received);
         inbox.bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
-        if let Some(order) = inbox.take()? {
-            let stdio = descriptors.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
-            return Ok((order, stdio, inbox));
+        if let Some(task) = inbox.take()? {
+            return Ok((task, descriptors, inbox));
         }
     }
 }

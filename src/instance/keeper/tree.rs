@@ -7,15 +7,24 @@ use std::{fs, io};
 ///
 /// A snapshot of something that moves: processes that are just being made or handed over to another parent may be
 /// missing, so callers look again until `root` has no child left.
-pub fn descendants(root: Pid) -> Vec<Pid> {
-    let mut found = Vec::new();
+///
+/// `visit` is called with each of them as soon as it is found, so that what starts others of itself and ends is not gone
+/// before its turn comes. Returns how many there were.
+pub fn visit(root: Pid, mut visit: impl FnMut(Pid)) -> usize {
+    let mut count = 0;
     let mut look = vec![root];
     while let Some(parent) = look.pop() {
         let Ok(children) = children(parent) else { continue };
-        found.extend(&children);
+        children.iter().for_each(|child| visit(*child));
+        count += children.len();
         look.extend(children);
     }
-    if found.is_empty() { scan(root).unwrap_or_default() } else { found }
+    if count > 0 {
+        return count;
+    }
+    let found = scan(root).unwrap_or_default();
+    found.iter().for_each(|pid| visit(*pid));
+    found.len()
 }
 
 /// The children of all threads of a process, as the kernel lists them (where it was built to).
@@ -75,7 +84,8 @@ mod tests {
         while found.len() < 2 {
             assert_eq!(child.try_wait().unwrap(), None);
             std::thread::yield_now();
-            found = descendants(shell);
+            found.clear();
+            visit(shell, |pid| found.push(pid));
         }
         found.sort();
         let mut scanned = scan(shell).unwrap();

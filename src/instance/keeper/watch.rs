@@ -49,6 +49,8 @@ pub struct Watch {
     /// `None`: the server has been started.
     failure: Option<PipeReader>,
     inbox: Inbox,
+    /// The server did start.
+    started: bool,
     exit: Option<Exit>,
     phase: Phase,
 }
@@ -56,14 +58,20 @@ pub struct Watch {
 impl Watch {
     /// Of `server`, which is just being started: `failure` will say why it cannot be, or end without a word.
     pub fn new(server: Pid, control: UnixStream, inbox: Inbox, failure: PipeReader) -> Self {
-        Watch { server, control: Some(control), failure: Some(failure), inbox, exit: None, phase: Phase::Running }
+        let (control, failure) = (Some(control), Some(failure));
+        Watch { server, control, failure, inbox, started: false, exit: None, phase: Phase::Running }
     }
 
-    /// Until nothing of the server is left.
-    pub fn run(mut self, signals: &SignalFd) -> io::Result<()> {
+    /// Until nothing of the server is left. `last` sees to what it had elsewhere, before the end is told; it hears how
+    /// the server ended, if it ever started.
+    pub fn run(mut self, signals: &SignalFd, last: impl FnOnce(Option<Exit>) -> Option<Event>) -> io::Result<()> {
         loop {
             while signals.read_signal()?.is_some() {}
             if self.reap() {
+                self.settle_start();
+                if let Some(event) = last(self.started.then_some(self.exit.unwrap_or(Exit::Unknown))) {
+                    self.say(&event);
+                }
                 self.report(0);
                 return Ok(());
             }
@@ -130,13 +138,12 @@ impl Watch {
             self.phase = Phase::Killing { since: now, reported: false };
         }
         if let Phase::Killing { since, reported } = self.phase {
-            let left = tree::descendants(Pid::this());
-            for pid in &left {
+            let left = tree::visit(Pid::this(), |pid| {
                 // Gone already, or, where the agent is not root, another user's: there is nothing else to try.
-                let _ = kill(*pid, Signal::SIGKILL);
-            }
+                let _ = kill(pid, Signal::SIGKILL);
+            });
             if !reported && now.duration_since(since) >= REPORT_AFTER {
-                self.report(left.len());
+                self.report(left);
                 self.phase = Phase::Killing { since, reported: true };
             }
         }
@@ -148,7 +155,10 @@ impl Watch {
         let mut inbox = Inbox::default();
         let failure = pipe.read_to_end(&mut inbox.bytes).and_then(|_| inbox.take());
         match failure {
-            Ok(None) => self.say(&Event::Started { pid: self.server.as_raw().unsigned_abs() }),
+            Ok(None) => {
+                self.started = true;
+                self.say(&Event::Started { pid: self.server.as_raw().unsigned_abs() });
+            }
             Ok(Some(failure)) => self.say(&Event::Failed(failure)),
             Err(error) => self.say(&Event::Failed(Failure::new(Step::Fork, errno_of(&error)))),
         }
@@ -199,9 +209,6 @@ impl Watch {
     fn report(&mut self, left: usize) {
         if matches!(self.phase, Phase::Killing { reported: true, .. }) {
             return;
-        }
-        if left == 0 {
-            self.settle_start();
         }
         self.say(&Event::Ended { exit: self.exit.unwrap_or(Exit::Unknown), left });
     }

@@ -8,7 +8,16 @@ use std::{ffi::CString, fmt, io, path::PathBuf};
 const MAX_MESSAGE: usize = 32 << 20;
 const LENGTH: usize = size_of::<u32>();
 
-/// The first message to a keeper; the server's stdin, stdout and stderr come along with it, in this order.
+/// The first message to a keeper.
+#[derive(Serialize, Deserialize)]
+pub enum Task {
+    /// Keeps a server, whose stdin, stdout and stderr come along, in this order.
+    Run(Box<Order>),
+    /// Removes containers that a keeper which was killed could not remove, and ends.
+    Remove(Removal),
+}
+
+/// What to run, and how.
 #[derive(Serialize, Deserialize)]
 pub struct Order {
     pub program: Program,
@@ -21,6 +30,24 @@ pub struct Order {
     pub user: Option<Credentials>,
     /// The soft limit of open files. `None`: as the keeper has it.
     pub open_files: Option<u64>,
+    /// If it runs a container.
+    pub removal: Option<Removal>,
+}
+
+/// What it takes to remove the containers of an instance after its end: the client of their engine, and what tells it
+/// which engine that is. No secrets, because it is kept in a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Removal {
+    /// What their label says.
+    pub marker: String,
+    pub program: String,
+    /// Before the subcommand.
+    pub options: Vec<String>,
+    /// `NAME=value`.
+    pub environment: Vec<String>,
+    pub user: Option<Credentials>,
+    /// The file with all this, which is there as long as there may be a container.
+    pub record: PathBuf,
 }
 
 /// Where the server runs.
@@ -34,7 +61,7 @@ pub enum Directory {
     Given(PathBuf),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Credentials {
     pub uid: u32,
     pub gid: u32,
@@ -48,7 +75,8 @@ pub enum Request {
     Stop { signal: i32, grace: u64 },
 }
 
-/// What a keeper says: `Started` or `Failed`, and after `Started` once `Ended`.
+/// What a keeper says: `Started` or `Failed`, and after `Started` once `Ended`, with `Removed` before it if there was a
+/// container to see to. Nothing but `Removed` if that was the task.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     Started {
@@ -59,6 +87,10 @@ pub enum Event {
         exit: Exit,
         /// Processes that could not be killed in time, because the kernel holds them. The keeper goes on trying.
         left: usize,
+    },
+    Removed {
+        /// How many there still were. `None`: the engine could not be asked; there may be some.
+        containers: Option<usize>,
     },
 }
 
@@ -76,6 +108,8 @@ pub struct Failure {
 pub enum Step {
     /// Making the private directory.
     MakeDirectory,
+    /// Writing down how the container is removed.
+    Record,
     Fork,
     /// Preparing the new process.
     Prepare,
@@ -121,6 +155,7 @@ impl fmt::Display for Failure {
         };
         match self.step {
             Step::MakeDirectory => write!(f, "cannot make its directory {path}: {cause}"),
+            Step::Record => write!(f, "cannot write {path}: {cause}"),
             Step::Fork => write!(f, "cannot make a process: {cause}"),
             Step::Prepare => write!(f, "cannot prepare the process: {cause}"),
             Step::SwitchUser => write!(f, "cannot become the host user: {cause}"),

@@ -1,0 +1,138 @@
+//! Who an agent is: the same over all its runs, and another in each of them.
+
+use super::marker::Marker;
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Kept in the state directory, and locked while an agent uses that.
+const FILE: &str = "agent";
+
+/// The first two parts of every [`Marker`] of a run of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub agent: Arc<str>,
+    pub run: Arc<str>,
+}
+
+impl Identity {
+    /// One that no other agent has and no later run will have.
+    pub fn random() -> Identity {
+        Identity { agent: random().into(), run: random().into() }
+    }
+
+    pub fn marker(&self, instance: &str) -> String {
+        Marker { agent: &self.agent, run: &self.run, instance }.to_string()
+    }
+}
+
+fn random() -> String {
+    let mut bytes = [0; 8];
+    // It need not be a secret, only another one each time: without random numbers the clock has to do.
+    let number = match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => jiff::Timestamp::now().as_nanosecond().cast_unsigned() as u64 ^ u64::from(std::process::id()) << 48,
+    };
+    format!("{number:016x}")
+}
+
+/// Why a state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    #[error("another agent uses the state_dir {}; stop it, or give this one its own state_dir and control_socket", .0.display())]
+    InUse(PathBuf),
+    #[error("{}: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
+}
+
+/// A state directory that belongs to this agent as long as this lives.
+#[derive(Debug)]
+pub struct Claim {
+    pub identity: Identity,
+    _lock: File,
+}
+
+impl Claim {
+    /// Takes a state directory, and the identity that its agents have; a new one if there is none.
+    ///
+    /// # Errors
+    /// Another agent has it, or it cannot be written.
+    pub fn take(state_dir: &Path) -> Result<Claim, ClaimError> {
+        let path = state_dir.join(FILE);
+        let failed = |error| ClaimError::Io { path: path.clone(), error };
+        // Servers run in folders below it, as other users.
+        DirBuilder::new().recursive(true).mode(0o711).create(state_dir).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(ClaimError::InUse(state_dir.to_owned())),
+            // As on some file servers: better without a lock than not at all.
+            Err(TryLockError::Error(error)) => tracing::warn!(%error, "cannot lock {}", path.display()),
+        }
+        let agent = known_or_new(&mut file).map_err(failed)?;
+        Ok(Claim { identity: Identity { agent: agent.into(), run: random().into() }, _lock: file })
+    }
+}
+
+/// The identity in the file. A copy of the file, as in an image of a machine or a container, is another agent's: that
+/// is why the file also says which one it is.
+fn known_or_new(file: &mut File) -> io::Result<String> {
+    let metadata = file.metadata()?;
+    let place = format!("{}:{}", metadata.dev(), metadata.ino());
+    let mut text = String::new();
+    // What is no text is as good as nothing.
+    let _ = (&mut *file).take(1024).read_to_string(&mut text);
+    if let Some((agent, at)) = text.trim_end().split_once(' ')
+        && at == place
+        && !agent.is_empty()
+        && agent.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return Ok(agent.to_owned());
+    }
+    let agent = random();
+    file.rewind()?;
+    file.set_len(0)?;
+    writeln!(file, "{agent} {place}")?;
+    Ok(agent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_agent_stays_who_it_is_and_each_run_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Claim::take(&dir.path().join("a/b")).unwrap();
+        assert!(matches!(Claim::take(&dir.path().join("a/b")), Err(ClaimError::InUse(_))));
+        let identity = first.identity.clone();
+        drop(first);
+        let second = Claim::take(&dir.path().join("a/b")).unwrap();
+        assert_eq!(second.identity.agent, identity.agent);
+        assert_ne!(second.identity.run, identity.run);
+        assert_ne!(Claim::take(dir.path()).unwrap().identity.agent, identity.agent);
+    }
+
+    #[test]
+    fn a_copy_is_another_agent_and_rubbish_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        let original = Claim::take(&one).unwrap().identity.agent;
+        fs::create_dir(&two).unwrap();
+        fs::copy(one.join(FILE), two.join(FILE)).unwrap();
+        let copy = Claim::take(&two).unwrap().identity.agent;
+        assert_ne!(copy, original);
+        assert_eq!(Claim::take(&two).unwrap().identity.agent, copy);
+        fs::write(two.join(FILE), [0xff; 2000]).unwrap();
+        let after = Claim::take(&two).unwrap().identity.agent;
+        assert_ne!(after, copy);
+        assert_eq!(Claim::take(&two).unwrap().identity.agent, after);
+    }
+}

@@ -1,0 +1,208 @@
+//! Finds processes by their marker and kills them, until there are none.
+
+use super::{identity::Identity, marker::Marker};
+use crate::{instance::keeper, sys};
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::{Pid, Uid},
+};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    os::fd::AsFd,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long keepers of an earlier agent have to finish what they are at: they stop servers better than this does.
+const FINISHING: Duration = Duration::from_secs(5);
+/// How long is tried to kill what comes again, or does not go.
+const WITHIN: Duration = Duration::from_secs(5);
+/// How far beyond the newest process is looked for younger ones: a program that does nothing but start another one of
+/// itself and end is never there any more when the whole list has been read.
+const AHEAD: i32 = 256;
+/// How many processes are looked for in that way, in all, before the whole list is read again.
+const CHASE: usize = 20_000;
+
+/// What a sweep came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub killed: usize,
+    /// Processes that could not be killed in time, or that are another user's.
+    pub left: usize,
+}
+
+/// Kills what earlier runs of an agent have left, after its keepers had time to finish. Blocking; bounded in time.
+pub fn earlier(identity: &Identity) -> Swept {
+    let is_earlier = |marker: &Marker<'_>| marker.agent == &*identity.agent && marker.run != &*identity.run;
+    let deadline = Instant::now() + FINISHING;
+    while Instant::now() < deadline && processes(&is_earlier).iter().any(|process| process.mark == Mark::Keeper) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    sweep(&is_earlier)
+}
+
+/// Kills what is left of one instance, whose keeper is gone. Blocking; bounded in time.
+pub fn instance(marker: &str) -> Swept {
+    let Some(wanted) = Marker::parse(marker) else { return Swept::default() };
+    sweep(&|marker| *marker == wanted)
+}
+
+type Wanted<'w> = &'w dyn Fn(&Marker<'_>) -> bool;
+
+/// What is known of a process. Number and start together name one for ever.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    session: i32,
+    start: u64,
+    mark: Mark,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    None,
+    Server,
+    Keeper,
+}
+
+fn sweep(wanted: Wanted<'_>) -> Swept {
+    let started = Instant::now();
+    let (mut killed, mut denied) = (BTreeSet::new(), BTreeSet::new());
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let seen = processes(wanted);
+        let mut victims = victims(&seen, std::process::id().cast_signed());
+        victims.retain(|process| !denied.contains(&(process.pid, process.start)));
+        let over = started.elapsed() >= WITHIN;
+        if victims.is_empty() || over {
+            return Swept { killed: killed.len(), left: victims.len() + denied.len() };
+        }
+        let mut end = |process: &Process| match end(process) {
+            Ok(()) => _ = killed.insert((process.pid, process.start)),
+            Err(Errno::EPERM) => _ = denied.insert((process.pid, process.start)),
+            // Gone by itself.
+            Err(_) => {}
+        };
+        victims.iter().for_each(|process| end(process));
+        let newest = seen.iter().map(|process| process.pid).max().unwrap_or_default();
+        if !chase(newest, wanted, &mut end) {
+            // What was killed takes a moment to be gone.
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Follows processes that are younger than the newest one that was seen. Whether any was wanted.
+fn chase(newest: i32, wanted: Wanted<'_>, end: &mut dyn FnMut(&Process)) -> bool {
+    let (mut newest, mut at, mut found) = (newest, newest, false);
+    for _ in 0..CHASE {
+        at += 1;
+        if at - newest > AHEAD {
+            return found;
+        }
+        if let Some(process) = look(at, wanted).filter(|process| process.mark != Mark::None) {
+            end(&process);
+            (newest, found) = (at, true);
+        }
+    }
+    found
+}
+
+/// Kills a process, and no other that has its number by now.
+fn end(process: &Process) -> nix::Result<()> {
+    let same = || standing(process.pid).is_some_and(|now| now.start == process.start);
+    match sys::open_process(Pid::from_raw(process.pid)) {
+        Ok(handle) if same() => sys::signal_process(handle.as_fd(), Signal::SIGKILL),
+        Ok(_) | Err(Errno::ESRCH) => Err(Errno::ESRCH),
+        // Kernels before 5.3, sandboxes that do not know the call, an agent without free descriptors.
+        Err(_) if same() => kill(Pid::from_raw(process.pid), Signal::SIGKILL),
+        Err(_) => Err(Errno::ESRCH),
+    }
+}
+
+/// What is to be killed: whatever is marked, what shares a session with it or was started by it (it may have cleared
+/// its environment, or write its title over it). Never this process nor those that it comes from, though they may be
+/// marked, as when somebody starts an agent from inside a server.
+fn victims(seen: &[Process], own: i32) -> Vec<Process> {
+    let find = |pid: i32| seen.iter().find(|process| process.pid == pid);
+    let mut spared = BTreeSet::from([1]);
+    let mut next = own;
+    while spared.insert(next) {
+        next = find(next).map_or(1, |process| process.parent);
+    }
+    let ours: BTreeSet<i32> = seen.iter().filter(|process| spared.contains(&process.pid)).map(|p| p.session).collect();
+    // A server leads a session before it has its marker. A keeper may be in somebody else's.
+    let marked = seen.iter().filter(|process| process.mark == Mark::Server);
+    let sessions: BTreeSet<i32> = marked.map(|p| p.session).filter(|session| !ours.contains(session)).collect();
+    let wanted = |process: &&Process| process.mark != Mark::None || sessions.contains(&process.session);
+    let mut found: BTreeSet<i32> = seen.iter().filter(wanted).map(|process| process.pid).collect();
+    loop {
+        let children = |process: &&Process| found.contains(&process.parent) && !found.contains(&process.pid);
+        let more: Vec<i32> = seen.iter().filter(children).map(|process| process.pid).collect();
+        if more.is_empty() {
+            break;
+        }
+        found.extend(more);
+    }
+    let chosen = |process: &&Process| found.contains(&process.pid) && !spared.contains(&process.pid);
+    seen.iter().filter(chosen).copied().collect()
+}
+
+fn processes(wanted: Wanted<'_>) -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| look(pid, wanted)).collect()
+}
+
+/// A process as it is now. `None` if there is none, or if nothing but its exit status is left.
+fn look(pid: i32, wanted: Wanted<'_>) -> Option<Process> {
+    let mut process = standing(pid)?;
+    let is_wanted = |marker: Option<Marker<'_>>| marker.is_some_and(|marker| wanted(&marker));
+    // Other users' are unreadable to an agent that is not root, and it could not kill them either.
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    if is_wanted(Marker::in_environment(&environment)) {
+        process.mark = Mark::Server;
+    } else if is_keeper(pid, &is_wanted) {
+        process.mark = Mark::Keeper;
+    }
+    Some(process)
+}
+
+/// A keeper's environment is empty, and closed to others: its marker is among its arguments.
+fn is_keeper(pid: i32, is_wanted: &dyn Fn(Option<Marker<'_>>) -> bool) -> bool {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut arguments = arguments.split(|byte| *byte == 0).map(std::str::from_utf8).skip(1);
+    let is_one = arguments.next() == Some(Ok(keeper::ARGUMENT));
+    let marker = arguments.nth(1).and_then(Result::ok).and_then(Marker::parse);
+    // Anybody may call a program so; only this user's are waited for.
+    is_one && is_wanted(marker) && owner(pid).is_ok_and(|uid| uid == Uid::effective())
+}
+
+fn owner(pid: i32) -> io::Result<Uid> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok());
+    uid.map(Uid::from_raw).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn standing(pid: i32) -> Option<Process> {
+    in_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// `pid (name) state parent group session …`, where the name may hold blanks and parentheses; the start is field 22.
+fn in_stat(pid: i32, stat: &str) -> Option<Process> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    if matches!(fields.next()?, "Z" | "X" | "x") {
+        return None;
+    }
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let start = fields.nth(15)?.parse().ok()?;
+    Some(Process { pid, parent, session, start, mark: Mark::None })
+}
+
+#[cfg(test)]
+mod tests;
