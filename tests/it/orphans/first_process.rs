@@ -175,16 +175,16 @@ async fn in_a_container() {
             mounts.push(mount);
         }
     }
-    let mut arguments = vec!["run", "-d", "--network", "none", "--user", "12345", "--tmpfs", "/tmp:mode=1777"];
+    let mut arguments = vec!["run", "-d", "--network", "none", "--user", "12345", "--tmpfs", "/state:mode=1777"];
     mounts.iter().for_each(|mount| arguments.extend(["-v", mount]));
     arguments.extend(["--entrypoint", "/mcpfleet", "mcp/everything", "run", "/fleet"]);
-    arguments.extend(["--set", "state_dir=/tmp/state", "--set", "control_socket=/tmp/control.sock"]);
+    arguments.extend(["--set", "state_dir=/state/agent", "--set", "control_socket=/state/control.sock"]);
     arguments.extend(["--set", "gateway.listen=127.0.0.1:0"]);
     let container = Container(Container::docker(&arguments).await);
 
-    let (agent, status) = (["--agent", "/tmp/control.sock"], ["status", "--wait", "--timeout", "60s"]);
-    let waited = container.exec(&[status.as_slice(), &agent].concat()).await;
-    assert!(waited.is_some(), "{}", Container::docker(&["logs", &container.0]).await);
+    let (agent, status) = (["--agent", "/state/control.sock"], ["status", "--wait", "--timeout", "60s"]);
+    let waited = [status.as_slice(), &agent].concat();
+    eventually("an agent that is ready in the container", async || container.exec(&waited).await).await;
     let init: u32 = container.inspect("{{.State.Pid}}").await.parse().unwrap();
     assert_eq!(name(init), "mcpfleet-init");
     eventually("all of the server", async || (inside(init).len() == 6).then_some(())).await;

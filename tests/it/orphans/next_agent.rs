@@ -14,6 +14,13 @@ use std::process::{Child, Command, Stdio};
 
 const CLINGING: &[&str] = &["--ignore-eof", "--ignore-sigterm", "--fork-grandchild", "--setsid-grandchild"];
 
+/// An app whose server ends by SIGKILL only.
+fn clinging(world: &World, name: &str) -> serde_json::Value {
+    let mut app = world.app(name, CLINGING);
+    app["spec"]["mcp"]["stop"] = json!({"grace_period": "1s"});
+    app
+}
+
 fn sleeper(marker: &str) -> Child {
     let mut command = Command::new("sleep");
     command.arg("600").env("MCPFLEET_INSTANCE", marker).stdin(Stdio::null()).spawn().unwrap()
@@ -22,7 +29,7 @@ fn sleeper(marker: &str) -> Child {
 #[tokio::test]
 async fn what_outlives_agent_and_keepers_ends_when_the_next_agent_starts() {
     let world = World::new();
-    world.put("one.yaml", &world.app("one", CLINGING));
+    world.put("one.yaml", &clinging(&world, "one"));
     let mut agent = world.run();
     agent.pid("one").await;
     eventually("all of the server runs", async || (marked(&world.mark()).len() == 3).then_some(())).await;
@@ -41,7 +48,7 @@ async fn what_outlives_agent_and_keepers_ends_when_the_next_agent_starts() {
 #[tokio::test]
 async fn keepers_that_are_at_it_may_finish() {
     let world = World::new();
-    world.put("one.yaml", &world.app("one", CLINGING));
+    world.put("one.yaml", &clinging(&world, "one"));
     let mut agent = world.run();
     agent.pid("one").await;
     let before = Everything::of(&world, false);
@@ -95,12 +102,12 @@ async fn an_agent_that_is_refused_kills_nothing() {
 #[tokio::test]
 async fn a_lost_keeper_takes_all_of_its_server_along_and_no_other() {
     let world = World::new();
-    world.put("one.yaml", &world.app("one", CLINGING));
+    world.put("one.yaml", &clinging(&world, "one"));
     let mut agent = world.run();
     let one = agent.pid("one").await;
     eventually("all of the server runs", async || (marked(&world.mark()).len() == 3).then_some(())).await;
     let before = Everything::of(&world, false);
-    world.put("two.yaml", &world.app("two", CLINGING));
+    world.put("two.yaml", &clinging(&world, "two"));
     let two = agent.pid("two").await;
     let (_, keeper, _) = standing(one).unwrap();
     kill_hard([keeper]);
@@ -111,7 +118,7 @@ async fn a_lost_keeper_takes_all_of_its_server_along_and_no_other() {
     let zombie = |pid: &u32| standing(*pid).is_some_and(|(state, parent, _)| state == 'Z' && parent == agent.id());
     eventually("no zombie", async || (!all_processes().any(|pid| zombie(&pid))).then_some(())).await;
     agent.stop().await;
-    assert!(Everything::of(&world, false).is_nothing());
+    assert!(Everything::of(&world, false).processes.is_empty());
 }
 
 #[tokio::test]
