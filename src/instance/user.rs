@@ -1,7 +1,10 @@
 //! Which host user a server runs as.
 
 use super::launch::HostUser;
-use nix::unistd::{Uid, User, getgrouplist};
+use nix::{
+    errno::Errno,
+    unistd::{Uid, User, getgrouplist},
+};
 use std::{collections::BTreeSet, ffi::CString, path::Path};
 
 /// What the agent's configuration says about host users, for one app.
@@ -90,6 +93,9 @@ pub fn resolve(requested: Option<&str>, agent: &HostUser, settings: &UserSetting
     Ok(RunAs { user, switch, has_home })
 }
 
+/// What is said where there are no users at all: a container without /etc/passwd.
+const NO_DATABASE: Errno = Errno::ENOENT;
+
 /// A user of this host by name.
 ///
 /// # Errors
@@ -97,7 +103,7 @@ pub fn resolve(requested: Option<&str>, agent: &HostUser, settings: &UserSetting
 pub fn look_up(name: &str) -> Result<HostUser, String> {
     match User::from_name(name) {
         Ok(Some(user)) => with_groups(user),
-        Ok(None) => Err(format!("there is no host user `{name}`")),
+        Ok(None) | Err(NO_DATABASE) => Err(format!("there is no host user `{name}`")),
         Err(errno) => Err(format!("cannot look up host user `{name}`: {}", errno.desc())),
     }
 }
@@ -110,7 +116,7 @@ pub fn current() -> Result<HostUser, String> {
     let uid = Uid::effective();
     match User::from_uid(uid) {
         Ok(Some(user)) => with_groups(user),
-        Ok(None) => Ok(HostUser {
+        Ok(None) | Err(NO_DATABASE) => Ok(HostUser {
             name: uid.to_string(),
             uid: uid.as_raw(),
             gid: nix::unistd::Gid::effective().as_raw(),
