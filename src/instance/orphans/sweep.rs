@@ -19,11 +19,11 @@ use std::{
 const FINISHING: Duration = Duration::from_secs(5);
 /// How long is tried to kill what comes again, or does not go.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How far beyond the newest process is looked for younger ones: a program that does nothing but start another one of
-/// itself and end is never there any more when the whole list has been read.
-const AHEAD: i32 = 256;
-/// How many processes are looked for in that way, in all, before the whole list is read again.
-const CHASE: usize = 20_000;
+/// How long the newest process is looked at again and again: a program that does nothing but start another one of itself
+/// and end is never there any more when a whole list has been read.
+const CHASE: Duration = Duration::from_millis(10);
+/// So many looks in a row have to find nothing.
+const LOOKS: u32 = 3;
 
 /// What a sweep came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,26 +69,29 @@ enum Mark {
 }
 
 fn sweep(wanted: Wanted<'_>) -> Swept {
-    let started = Instant::now();
+    let over = Instant::now() + WITHIN;
     let (mut killed, mut denied) = (BTreeSet::new(), BTreeSet::new());
-    let mut pause = Duration::from_millis(1);
+    let (mut pause, mut empty) = (Duration::from_millis(1), 0);
     loop {
         let seen = processes(wanted);
-        let mut victims = victims(&seen, std::process::id().cast_signed());
+        let spared = spared(&seen, std::process::id().cast_signed());
+        let mut victims = victims(&seen, &spared);
         victims.retain(|process| !denied.contains(&(process.pid, process.start)));
-        let over = started.elapsed() >= WITHIN;
-        if victims.is_empty() || over {
+        for process in &victims {
+            match end(process) {
+                Ok(()) => _ = killed.insert((process.pid, process.start)),
+                Err(Errno::EPERM) => _ = denied.insert((process.pid, process.start)),
+                // Gone by itself.
+                Err(_) => {}
+            }
+        }
+        let chased = chase(wanted, &spared, over);
+        killed.extend(&chased);
+        empty = if victims.is_empty() && chased.is_empty() { empty + 1 } else { 0 };
+        if empty >= LOOKS || Instant::now() >= over {
             return Swept { killed: killed.len(), left: victims.len() + denied.len() };
         }
-        let mut end = |process: &Process| match end(process) {
-            Ok(()) => _ = killed.insert((process.pid, process.start)),
-            Err(Errno::EPERM) => _ = denied.insert((process.pid, process.start)),
-            // Gone by itself.
-            Err(_) => {}
-        };
-        victims.iter().for_each(|process| end(process));
-        let newest = seen.iter().map(|process| process.pid).max().unwrap_or_default();
-        if !chase(newest, wanted, &mut end) {
+        if empty == 0 {
             // What was killed takes a moment to be gone.
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
@@ -96,20 +99,29 @@ fn sweep(wanted: Wanted<'_>) -> Swept {
     }
 }
 
-/// Follows processes that are younger than the newest one that was seen. Whether any was wanted.
-fn chase(newest: i32, wanted: Wanted<'_>, end: &mut dyn FnMut(&Process)) -> bool {
-    let (mut newest, mut at, mut found) = (newest, newest, false);
-    for _ in 0..CHASE {
-        at += 1;
-        if at - newest > AHEAD {
-            return found;
-        }
-        if let Some(process) = look(at, wanted).filter(|process| process.mark != Mark::None) {
-            end(&process);
-            (newest, found) = (at, true);
+/// Kills what is wanted among the newest processes, until none has been for a while: number and start of each.
+fn chase(wanted: Wanted<'_>, spared: &BTreeSet<i32>, over: Instant) -> BTreeSet<(i32, u64)> {
+    let mut killed = BTreeSet::new();
+    let mut until = Instant::now() + CHASE;
+    while let Some(newest) = newest().filter(|_| Instant::now() < until.min(over)) {
+        for pid in (newest - 2..newest + 4).filter(|pid| !spared.contains(pid)) {
+            // The handle first: what is read after that is of its process, or of none.
+            let Ok(handle) = sys::open_process(Pid::from_raw(pid)) else { continue };
+            let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { continue };
+            if Marker::in_environment(&environment).is_some_and(|marker| wanted(&marker))
+                && sys::signal_process(handle.as_fd(), Signal::SIGKILL).is_ok()
+            {
+                killed.insert((pid, standing(pid).map_or(0, |process| process.start)));
+                until = Instant::now() + CHASE;
+            }
         }
     }
-    found
+    killed
+}
+
+/// The number that was given to a process last.
+fn newest() -> Option<i32> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_ascii_whitespace().last()?.parse().ok()
 }
 
 /// Kills a process, and no other that has its number by now.
@@ -124,16 +136,19 @@ fn end(process: &Process) -> nix::Result<()> {
     }
 }
 
-/// What is to be killed: whatever is marked, what shares a session with it or was started by it (it may have cleared
-/// its environment, or write its title over it). Never this process nor those that it comes from, though they may be
-/// marked, as when somebody starts an agent from inside a server.
-fn victims(seen: &[Process], own: i32) -> Vec<Process> {
-    let find = |pid: i32| seen.iter().find(|process| process.pid == pid);
+/// This process and those that it comes from. They may be marked, as when somebody starts an agent from inside a server.
+fn spared(seen: &[Process], own: i32) -> BTreeSet<i32> {
     let mut spared = BTreeSet::from([1]);
     let mut next = own;
     while spared.insert(next) {
-        next = find(next).map_or(1, |process| process.parent);
+        next = seen.iter().find(|process| process.pid == next).map_or(1, |process| process.parent);
     }
+    spared
+}
+
+/// What is to be killed: whatever is marked, what shares a session with it or was started by it (it may have cleared
+/// its environment, or write its title over it).
+fn victims(seen: &[Process], spared: &BTreeSet<i32>) -> Vec<Process> {
     let ours: BTreeSet<i32> = seen.iter().filter(|process| spared.contains(&process.pid)).map(|p| p.session).collect();
     // A server leads a session before it has its marker. A keeper may be in somebody else's.
     let marked = seen.iter().filter(|process| process.mark == Mark::Server);

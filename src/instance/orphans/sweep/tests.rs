@@ -15,7 +15,8 @@ fn the_kernels_line_is_read_whatever_the_name() {
 #[test]
 fn what_belongs_to_the_marked_goes_with_it_and_what_this_comes_from_stays() {
     let process = |pid, parent, session, mark| Process { pid, parent, session, start: 1, mark };
-    let chosen = |seen: &[Process]| victims(seen, 50).iter().map(|process| process.pid).collect::<Vec<_>>();
+    let chosen =
+        |seen: &[Process]| victims(seen, &spared(seen, 50)).iter().map(|process| process.pid).collect::<Vec<_>>();
     let (none, server, keeper) = (Mark::None, Mark::Server, Mark::Keeper);
     let own = [process(1, 0, 1, none), process(40, 1, 40, none), process(50, 40, 40, none)];
     let with = |more: &[Process]| chosen(&[&own, more].concat());
