@@ -4,6 +4,7 @@ use super::{
     environment::{Ambient, environment},
     journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program},
+    orphans::containers,
     redact::Redaction,
     secrets::{SecretSettings, Secrets},
     tools::ToolBook,
@@ -123,7 +124,7 @@ impl Host {
         let env = environment(&ambient, &declared).map_err(|e| e.to_string())?;
         let number = self.next_instance.fetch_add(1, Relaxed);
         let program = if command == OWN_COMMAND { Program::OwnBinary } else { Program::Named(command) };
-        Ok(LaunchSpec {
+        let spec = LaunchSpec {
             app: app.metadata.name.clone(),
             instance: format!("{}-{number}", app.metadata.name),
             program,
@@ -133,7 +134,9 @@ impl Host {
             runtime_dir: self.settings.runtime_dir.clone(),
             user: run_as.switch.then_some(run_as.user),
             redaction: Arc::new(Redaction::new(secrets.values().flatten().map(|value| value.reveal()))),
-        })
+        };
+        containers::check(&spec, |name| matches!(declared.get(name), Some(EnvValue::Secret(_))))?;
+        Ok(spec)
     }
 }
 

@@ -66,6 +66,20 @@ pub fn label(spec: &LaunchSpec, marker: &str) -> Option<Labelled> {
     }
 }
 
+/// Whether all that will be written down of a command may be.
+///
+/// # Errors
+/// Which variable may not, for people.
+pub fn check(spec: &LaunchSpec, is_secret: impl Fn(&str) -> bool) -> Result<(), String> {
+    let secret = ENVIRONMENT.into_iter().find(|name| is_secret(name));
+    match secret.filter(|_| label(spec, "").is_some()) {
+        Some(name) => Err(format!(
+            "`env.{name}` of a container engine's client is kept in a file, to find the container again, and must not be a secret"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// What it will take to remove that container.
 ///
 /// # Errors
@@ -172,6 +186,27 @@ fn read(path: &Path, marker: &str) -> io::Result<Removal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_secret_is_written_down() {
+        let spec = |program: &str| LaunchSpec {
+            app: "a".into(),
+            instance: "a-1".into(),
+            program: Program::Named(program.into()),
+            args: vec!["run".into(), "x".into()],
+            env: [("DOCKER_HOST", "tcp://a:1"), ("TOKEN", "hush")].map(|(n, v)| (n.into(), v.into())).into(),
+            working_directory: None,
+            runtime_dir: "/run/mcpfleet".into(),
+            user: None,
+            redaction: Arc::default(),
+        };
+        assert_eq!(check(&spec("docker"), |name| name == "TOKEN"), Ok(()));
+        assert!(check(&spec("docker"), |name| name == "DOCKER_HOST").is_err());
+        assert_eq!(check(&spec("sh"), |name| name == "DOCKER_HOST"), Ok(()));
+        let removal = removal(&spec("docker"), vec![], "a.b.a-1", None).unwrap();
+        assert_eq!(removal.environment, ["DOCKER_HOST=tcp://a:1"]);
+        assert_eq!(removal.record, Path::new("/run/mcpfleet/a.b.a-1.container"));
+    }
 
     #[test]
     fn only_files_of_earlier_runs_that_are_whole_count() {
