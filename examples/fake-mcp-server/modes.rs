@@ -36,6 +36,8 @@ pub struct Modes {
     pub crash_after: Option<u64>,
     /// Answer nothing any more, not even pings, after N calls.
     pub hang_after: Option<u64>,
+    /// The same from the first call on.
+    pub hang_at_call: bool,
     ignore_sigterm: bool,
     /// Live on when stdin ends.
     pub ignore_eof: bool,
@@ -51,6 +53,8 @@ pub struct Modes {
     flood_stdout: bool,
     /// Write lines that are no JSON between the messages.
     pub garbage_stdout: bool,
+    /// Write a line of this many bytes that is no JSON before the first answer.
+    pub big_garbage: Option<usize>,
     /// Do not answer `server/discover`, as some old servers do.
     pub silent_discover: bool,
     pub crash_on_discover: bool,
@@ -87,6 +91,7 @@ impl Modes {
                 "--exit" => modes.exit = Some(number(&value()?)?),
                 "--crash-after" => modes.crash_after = Some(number(&value()?)?),
                 "--hang-after" => modes.hang_after = Some(number(&value()?)?),
+                "--hang-at-call" => modes.hang_at_call = true,
                 "--ignore-sigterm" => modes.ignore_sigterm = true,
                 "--ignore-eof" => modes.ignore_eof = true,
                 "--fork-grandchild" => modes.fork_grandchild = true,
@@ -95,6 +100,7 @@ impl Modes {
                 "--relay" => modes.relay = true,
                 "--flood-stderr" => modes.flood_stderr = true,
                 "--flood-stdout" => modes.flood_stdout = true,
+                "--big-garbage" => modes.big_garbage = Some(number(&value()?)?),
                 "--garbage-stdout" => modes.garbage_stdout = true,
                 "--silent-discover" => modes.silent_discover = true,
                 "--crash-on-discover" => modes.crash_on_discover = true,

@@ -6,7 +6,7 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -52,6 +52,8 @@ pub struct State {
     asked: BTreeMap<u64, mpsc::Sender<Value>>,
     next_request: u64,
     pub changes: u64,
+    /// URIs of resources whose updates are told.
+    pub subscriptions: BTreeSet<String>,
     log_level: Option<String>,
     answered: bool,
 }
@@ -91,6 +93,21 @@ impl Server {
         let mut stdout = io::stdout().lock();
         // A client that is gone is no reason to end: some servers do not care either.
         let _ = writeln!(stdout, "{message}").and_then(|()| stdout.flush());
+    }
+
+    /// A line with this many bytes between its ends, which would take long to put together as JSON.
+    fn write_long(&self, start: &str, bytes: usize, end: &str) {
+        let _one_at_a_time = self.output.lock();
+        let mut stdout = io::stdout().lock();
+        let piece = [b'x'; 64 << 10];
+        let pieces = (0..bytes).step_by(piece.len()).map(|from| &piece[..piece.len().min(bytes - from)]);
+        let line = [start.as_bytes()].into_iter().chain(pieces).chain([end.as_bytes(), b"\n"]);
+        for part in line {
+            if stdout.write_all(part).is_err() {
+                return;
+            }
+        }
+        let _ = stdout.flush();
     }
 
     pub fn notify(&self, method: &str, params: Value) {
@@ -166,7 +183,12 @@ pub fn handle(server: &Arc<Server>, line: &str) {
     *server.state().seen.entry(method.clone()).or_default() += 1;
     let Some(id) = message.remove("id") else { return notified(server, &method, &params) };
 
-    let hangs = server.modes.hang_after.is_some_and(|after| server.state().calls >= after);
+    let hangs = server.modes.hang_after.is_some_and(|after| server.state().calls >= after)
+        || server.modes.hang_at_call && server.state().seen.contains_key("tools/call");
+    if hangs {
+        // For whoever wants to know that it has come so far.
+        eprintln!("hanging at {method}");
+    }
     if server.modes.never_ready || hangs {
         return;
     }
@@ -238,7 +260,7 @@ fn unsupported(requested: &Value) -> Refusal {
 
 /// `None`: no answer (yet).
 fn request(server: &Server, method: &str, call: &Call) -> Option<Answer> {
-    let capabilities = json!({"tools": {"listChanged": true}, "logging": {}});
+    let capabilities = json!({"tools": {"listChanged": true}, "logging": {}, "resources": {"subscribe": true}});
     let cached = |mut result: Value| {
         if let (true, Some(object)) = (call.modern, result.as_object_mut()) {
             object.insert("ttlMs".into(), 1000.into());
@@ -286,6 +308,15 @@ fn request(server: &Server, method: &str, call: &Call) -> Option<Answer> {
             return None;
         }
         ("ping", false) => Ok(json!({})),
+        ("resources/subscribe" | "resources/unsubscribe", false) => {
+            let uri = call.params.get("uri").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let subscriptions = &mut server.state().subscriptions;
+            match method {
+                "resources/subscribe" => subscriptions.insert(uri),
+                _ => subscriptions.remove(&uri),
+            };
+            Ok(json!({}))
+        }
         ("logging/setLevel", false) => {
             server.state().log_level = call.params.get("level").and_then(Value::as_str).map(Into::into);
             Ok(json!({}))
@@ -301,9 +332,13 @@ fn info() -> Value {
 fn finish(server: &Server, call: &Call, answer: Option<Answer>) {
     let cancelled = server.state().open.remove(&call.id.to_string()) == Some(true);
     let Some(answer) = answer.filter(|_| !cancelled) else { return };
-    let first = !std::mem::replace(&mut server.state().answered, true);
+    // A question in the other era's words is no beginning.
+    let first = answer.is_ok() && !std::mem::replace(&mut server.state().answered, true);
     if let (true, Some(bytes)) = (first, server.modes.big_line) {
-        server.notify("notifications/message", json!({"level": "debug", "data": "x".repeat(bytes)}));
+        server.write_long(r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":""#, bytes, r#""}}"#);
+    }
+    if let (true, Some(bytes)) = (first, server.modes.big_garbage) {
+        server.write_long("", bytes, "");
     }
     if server.modes.garbage_stdout {
         let _one_at_a_time = server.output.lock();

@@ -14,6 +14,8 @@ const TOOLS: &[Tool] = &[
         "Answers after `ms`, with `steps` notices of progress if asked",
         &[("ms", "integer"), ("steps", "integer")],
     ),
+    ("hold", "Answers once there is a file `path`", &[("path", "string")]),
+    ("touch", "Tells whoever has subscribed to it that the resource `uri` was updated", &[("uri", "string")]),
     ("ask", "Asks the client's model about `text`", &[("text", "string")]),
     ("pid", "The number of the process", &[]),
     ("env", "The environment, as JSON", &[]),
@@ -44,7 +46,7 @@ pub fn list(changes: u64) -> Value {
 
 /// Whether a call has to run on a thread of its own, from its line.
 pub fn is_slow(line: &str) -> bool {
-    ["\"sleep\"", "\"ask\"", "\"big\""].iter().any(|name| line.contains(name))
+    ["\"sleep\"", "\"hold\"", "\"ask\"", "\"big\""].iter().any(|name| line.contains(name))
 }
 
 pub fn call(server: &Server, call: &Call) -> Answer {
@@ -55,6 +57,14 @@ pub fn call(server: &Server, call: &Call) -> Answer {
     Ok(match name {
         "echo" => text(words("text")),
         "sleep" => sleep(server, call, number("ms").unwrap_or(1000), number("steps").unwrap_or(0)),
+        "hold" => hold(server, call, words("path")),
+        "touch" => {
+            let uri = words("uri");
+            if server.state().subscriptions.contains(uri) {
+                server.notify("notifications/resources/updated", json!({"uri": uri}));
+            }
+            text("touched")
+        }
         "ask" => ask(server, call, words("text")),
         "pid" => text(process::id().to_string()),
         "env" => {
@@ -112,6 +122,15 @@ fn sleep(server: &Server, call: &Call, milliseconds: u64, steps: u64) -> Value {
         }
     }
     text(format!("slept {milliseconds} ms"))
+}
+
+fn hold(server: &Server, call: &Call, path: &str) -> Value {
+    while !fs::exists(path).unwrap_or(false) {
+        if server.wait(call, Duration::from_millis(20)) {
+            return text("cancelled");
+        }
+    }
+    text("held")
 }
 
 /// Legacy: a request to the client while the call is open. Modern: the call ends with a question and comes again with

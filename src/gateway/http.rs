@@ -69,13 +69,11 @@ async fn admit(State(gateway): State<Arc<Gateway>>, request: Request, next: Next
     }
 }
 
-/// Ready once every app that is wanted has been started or has failed to: what waits longer is no reason to send
-/// clients elsewhere.
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
-    if gateway.fleet.is_settled() {
+    if gateway.fleet.is_ready() {
         reply::json(StatusCode::OK, "{\"ready\":true}\n")
     } else {
-        problem(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "the fleet is being started")
+        problem(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "the fleet is being started, or stopped")
     }
 }
 

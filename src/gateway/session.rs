@@ -69,11 +69,24 @@ impl Session {
         match &*route {
             Route::Ready(service) if fits_sessions(service) => {
                 let link = service.primary.link.clone();
-                link.attach(&self.sink);
+                if link.attach(&self.sink) {
+                    self.subscribe_again(&link);
+                }
                 Ok(link)
             }
             Route::Ready(_) => Err(NoLink::Gone),
             Route::Unready { .. } => Err(NoLink::Unready(route)),
+        }
+    }
+
+    /// Tells a process that has taken the place of another what the client has subscribed to: it cannot know.
+    fn subscribe_again(&self, link: &Link) {
+        let uris: Vec<String> = lock(&self.sink.subscriptions).iter().cloned().collect();
+        for uri in uris {
+            // Whoever refuses is about to be replaced itself. The answer is nobody's.
+            if let Err(refused) = link.ask("resources/subscribe", &serde_json::json!({ "uri": uri })) {
+                tracing::debug!(app = self.app, uri, %refused, "not subscribed again");
+            }
         }
     }
 

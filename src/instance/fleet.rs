@@ -57,6 +57,8 @@ pub struct Fleet {
     supervisors: TaskTracker,
     /// The first plan has been carried out.
     applied: AtomicBool,
+    /// The fleet has been settled once.
+    started: AtomicBool,
     /// Says that a view, or what else decides whether the fleet is settled, has changed.
     changes: watch::Sender<()>,
 }
@@ -70,6 +72,7 @@ impl Fleet {
             suspended: RwLock::default(),
             supervisors: TaskTracker::new(),
             applied: AtomicBool::new(false),
+            started: AtomicBool::new(false),
             changes: watch::Sender::new(()),
         })
     }
@@ -182,9 +185,21 @@ impl Fleet {
     }
 
     /// The first plan has been carried out.
-    pub fn set_applied(&self) {
-        self.applied.store(true, Relaxed);
+    pub fn set_applied(self: &Arc<Self>) {
+        if !self.applied.swap(true, Relaxed) {
+            let fleet = self.clone();
+            tokio::spawn(async move {
+                fleet.settled().await;
+                fleet.started.store(true, Relaxed);
+            });
+        }
         self.changes.send_replace(());
+    }
+
+    /// Whether clients may be sent here: from when all apps of the first plan have been started, or have failed to,
+    /// until the stop. One that starts again, or comes later, is no reason to send the clients of all others away.
+    pub fn is_ready(&self) -> bool {
+        self.started.load(Relaxed) && !self.supervisors.is_closed()
     }
 
     /// Whether the first plan has been carried out and no app is on its way up any more.

@@ -84,10 +84,12 @@ impl Watcher {
         let (trigger, names) = (self.trigger.clone(), Arc::clone(&self.names));
         // On notify's own thread: no more than a look at the event and a `try_send`.
         let on_event = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| !is_news(&event, &lock(&names))) {
-                return;
+            match event {
+                Ok(event) if !is_news(&event, &lock(&names)) => {}
+                // Whoever has just changed it must not be told that what is there is in force.
+                Ok(event) if is_of_resources(&event) => trigger.fire(),
+                _ => trigger.notice(),
             }
-            trigger.notice();
         };
         match RecommendedWatcher::new(on_event, Config::default().with_follow_symlinks(false)) {
             Ok(backend) => self.backend = Some(backend),
@@ -181,6 +183,15 @@ impl Watcher {
 
 fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
     names.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether an event is about a file of resources, or the link of a ConfigMap mount, and not about what else may lie, and
+/// be written all the time, next to those.
+fn is_of_resources(event: &Event) -> bool {
+    event.paths.iter().any(|path| {
+        let extension = path.extension().unwrap_or_default();
+        extension == "yaml" || extension == "yml" || path.file_name().is_some_and(|name| name == "..data")
+    })
 }
 
 /// Whether an event makes a look due.

@@ -21,7 +21,7 @@ impl Link {
         self.signal_idle();
     }
 
-    /// Waits until a draining link has no open request.
+    /// Waits until a draining link has no open request of a client.
     pub async fn idle(&self) {
         loop {
             let idle = self.idle.notified();
@@ -39,6 +39,11 @@ impl Link {
 
     pub fn is_closed(&self) -> bool {
         self.lock().closed.is_some()
+    }
+
+    /// Why it has ended, if it has.
+    pub fn end(&self) -> Option<std::sync::Arc<str>> {
+        self.lock().closed.clone()
     }
 
     /// Closes the server's stdin, which asks it to end.

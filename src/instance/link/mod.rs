@@ -120,6 +120,8 @@ struct OpenCall {
     /// `subscriptions/listen`: open for as long as the client likes.
     listens: bool,
     wants_logs: bool,
+    /// A question of the gateway's own, for which no server that is to end is kept.
+    ours: bool,
 }
 
 impl Link {
@@ -177,6 +179,10 @@ impl Link {
 
     /// Forwards a request. Its answer, and what belongs to it, goes to `mailbox`.
     pub fn open(&self, call: Call<'_>, mailbox: &Arc<Mailbox>) -> Result<CallId, Refused> {
+        self.enter(call, mailbox, false)
+    }
+
+    fn enter(&self, call: Call<'_>, mailbox: &Arc<Mailbox>, ours: bool) -> Result<CallId, Refused> {
         let Call { message, params, owner } = call;
         let mut line = Vec::new();
         let id = {
@@ -202,6 +208,7 @@ impl Link {
                 progress_token: params.meta_progress_token.map(Into::into),
                 listens: message.method == "subscriptions/listen",
                 wants_logs: params.meta_log_level.is_some(),
+                ours,
             };
             state.open.insert(id, open);
             id
@@ -216,7 +223,7 @@ impl Link {
         let mailbox = Arc::new(Mailbox::for_answers_only(1));
         let message = Message::parse(&bytes).map_err(|e| Refused::Closed(e.to_string().into()))?;
         let call = Call { message: &message, params: &message.params(), owner: 0 };
-        Ok((self.open(call, &mailbox)?, mailbox))
+        Ok((self.enter(call, &mailbox, true)?, mailbox))
     }
 
     /// Waits until the server announces that its tools have changed, if it has not done so since the last wait.
@@ -269,14 +276,16 @@ impl Link {
         self.signal_idle();
     }
 
-    /// Registers where to put what belongs to no request; once more changes nothing.
-    pub fn attach(&self, sink: &Arc<Sink>) {
+    /// Registers where to put what belongs to no request; once more changes nothing. Whether it is new here.
+    pub fn attach(&self, sink: &Arc<Sink>) -> bool {
         let mut state = self.lock();
         let address = Arc::as_ptr(sink).addr();
-        if !state.sinks.contains_key(&address) {
-            state.sinks.retain(|_, other| other.strong_count() > 0);
-            state.sinks.insert(address, Arc::downgrade(sink));
+        if state.sinks.contains_key(&address) {
+            return false;
         }
+        state.sinks.retain(|_, other| other.strong_count() > 0);
+        state.sinks.insert(address, Arc::downgrade(sink));
+        true
     }
 
     /// Whether another client than the owner of `sink` has subscribed to a URI.
@@ -285,7 +294,7 @@ impl Link {
         sinks.iter().any(|other| !Arc::ptr_eq(other, sink) && lock(&other.subscriptions).contains(uri))
     }
 
-    /// How many requests are open, listeners apart.
+    /// How many requests of clients are open, listeners apart.
     pub fn open_calls(&self) -> usize {
         self.lock().waiting()
     }
@@ -329,7 +338,7 @@ impl State {
     }
 
     fn waiting(&self) -> usize {
-        self.open.values().filter(|call| !call.listens).count()
+        self.open.values().filter(|call| !call.listens && !call.ours).count()
     }
 
     fn sinks(&self) -> Vec<Arc<Sink>> {
@@ -340,6 +349,9 @@ impl State {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Bytes of a message with some parts replaced.
 fn edited(message: &Message<'_>, edits: &[Edit<'_>]) -> Bytes {

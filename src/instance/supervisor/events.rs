@@ -21,6 +21,9 @@ use std::{
 };
 use tokio::sync::oneshot;
 
+/// A server that has not answered after so long most likely waits for something, such as a download: others may start.
+const BUSY_STARTING: Duration = Duration::from_secs(3);
+
 impl Supervisor {
     pub(super) fn take(&mut self, event: Event) {
         match event {
@@ -72,8 +75,15 @@ impl Supervisor {
         let (heard, probed) = oneshot::channel();
         self.own(id, owned, Some(probed));
         self.tasks.spawn(async move {
-            let result = probe::probe(&running.link, era, timeout).await;
-            drop(permit);
+            let probing = probe::probe(&running.link, era, timeout);
+            tokio::pin!(probing);
+            let result = match tokio::time::timeout(BUSY_STARTING, &mut probing).await {
+                Ok(result) => result,
+                Err(_) => {
+                    drop(permit);
+                    probing.await
+                }
+            };
             Event::Probed { version: id, run, result, heard }
         });
     }
@@ -199,10 +209,14 @@ impl Supervisor {
             version.pool.ended(instance, Instant::now());
             return self.fill_pool(id);
         }
+        // A link that ended before its process says more: the process has been stopped because of it.
+        let broken = version.primary.as_ref().and_then(|primary| primary.link.end());
         version.lose_primary();
         let Some(run) = version.machine.live_run() else { return };
         match version.machine.phase {
-            Phase::Ready { .. } => version.failure = Some(exit.to_string()),
+            Phase::Ready { .. } => {
+                version.failure = Some(broken.map_or_else(|| exit.to_string(), |reason| reason.to_string()));
+            }
             // Why it had to be ended is known.
             Phase::Ending { .. } => {}
             _ => _ = version.failure.get_or_insert_with(|| format!("the server ended before it answered: {exit}")),

@@ -7,3 +7,4 @@ mod modern;
 mod refusals;
 mod shared;
 mod stage;
+mod subscriptions;

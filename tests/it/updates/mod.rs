@@ -1,0 +1,6 @@
+//! Updates while clients work: nobody notices.
+
+mod broken;
+mod fleet;
+mod sessions;
+mod shared;
