@@ -28,6 +28,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::UnixStream,
     process::{Child, Command},
+    sync::oneshot,
     time::{Instant, sleep, timeout},
 };
 
@@ -36,6 +37,9 @@ const REAP_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a keeper whose only task is to remove containers may take; it bounds itself below this.
 const REMOVE_WITHIN: Duration = Duration::from_secs(15);
+
+/// After which time an engine that could not be asked is asked again, at first.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
 #[derive(Debug)]
@@ -122,7 +126,12 @@ impl Control {
                     }
                     break exit;
                 }
-                Ok(Event::Removed { containers }) => self.tell_of(containers),
+                Ok(Event::Removed { containers }) => {
+                    self.tell_of(containers);
+                    if containers.is_none() {
+                        self.remove_later(AGAIN);
+                    }
+                }
                 Ok(Event::Started { .. } | Event::Failed(_)) => {}
                 Err(_) => {
                     self.lose_keeper().await;
@@ -143,13 +152,36 @@ impl Control {
         let swept = tokio::task::spawn_blocking(move || sweep::instance(&marker)).await.unwrap_or_default();
         let sweep::Swept { killed, left } = swept;
         tracing::warn!(marker = self.marker, killed, left, "a keeper was lost; what it kept has been looked for");
-        if let Some(removal) = self.removal.take()
-            && let Ok(keeper) =
-                Control::start_keeper(&self.binary, "removal", &format!("{}+removal", self.marker), None)
-        {
-            let containers = keeper.remove(removal).await;
+        if let Some(first) = self.remove_later(Duration::ZERO) {
+            let containers = first.await.ok().flatten();
             self.tell_of(containers);
         }
+    }
+
+    /// Has another keeper remove the container, again and again until it is gone: the engine may be slow, or away.
+    /// Gives what comes of the first attempt; goes on also if nobody waits for that.
+    fn remove_later(&mut self, mut pause: Duration) -> Option<oneshot::Receiver<Option<usize>>> {
+        let removal = self.removal.take()?;
+        let (binary, marker) = (self.binary.clone(), format!("{}+removal", self.marker));
+        let (first, result) = oneshot::channel();
+        let mut first = Some(first);
+        tokio::spawn(async move {
+            loop {
+                sleep(pause).await;
+                pause = (pause * 2).clamp(AGAIN, 20 * AGAIN);
+                let containers = match Control::start_keeper(&binary, "removal", &marker, None) {
+                    Ok(keeper) => keeper.remove(removal.clone()).await,
+                    Err(_) => None,
+                };
+                if let Some(first) = first.take() {
+                    let _ = first.send(containers);
+                }
+                if containers.is_some() {
+                    return;
+                }
+            }
+        });
+        Some(result)
     }
 
     /// What came of the container that the server's command ran.
