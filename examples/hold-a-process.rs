@@ -26,6 +26,7 @@ async fn main() -> anyhow::Result<()> {
         runtime_dir,
         user: None,
         redaction: std::sync::Arc::default(),
+        plan: Default::default(),
     };
     for n in 1..times {
         spec.instance = format!("held-{n}");

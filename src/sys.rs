@@ -119,3 +119,65 @@ pub fn prepare_git() -> Result<(), git2::Error> {
     // SAFETY: as above.
     unsafe { git2::opts::set_verify_owner_validation(false) }
 }
+
+/// Sees to it that no capability is passed on to what this process becomes: clears the ambient and the inheritable set.
+/// What root has because it is root stays.
+pub fn drop_inheritable_capabilities() -> nix::Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: libc::c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Sets {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const VERSION_3: u32 = 0x2008_0522;
+    let none: libc::c_ulong = 0;
+    // SAFETY: takes no pointers.
+    let cleared = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, none, none, none) };
+    match Errno::result(cleared) {
+        // Kernels before 4.3 have no ambient set.
+        Ok(_) | Err(Errno::EINVAL) => {}
+        Err(errno) => return Err(errno),
+    }
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    let mut sets = [Sets::default(); 2];
+    // SAFETY: both are what version 3 of the call wants: a header, and two sets of 32 bits each. They outlive it.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) })?;
+    for half in &mut sets {
+        half.inheritable = 0;
+    }
+    // SAFETY: as above.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) }).map(drop)
+}
+
+/// Switches on the loopback interface of this process's network.
+pub fn raise_loopback() -> nix::Result<()> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: a structure of numbers only, for which all zeros are a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: the descriptor is open, and the structure is the one that this request reads.
+    Errno::result(unsafe { libc::ioctl(any.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) }).map(drop)
+}
+
+/// The version of landlock that the kernel has.
+///
+/// # Errors
+/// `ENOSYS`: the kernel was built without it; `EOPNOTSUPP`: it was started without it.
+pub fn landlock_version() -> nix::Result<u32> {
+    const VERSION: libc::c_uint = 1;
+    let size: libc::size_t = 0;
+    // SAFETY: with this flag the call reads no memory.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), size, VERSION) };
+    Errno::result(version).map(|version| u32::try_from(version).unwrap_or(0))
+}

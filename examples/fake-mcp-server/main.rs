@@ -4,6 +4,7 @@
 //! come, slow tools on a thread each, so that calls overlap and can be cancelled.
 
 mod modes;
+mod reach;
 mod server;
 mod tools;
 

@@ -64,6 +64,8 @@ pub struct Modes {
     pub close_stdout: bool,
     /// Begin with as many changes of the tools as the number in this file says.
     changes_file: Option<std::path::PathBuf>,
+    /// Use so many MiB of memory at start.
+    eat_memory: Option<usize>,
     /// Do nothing for ever: what the grandchildren do.
     pub park: bool,
     /// Be such a descendant.
@@ -107,6 +109,7 @@ impl Modes {
                 "--big-line" => modes.big_line = Some(number(&value()?)?),
                 "--close-stdout" => modes.close_stdout = true,
                 "--changes-file" => modes.changes_file = Some(value()?.into()),
+                "--eat-memory" => modes.eat_memory = Some(number(&value()?)?),
                 "--park" => modes.park = true,
                 "--detach" => modes.detach = true,
                 other => return Err(format!("unknown flag {other}")),
@@ -145,6 +148,9 @@ impl Modes {
             flood(io::stdout().as_fd().try_clone_to_owned()?);
         }
         thread::sleep(Duration::from_millis(self.start_delay));
+        if let Some(mebibytes) = self.eat_memory {
+            crate::reach::eat(mebibytes);
+        }
         Ok(())
     }
 }
@@ -182,7 +188,7 @@ fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("not a number: {text}"))
 }
 
-fn quiet_self(flag: &str) -> io::Result<Command> {
+pub fn quiet_self(flag: &str) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(flag).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(command)

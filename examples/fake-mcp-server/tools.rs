@@ -1,6 +1,9 @@
 //! The tools: ways to look into the server and to make it do things.
 
-use crate::server::{Answer, Call, Server, refusal};
+use crate::{
+    reach,
+    server::{Answer, Call, Server, refusal},
+};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, io::Write, process, time::Duration};
 
@@ -26,6 +29,11 @@ const TOOLS: &[Tool] = &[
     ("stderr", "Writes `text` to stderr, `lines` times", &[("text", "string"), ("lines", "integer")]),
     ("log", "Sends `text` as a log notification", &[("text", "string")]),
     ("change", "Changes the list of tools", &[]),
+    ("eat", "Uses `mib` MiB of memory for ever", &[("mib", "integer")]),
+    ("spawn", "Starts `count` processes that never end, and says how many it could", &[("count", "integer")]),
+    ("read", "Gives the beginning of a file, or the names in a folder", &[("path", "string")]),
+    ("write", "Writes `text` to a file", &[("path", "string"), ("text", "string")]),
+    ("connect", "Connects to a TCP `address`", &[("address", "string")]),
     ("fail", "Answers with a tool error", &[]),
     ("refuse", "Answers with a protocol error", &[]),
 ];
@@ -96,6 +104,17 @@ pub fn call(server: &Server, call: &Call) -> Answer {
             server.change_tools(call.modern);
             text("changed")
         }
+        "eat" => {
+            reach::eat(number("mib").and_then(|mib| usize::try_from(mib).ok()).unwrap_or(0));
+            text("eaten")
+        }
+        "spawn" => match reach::spawn(number("count").unwrap_or(1)) {
+            (started, Ok(())) => text(started.to_string()),
+            (started, Err(error)) => text(format!("{started}: {error}")),
+        },
+        "read" => tried(reach::read(words("path"))),
+        "write" => tried(reach::write(words("path"), words("text"))),
+        "connect" => tried(reach::connect(words("address"))),
         "fail" => json!({"content": [{"type": "text", "text": "It failed, as asked"}], "isError": true}),
         "refuse" => return Err(refusal(-32603, "Refused, as asked")),
         other => return Err(refusal(-32602, format!("Unknown tool: {other}"))),
@@ -104,6 +123,11 @@ pub fn call(server: &Server, call: &Call) -> Answer {
 
 fn text(text: impl Into<String>) -> Value {
     json!({"content": [{"type": "text", "text": text.into()}]})
+}
+
+/// What came of it, a failure as text too.
+fn tried(result: std::io::Result<String>) -> Value {
+    text(result.unwrap_or_else(|error| format!("failed: {error}")))
 }
 
 fn lossy(text: std::ffi::OsString) -> String {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     gateway::{self, Access, Gateway, Guard, Limits, Listener},
     instance::{
+        confine::cgroup::Groups,
         fleet::Fleet,
         host::{Host, HostSettings},
         keeper,
@@ -95,7 +96,9 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     };
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
     // The state directory is this agent's: what is found now is of no agent that lives.
+    let groups = tokio::task::spawn_blocking(Groups::find).await.unwrap_or_default();
     let launcher = Launcher::default().with_identity(claim.identity.clone()).with_open_files(open_files::raise());
+    let launcher = launcher.with_groups(groups);
     orphans::clear(&launcher, &settings.host.runtime_dir).await;
     match keeper::sweep(&settings.host.runtime_dir) {
         Ok(0) => {}

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     agent::{self, Settings, Webhooks},
-    config::{Auth, Config, LogFormat, SourceFrom},
+    config::{Auth, Config, Enforcement, LogFormat, SourceFrom},
     escape::escape,
     gateway::{Access, Limits},
-    instance::{host::HostSettings, secrets::SecretSettings},
+    instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
     status::model::{AppState, Status},
@@ -162,6 +162,10 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             parallel_starts: service.parallel_starts as usize,
             drain_timeout: service.drain_timeout,
             secrets: SecretSettings { dir: service.secrets_dir.clone(), granted: service.secrets.clone() },
+            enforcement: match service.enforcement {
+                Enforcement::Strict => plan::Enforcement::Strict,
+                Enforcement::BestEffort => plan::Enforcement::BestEffort,
+            },
         },
         listen: config.gateway.listen,
         public_url: config.gateway.public_url.clone(),

@@ -1,6 +1,7 @@
 //! The agent's end of the socket to a keeper (see [`super::keeper`]).
 
 use super::{
+    confine::cgroup::Held,
     keeper::{
         self,
         wire::{self, Event, Inbox, Removal, Request, Task},
@@ -54,6 +55,8 @@ pub struct Control {
     marker: String,
     removal: Option<Removal>,
     binary: PathBuf,
+    /// The server's, for the case that the keeper cannot see to them any more.
+    pub(super) groups: Held,
 }
 
 impl Control {
@@ -72,7 +75,8 @@ impl Control {
             .spawn()?;
         let socket = UnixStream::from_std(ours)?;
         let (marker, binary) = (marker.to_owned(), binary.to_owned());
-        Ok(Control { socket, inbox: Inbox::default(), keeper, server: None, exit: None, marker, removal, binary })
+        let (inbox, groups) = (Inbox::default(), Held::default());
+        Ok(Control { socket, inbox, keeper, server: None, exit: None, marker, removal, binary, groups })
     }
 
     /// Has the keeper start the server, and gives its answer.
@@ -148,6 +152,12 @@ impl Control {
         let _ = self.keeper.start_kill();
         let _ = self.keeper.wait().await;
         self.kill_group().await;
+        let groups = std::mem::take(&mut self.groups);
+        let cleared = tokio::task::spawn_blocking(move || {
+            groups.kill();
+            groups.remove();
+        });
+        let _ = cleared.await;
         let marker = self.marker.clone();
         let swept = tokio::task::spawn_blocking(move || sweep::instance(&marker)).await.unwrap_or_default();
         let sweep::Swept { killed, left } = swept;

@@ -1,6 +1,7 @@
 //! What all supervisors of an agent share: the host's settings, the launcher, the bound on starts.
 
 use super::{
+    confine::plan::{self, Enforcement},
     environment::{Ambient, environment},
     journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program},
@@ -44,6 +45,8 @@ pub struct HostSettings {
     /// For apps that do not say how long their sessions may stay on an old version.
     pub drain_timeout: Duration,
     pub secrets: SecretSettings,
+    /// What to do about limits and sandboxes that cannot be had here.
+    pub enforcement: Enforcement,
 }
 
 #[derive(Debug)]
@@ -121,7 +124,15 @@ impl Host {
         };
         let (agent, allowed) = (&self.settings.ambient, &self.settings.allowed);
         let ambient = Ambient { run_as: &run_as, agent, allowed, secrets: &secrets };
-        let env = environment(&ambient, &declared).map_err(|e| e.to_string())?;
+        let mut env = environment(&ambient, &declared).map_err(|e| e.to_string())?;
+        let no_network = stdio.sandbox.as_ref().is_some_and(|sandbox| !sandbox.network);
+        let plan = plan::decide(stdio, &self.launcher.offer(no_network), self.settings.enforcement)?;
+        if plan.files.is_some() {
+            // Both are out of reach: the server gets its private directory instead.
+            for variable in ["HOME", "TMPDIR"].into_iter().filter(|name| !declared.contains_key(*name)) {
+                env.remove(variable);
+            }
+        }
         let number = self.next_instance.fetch_add(1, Relaxed);
         let program = if command == OWN_COMMAND { Program::OwnBinary } else { Program::Named(command) };
         let spec = LaunchSpec {
@@ -134,6 +145,7 @@ impl Host {
             runtime_dir: self.settings.runtime_dir.clone(),
             user: run_as.switch.then_some(run_as.user),
             redaction: Arc::new(Redaction::new(secrets.values().flatten().map(|value| value.reveal()))),
+            plan,
         };
         containers::check(&spec, |name| matches!(declared.get(name), Some(EnvValue::Secret(_))))?;
         Ok(spec)
@@ -147,11 +159,5 @@ fn without_secrets(stdio: &Stdio) -> BTreeMap<String, EnvValue> {
 
 /// What an app asks for that this version cannot do yet. Such an app is not run at all: half of a limit is none.
 pub fn unsupported(app: &App) -> Vec<&'static str> {
-    let Some(stdio) = app.stdio() else {
-        return vec!["spec.uri of a remote server"];
-    };
-    [(!stdio.limits.is_empty(), "spec.mcp.limits"), (stdio.sandbox.is_some(), "spec.mcp.sandbox")]
-        .into_iter()
-        .filter_map(|(used, field)| used.then_some(field))
-        .collect()
+    if app.stdio().is_none() { vec!["spec.uri of a remote server"] } else { Vec::new() }
 }

@@ -3,10 +3,16 @@
 pub use super::control::Control;
 
 use super::{
+    confine::{
+        cgroup::{Group, Groups, Held, Wanted},
+        network,
+        plan::{Cgroup, Namespace, Offer, Plan},
+    },
     keeper::wire::{self, Credentials, Directory, Event, Failure, Order, Removal, Task},
     orphans::{Identity, containers, marker::VARIABLE},
     redact::Redaction,
 };
+use crate::{resource::quantity::format_size, sys};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -15,7 +21,7 @@ use std::{
     fmt, io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Component, Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 use tokio::net::unix::pipe;
 
@@ -39,6 +45,9 @@ pub struct LaunchSpec {
     pub user: Option<HostUser>,
     /// What must not be seen of what the server writes.
     pub redaction: Arc<Redaction>,
+    /// What it may use. With [`Plan::files`] there is a private directory also beside a working directory that is
+    /// given, and `TMPDIR` is added like `HOME`.
+    pub plan: Plan,
 }
 
 /// Without the values of `env`, which may be secrets.
@@ -53,6 +62,7 @@ impl fmt::Debug for LaunchSpec {
             .field("working_directory", &self.working_directory)
             .field("runtime_dir", &self.runtime_dir)
             .field("user", &self.user)
+            .field("plan", &self.plan)
             .finish()
     }
 }
@@ -104,6 +114,49 @@ pub enum Exit {
     Signal(i32),
     /// Its keeper is gone without a word.
     Unknown,
+    /// A limit was the cause of it.
+    OverLimit {
+        end: End,
+        excess: Excess,
+    },
+}
+
+/// How a process ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    Code(i32),
+    Signal(i32),
+}
+
+impl From<End> for Exit {
+    fn from(end: End) -> Self {
+        match end {
+            End::Code(code) => Exit::Code(code),
+            End::Signal(signal) => Exit::Signal(signal),
+        }
+    }
+}
+
+/// What a server used too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Excess {
+    /// The kernel had no more for it; `None`: the whole machine was out of memory.
+    OutOfMemory { limit: Option<u64> },
+    /// It was seen to use more bytes than that.
+    Memory { limit: u64 },
+    /// It was seen to have more processes and threads than that.
+    Processes { limit: u64 },
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Excess::OutOfMemory { limit: Some(limit) } => write!(f, "out of memory (limit {})", format_size(*limit)),
+            Excess::OutOfMemory { limit: None } => f.write_str("out of memory"),
+            Excess::Memory { limit } => write!(f, "it used more memory than its limit of {}", format_size(*limit)),
+            Excess::Processes { limit } => write!(f, "it had more processes and threads than its limit of {limit}"),
+        }
+    }
 }
 
 impl fmt::Display for Exit {
@@ -115,6 +168,7 @@ impl fmt::Display for Exit {
                 Err(_) => write!(f, "killed by signal {number}"),
             },
             Exit::Unknown => f.write_str("ended for an unknown reason"),
+            Exit::OverLimit { end, excess } => write!(f, "{}: {excess}", Exit::from(*end)),
         }
     }
 }
@@ -152,6 +206,9 @@ pub struct Launcher {
     open_files: Option<u64>,
     /// Marks what is launched.
     identity: Identity,
+    /// Where instances are limited. `None`: this program has not looked for a place.
+    groups: Option<Arc<Groups>>,
+    namespace: Arc<OnceLock<Result<Namespace, String>>>,
 }
 
 impl Default for Launcher {
@@ -164,7 +221,13 @@ impl Default for Launcher {
 impl Launcher {
     /// With another mcpfleet binary as keeper, for programs that use this library and are not mcpfleet.
     pub fn with_keeper(binary: impl Into<PathBuf>) -> Self {
-        Launcher { keeper: binary.into(), open_files: None, identity: Identity::random() }
+        Launcher {
+            keeper: binary.into(),
+            open_files: None,
+            identity: Identity::random(),
+            groups: None,
+            namespace: Arc::default(),
+        }
     }
 
     /// Marks what is launched as this agent's. Without this it is nobody's whose next run would look for it.
@@ -174,6 +237,40 @@ impl Launcher {
 
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Puts servers into control groups of their own.
+    pub fn with_groups(self, groups: Groups) -> Self {
+        Launcher { groups: Some(Arc::new(groups)), ..self }
+    }
+
+    /// What this host has for limits and sandboxes. Whether a server can have a network of its own is found out when
+    /// that is asked for first, by a process: not for async code.
+    pub fn offer(&self, network: bool) -> Offer {
+        let group = |wanted: Wanted| -> Result<Cgroup, String> {
+            self.groups.as_ref().ok_or("control groups are not in use")?.offer(wanted)
+        };
+        let network = match network {
+            true => self.namespace(),
+            false => Err("it was not asked for".into()),
+        };
+        Offer {
+            memory: group(Wanted::Memory),
+            cpu: group(Wanted::Cpu),
+            processes: group(Wanted::Processes),
+            landlock: sys::landlock_version()
+                .map_err(|errno| format!("the kernel has no landlock: {}", errno.desc().to_lowercase())),
+            network,
+        }
+    }
+
+    fn namespace(&self) -> Result<Namespace, String> {
+        if let Some(known) = self.namespace.get() {
+            return known.clone();
+        }
+        // That nobody could be asked may pass.
+        let found = network::ask(&self.keeper)?;
+        self.namespace.get_or_init(|| found).clone()
     }
 
     /// Gives servers this soft limit of open files, as far as the hard limit goes.
@@ -186,8 +283,10 @@ impl Launcher {
     /// # Errors
     /// See [`LaunchError`]. Nothing runs then.
     pub async fn launch(&self, spec: LaunchSpec) -> Result<Process, LaunchError> {
+        let groups = self.groups.as_ref().map(|groups| groups.of(&spec.instance, &spec.plan.grouped));
+        let groups = groups.unwrap_or_default();
         let marker = self.identity.marker(&spec.instance);
-        let order = order(&spec, self.open_files, &marker)?;
+        let order = order(&spec, self.open_files, &marker, groups.clone())?;
         let removal = order.removal.clone();
         let task = wire::encode(&Task::Run(Box::new(order))).map_err(|_| impossible(&spec, "a path is not UTF-8"))?;
         // There may be secrets in it.
@@ -199,6 +298,7 @@ impl Launcher {
         let (stdout, server_stdout) = output()?;
         let (stderr, server_stderr) = output()?;
         let mut control = Control::start_keeper(&self.keeper, &spec.app, &marker, removal)?;
+        control.groups = Held::of(groups);
         match control.start_server(&task, [server_stdin, server_stdout, server_stderr]).await? {
             Event::Started { pid } => Ok(Process { pid, stdin, stdout, stderr, control }),
             Event::Failed(failure) => Err(LaunchError::Refused { program: spec.program.to_string(), failure }),
@@ -220,7 +320,7 @@ fn output() -> io::Result<(pipe::Receiver, OwnedFd)> {
     Ok((pipe::Receiver::from_owned_fd(ours.into())?, server.into()))
 }
 
-fn order(spec: &LaunchSpec, open_files: Option<u64>, marker: &str) -> Result<Order, LaunchError> {
+fn order(spec: &LaunchSpec, open_files: Option<u64>, marker: &str, groups: Vec<Group>) -> Result<Order, LaunchError> {
     let text = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| impossible(spec, "a NUL in an argument or variable"));
     let labelled = containers::label(spec, marker);
     let arguments = labelled.as_ref().map_or(&spec.args, |labelled| &labelled.arguments);
@@ -238,12 +338,16 @@ fn order(spec: &LaunchSpec, open_files: Option<u64>, marker: &str) -> Result<Ord
         })
         .chain(std::iter::once(text(format!("{VARIABLE}={marker}").into_bytes())))
         .collect::<Result<_, _>>()?;
+    if !is_file_name(&spec.instance) {
+        return Err(impossible(spec, "the instance's name is no file name"));
+    }
+    let (parent, name) = (std::path::absolute(&spec.runtime_dir)?, spec.instance.clone());
     let directory = match &spec.working_directory {
-        Some(path) => Directory::Given(path.clone()),
-        None if is_file_name(&spec.instance) => {
-            Directory::Private { parent: std::path::absolute(&spec.runtime_dir)?, name: spec.instance.clone() }
+        None => Directory::Private { parent, name },
+        Some(path) => {
+            let temporary = spec.plan.files.is_some().then_some((parent, name));
+            Directory::Given { path: path.clone(), temporary }
         }
-        None => return Err(impossible(spec, "the instance's name is no file name")),
     };
     let user = spec.user.as_ref();
     let user = user.map(|user| Credentials { uid: user.uid, gid: user.gid, groups: user.groups.clone() });
@@ -253,7 +357,8 @@ fn order(spec: &LaunchSpec, open_files: Option<u64>, marker: &str) -> Result<Ord
         }
         _ => None,
     };
-    Ok(Order { program: spec.program.clone(), arguments, environment, directory, user, open_files, removal })
+    let (program, plan) = (spec.program.clone(), spec.plan.clone());
+    Ok(Order { program, arguments, environment, directory, user, open_files, removal, groups, plan })
 }
 
 fn is_file_name(name: &str) -> bool {
@@ -291,6 +396,7 @@ mod tests {
             runtime_dir: "/run/mcpfleet".into(),
             user: None,
             redaction: Arc::default(),
+            plan: Plan::default(),
         };
         let shown = format!("{spec:?}");
         assert!(shown.contains("TOKEN") && !shown.contains("hush"), "{shown}");

@@ -5,6 +5,7 @@
 //! [`link`] carries the messages of one process. What is left when keepers are killed is found by [`orphans`].
 
 pub mod backoff;
+pub mod confine;
 mod control;
 pub mod environment;
 pub mod fleet;

@@ -2,13 +2,13 @@
 
 use super::{
     journal::{Draft, Journal, rounded},
-    launch::{Control, Exit, LaunchError, LaunchSpec, Launcher, Process},
+    launch::{Control, End, Exit, LaunchError, LaunchSpec, Launcher, Process},
     link::{Link, Sharing},
     logs::{LogRing, ProcessLog, Writes},
 };
 use crate::{
     resource::{Stop, StopSignal, quantity::format_duration},
-    status::model::event::EventKind,
+    status::model::{Confinement, event::EventKind},
 };
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
@@ -65,6 +65,8 @@ pub struct Running {
     pub since: Timestamp,
     pub link: Arc<Link>,
     wanted: watch::Sender<Wanted>,
+    /// Its limits and its sandbox.
+    pub confinement: Vec<Confinement>,
 }
 
 impl Running {
@@ -72,7 +74,14 @@ impl Running {
     #[cfg(test)]
     pub fn for_test(instance: &str, link: Arc<Link>) -> Arc<Self> {
         let wanted = watch::Sender::new(Wanted::Run);
-        Arc::new(Running { instance: instance.into(), pid: 0, since: Timestamp::now(), link, wanted })
+        Arc::new(Running {
+            instance: instance.into(),
+            pid: 0,
+            since: Timestamp::now(),
+            link,
+            wanted,
+            confinement: vec![],
+        })
     }
 
     /// Orders something; an earlier order that goes further stands. Of two drains the one that ends sooner stands.
@@ -117,7 +126,7 @@ pub async fn start(
     logs: LogRing,
     journal: Journal,
 ) -> Result<(Arc<Running>, Owned), LaunchError> {
-    let (app, redaction) = (spec.app.clone(), spec.redaction.clone());
+    let (app, redaction, confinement) = (spec.app.clone(), spec.redaction.clone(), spec.plan.measures.clone());
     let instance: Arc<str> = spec.instance.as_str().into();
     let Process { pid, stdin, stdout, stderr, control } = launcher.launch(spec).await?;
     let tale = Tale { journal, app, instance: instance.clone(), sharing, started: Instant::now() };
@@ -126,7 +135,7 @@ pub async fn start(
     let log = logs.open(instance.clone(), writes, redaction.clone());
     let link = Link::new(&tale.app, &instance, sharing, redaction, stdin);
     let (sender, wanted) = watch::channel(Wanted::Run);
-    let running = Arc::new(Running { instance, pid, since: Timestamp::now(), link, wanted: sender });
+    let running = Arc::new(Running { instance, pid, since: Timestamp::now(), link, wanted: sender, confinement });
     Ok((running.clone(), Owned { running, wanted, control, stdout, stderr, stop, log, tale }))
 }
 
@@ -155,8 +164,10 @@ impl Tale {
         };
         self.tell(draft.with(|details| {
             (details.exit, details.signal) = match exit {
-                Exit::Code(code) => (Some(code), None),
-                Exit::Signal(number) => (None, Some(signal_name(number))),
+                Exit::Code(code) | Exit::OverLimit { end: End::Code(code), .. } => (Some(code), None),
+                Exit::Signal(number) | Exit::OverLimit { end: End::Signal(number), .. } => {
+                    (None, Some(signal_name(number)))
+                }
                 Exit::Unknown => (None, None),
             };
             details.expected = Some(expected);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     resource::{App, Sessions},
-    status::model::{AppState, InstanceRole, InstanceStatus},
+    status::model::{AppState, Confinement, InstanceRole, InstanceStatus},
 };
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -34,6 +34,8 @@ pub struct View {
     pub wanted: Option<(Arc<App>, u64)>,
     /// Another version than the one that serves is on its way up.
     pub updating: bool,
+    /// The limits and the sandbox of the instance that runs.
+    pub confinement: Vec<Confinement>,
 }
 
 impl View {
@@ -52,6 +54,7 @@ impl View {
             instances: Vec::new(),
             wanted: None,
             updating: false,
+            confinement: Vec::new(),
         }
     }
 

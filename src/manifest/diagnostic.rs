@@ -138,6 +138,10 @@ pub enum Code {
     /// A gateway that is open to everybody, and that others than this machine could reach.
     OpenGateway,
 
+    // What a server may use:
+    /// Limits or a sandbox for the client of a container engine: they would not reach the container.
+    StopsAtClient,
+
     // Several resources together:
     /// Two resources of the same kind have the same name, or names that differ only in case.
     DuplicateResource,

@@ -110,6 +110,11 @@ pub fn parse_cpu(text: &str) -> Result<u64, QuantityError> {
     whole(cores)?.checked_mul(1000).and_then(|m| m.checked_add(millis)).ok_or(QuantityError::TooLarge)
 }
 
+/// Writes a share of a processor: whole cores as `2`, others as `250m`.
+pub fn format_cpu(millis: u64) -> String {
+    if millis.is_multiple_of(1000) { (millis / 1000).to_string() } else { format!("{millis}m") }
+}
+
 fn split_at_first(text: &str, stop: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(stop).unwrap_or(text.len()))
 }

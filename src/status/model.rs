@@ -180,6 +180,9 @@ pub struct AppStatus {
     /// What went wrong when they last ran, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dynamic_label_problems: BTreeMap<String, String>,
+    /// Limits and sandbox of the process that runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confinement: Vec<Confinement>,
 }
 
 /// The tools of a server.
@@ -188,6 +191,28 @@ pub struct ToolsStatus {
     pub count: usize,
     /// First digits of the digest of their names, descriptions and schemas.
     pub digest: String,
+}
+
+/// A limit, or a part of a sandbox, and whether it is in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// As in `limits.memory: 64Mi`.
+    pub what: String,
+    /// By what means; null: not in force at all.
+    pub by: Option<String>,
+    /// What of it is not in force, or why it is not, where the agent's `enforcement` is `best_effort`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+}
+
+impl fmt::Display for Confinement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.by {
+            Some(by) => write!(f, "{} by {by}", self.what)?,
+            None => write!(f, "{} not enforced", self.what)?,
+        }
+        self.gap.iter().try_for_each(|gap| write!(f, " ({gap})"))
+    }
 }
 
 /// The state of an app's server.

@@ -169,6 +169,7 @@ impl Store {
             instances: Vec::new(),
             updating: false,
             tools: None,
+            confinement: Vec::new(),
             author: None,
             signer: None,
             dynamic_labels: BTreeMap::new(),
@@ -251,6 +252,7 @@ impl AppStatus {
             let text = format!("its definition has not changed, its tools have ({change})");
             self.condition(ConditionKind::ToolsChanged, text);
         }
+        self.confinement = view.confinement.clone();
     }
 }
 

@@ -35,6 +35,8 @@ async fn a_server_becomes_its_user_for_good() {
     assert_eq!(seen["directory"], json!(stage.runtime_dir().join("test-1")));
     let directory = fs::metadata(stage.runtime_dir().join("test-1")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&directory), uid);
+    // Which is also its home, because nobody has none.
+    assert_eq!(server.look("env").await["HOME"], seen["directory"]);
     drop(server.process.stdin);
     assert_eq!(server.process.control.wait().await, Exit::Code(0));
 }

@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "escape",
     "gateway::classify",
     "instance::backoff",
+    "instance::confine::plan",
     "instance::flood",
     "instance::labels::output",
     "instance::logs::lines",

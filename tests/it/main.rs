@@ -4,6 +4,7 @@ mod author;
 mod authorize_cli;
 mod client;
 mod config;
+mod confine;
 mod conformance;
 mod connect;
 mod demo;

@@ -121,6 +121,9 @@ fn apps(apps: &[AppStatus], now: Timestamp, verbose: bool, text: &mut String) ->
     writeln!(text, "\n{}", table.render().trim_end())?;
     if verbose {
         instances(apps, now, text)?;
+        confinement(apps, text)?;
+    } else {
+        gaps(apps, text)?;
     }
     held(apps, text)
 }
@@ -164,6 +167,31 @@ fn exits(apps: &[AppStatus], now: Timestamp, text: &mut String) -> std::fmt::Res
         ]);
     }
     if any { writeln!(text, "\n{}", table.render().trim_end()) } else { Ok(()) }
+}
+
+/// Limits and sandboxes, one a line.
+fn confinement(apps: &[AppStatus], text: &mut String) -> std::fmt::Result {
+    let all: Vec<_> = apps.iter().flat_map(|app| app.confinement.iter().map(move |one| (app, one))).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&["APP", "LIMIT OR SANDBOX", "BY", "NOT IN FORCE"]);
+    for (app, one) in all {
+        let by = one.by.as_deref().map_or(Cell::styled("nothing", BAD), Cell::new);
+        table.row(vec![Cell::new(&app.name), Cell::new(&one.what), by, Cell::new(one.gap.as_deref().unwrap_or("-"))]);
+    }
+    writeln!(text, "\n{}", table.render().trim_end())
+}
+
+/// What was asked for and is not in force is told to everybody.
+fn gaps(apps: &[AppStatus], text: &mut String) -> std::fmt::Result {
+    for app in apps {
+        for one in app.confinement.iter().filter(|one| one.gap.is_some()) {
+            let told = format!("{}: not all of it is in force: {one}", app.name);
+            writeln!(text, "{CHANGING}warning{CHANGING:#}: {}", escape(&told))?;
+        }
+    }
+    Ok(())
 }
 
 fn role(instance: &InstanceStatus) -> String {

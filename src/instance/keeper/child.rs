@@ -1,7 +1,18 @@
 //! What happens between fork and exec: the new process becomes the server, or says why not.
 
 use super::wire::{Credentials, Directory, Failure, Order, Step};
-use crate::instance::launch::Program;
+use crate::{
+    instance::{
+        confine::{
+            cgroup::Held,
+            files::{self, Needs},
+            network, oom,
+            plan::Network,
+        },
+        launch::Program,
+    },
+    sys,
+};
 use nix::{
     errno::Errno,
     fcntl::AtFlags,
@@ -30,7 +41,9 @@ pub fn become_server(
     private_directory: Option<&Path>,
     keeper: Pid,
 ) -> Failure {
-    let result = prepare(order, stdio, private_directory, keeper).and_then(|()| exec(order, own_binary));
+    let result = prepare(order, stdio, private_directory, keeper)
+        .and_then(|()| restrict(order, own_binary, private_directory))
+        .and_then(|()| exec(order, own_binary));
     match result {
         Ok(never) => match never {},
         Err(failure) => failure,
@@ -41,14 +54,29 @@ fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keepe
     let prepare = |errno| Failure::new(Step::Prepare, errno);
     let enter = |path: &Path| unistd::chdir(path).map_err(|errno| Failure::new(Step::EnterDirectory, errno).at(path));
     unistd::setsid().map_err(prepare)?;
+    oom::go_first();
+    // Before it uses anything that counts.
+    Held::join(&order.groups)?;
     umask(Mode::from_bits_truncate(0o022));
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(prepare)?;
     if let Some(soft) = order.open_files {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(prepare)?;
         setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard).map_err(prepare)?;
     }
+    if let Some(number) = order.plan.open_files {
+        // What cannot be raised so far stays a limit all the same.
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(prepare)?;
+        setrlimit(Resource::RLIMIT_NOFILE, number, number)
+            .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, number.min(hard), number.min(hard)))
+            .map_err(prepare)?;
+    }
+    if let Network::Own(namespace) = order.plan.network {
+        network::isolate(namespace).map_err(|errno| Failure::new(Step::Network, errno))?;
+    }
     // As the agent's user, because the folders above are the agent's.
-    private_directory.map(enter).transpose()?;
+    if let Directory::Private { .. } = &order.directory {
+        private_directory.map(enter).transpose()?;
+    }
     if let Some(user) = &order.user {
         switch_user(user).map_err(|errno| Failure::new(Step::SwitchUser, errno))?;
     }
@@ -59,15 +87,35 @@ fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keepe
         return Err(prepare(Errno::ESRCH));
     }
     // As the server's user, because it may be a folder that only that user can enter.
-    if let Directory::Given(path) = &order.directory {
+    if let Directory::Given { path, .. } = &order.directory {
         enter(path)?;
     }
     let [stdin, stdout, stderr] = stdio;
     unistd::dup2_stdin(stdin).map_err(prepare)?;
     unistd::dup2_stdout(stdout).map_err(prepare)?;
     unistd::dup2_stderr(stderr).map_err(prepare)?;
+    sys::drop_inheritable_capabilities().map_err(|errno| Failure::new(Step::Capabilities, errno))?;
     // Every disposition is the default already, by the keeper.
     SigSet::empty().thread_set_mask().map_err(prepare)
+}
+
+/// Closes what the server may not use. The last step: this process needs what it closes.
+fn restrict(order: &Order, own_binary: &OwnedFd, private: Option<&Path>) -> Result<(), Failure> {
+    let no_tcp = match order.plan.network {
+        Network::NoTcp(version) => Some(version),
+        Network::Host | Network::Own(_) => None,
+    };
+    let program = match &order.program {
+        Program::Named(name) if name.contains('/') => Some(Path::new(name)),
+        Program::Named(_) | Program::OwnBinary => None,
+    };
+    let needs = Needs { path: path(order), private, program, own_binary };
+    files::restrict(order.plan.files.as_ref(), no_tcp, &needs)
+}
+
+/// The PATH of the server.
+fn path(order: &Order) -> &[u8] {
+    order.environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default()
 }
 
 /// Real, effective and saved, so that there is no way back.
@@ -94,7 +142,7 @@ fn exec(order: &Order, own_binary: &OwnedFd) -> Result<std::convert::Infallible,
 /// shell does, but is the reason that is given if nothing else is found. A folder that may not be entered, such as one
 /// in the home of the agent's user, is passed over likewise; nobody knows whether the program is there.
 fn search(name: &str, order: &Order) -> Result<std::convert::Infallible, Failure> {
-    let path = order.environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+    let path = path(order);
     let (mut denied, mut closed) = (None, false);
     for folder in path.split(|byte| *byte == b':').map(|bytes| Path::new(OsStr::from_bytes(bytes))) {
         // A relative one would look in the working directory, which the server can write.
@@ -103,12 +151,14 @@ fn search(name: &str, order: &Order) -> Result<std::convert::Infallible, Failure
         }
         match execute(&folder.join(name), order) {
             Ok(never) => match never {},
-            Err(failure) if failure.step == Step::Exec => match Errno::from_raw(failure.errno) {
-                Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
-                Errno::EACCES if unistd::access(folder, AccessFlags::X_OK).is_err() => closed = true,
-                Errno::EACCES => denied = denied.or(Some(failure)),
-                _ => return Err(failure),
-            },
+            Err(failure) if matches!(failure.step, Step::Exec | Step::ExecInSandbox) => {
+                match Errno::from_raw(failure.errno) {
+                    Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
+                    Errno::EACCES if unistd::access(folder, AccessFlags::X_OK).is_err() => closed = true,
+                    Errno::EACCES => denied = denied.or(Some(failure)),
+                    _ => return Err(failure),
+                }
+            }
             Err(failure) => return Err(failure),
         }
     }
@@ -117,7 +167,8 @@ fn search(name: &str, order: &Order) -> Result<std::convert::Infallible, Failure
 }
 
 fn execute(path: &Path, order: &Order) -> Result<std::convert::Infallible, Failure> {
-    let failure = |errno| Failure::new(Step::Exec, errno).at(path);
+    let step = if order.plan.files.is_some() { Step::ExecInSandbox } else { Step::Exec };
+    let failure = |errno| Failure::new(step, errno).at(path);
     let file = CString::new(path.as_os_str().as_bytes()).map_err(|_| failure(Errno::EINVAL))?;
     execve(&file, order).map_err(|errno| match errno {
         Errno::ENOENT if path.exists() => Failure::new(Step::Interpreter, errno).at(path),

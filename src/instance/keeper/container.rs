@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     instance::{
+        confine::plan::Plan,
         launch::{Exit, Program},
         orphans::marker::LABEL,
     },
@@ -150,10 +151,12 @@ impl Engine<'_> {
             program: Program::Named(program.clone()),
             arguments: all.map(CString::new).collect::<Result<_, _>>().ok()?,
             environment: environment.iter().cloned().map(CString::new).collect::<Result<_, _>>().ok()?,
-            directory: Directory::Given("/".into()),
+            directory: Directory::Given { path: "/".into(), temporary: None },
             user: user.clone(),
             open_files: None,
             removal: None,
+            groups: Vec::new(),
+            plan: Plan::default(),
         })
     }
 

@@ -29,7 +29,12 @@ impl PrivateDirectory {
     /// Makes the directory that the order asks for, if it asks for one. It belongs to the server's user, and only that
     /// user can enter it.
     pub fn make(order: &Order) -> Result<Option<PrivateDirectory>, Failure> {
-        let Directory::Private { parent, name } = &order.directory else { return Ok(None) };
+        let (parent, name) = match &order.directory {
+            Directory::Private { parent, name } | Directory::Given { temporary: Some((parent, name)), .. } => {
+                (parent, name)
+            }
+            Directory::Given { temporary: None, .. } => return Ok(None),
+        };
         let failure = |error: io::Error| Failure::new(Step::MakeDirectory, errno_of(&error)).at(parent.join(name));
         DirBuilder::new().recursive(true).mode(0o711).create(parent).map_err(failure)?;
         let directory = create(parent, name).map_err(failure)?;
@@ -47,8 +52,17 @@ impl PrivateDirectory {
 
     /// Makes this the home of a server whose environment names none, because its user has none.
     pub fn be_home(&self, environment: &mut Vec<CString>) {
-        if !environment.iter().any(|entry| entry.as_bytes().starts_with(b"HOME=")) {
-            let entry = [b"HOME=", self.path.as_os_str().as_bytes()].concat();
+        self.be(b"HOME=", environment);
+    }
+
+    /// The same for its temporary files.
+    pub fn be_temporary(&self, environment: &mut Vec<CString>) {
+        self.be(b"TMPDIR=", environment);
+    }
+
+    fn be(&self, variable: &[u8], environment: &mut Vec<CString>) {
+        if !environment.iter().any(|entry| entry.as_bytes().starts_with(variable)) {
+            let entry = [variable, self.path.as_os_str().as_bytes()].concat();
             environment.extend(CString::new(entry));
         }
     }
@@ -120,6 +134,8 @@ mod tests {
             user: None,
             open_files: None,
             removal: None,
+            groups: vec![],
+            plan: crate::instance::confine::plan::Plan::default(),
         };
         let held = PrivateDirectory::make(&order("one")).unwrap().unwrap();
         let second = PrivateDirectory::make(&order("one")).unwrap().unwrap();

@@ -20,15 +20,18 @@
 mod child;
 mod container;
 mod directory;
+mod limits;
 mod tree;
 mod watch;
 pub mod wire;
 
+use super::confine::{cgroup::Held, network};
 use super::launch::Exit;
 use crate::sys;
 use child::Stdio;
 use directory::PrivateDirectory;
 pub use directory::sweep;
+use limits::Limits;
 use nix::{
     errno::Errno,
     sys::{
@@ -55,6 +58,10 @@ pub const ARGUMENT: &str = "__keeper";
 
 pub fn main() -> ExitCode {
     sys::close_inherited_descriptors();
+    if std::env::args_os().nth(2).is_some_and(|argument| argument == network::PROBE) {
+        println!("{}", network::probe());
+        return ExitCode::SUCCESS;
+    }
     match keep() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(3),
@@ -93,14 +100,23 @@ fn keep() -> io::Result<()> {
     };
     if let Some(directory) = &directory {
         directory.be_home(&mut order.environment);
+        if order.plan.files.is_some() {
+            directory.be_temporary(&mut order.environment);
+        }
     }
+    let groups = match Held::make(&order.groups) {
+        Ok(groups) => groups,
+        Err(failure) => return tell(&control, &Event::Failed(failure)),
+    };
     if let Some(Err(failure)) = removal.as_ref().map(container::record) {
+        groups.remove();
         return tell(&control, &Event::Failed(failure));
     }
     match fork_server(&order, &stdio, &own_binary, directory.as_ref()) {
         Ok((server, failure)) => {
+            let limits = Limits::new(groups, &order.plan);
             drop((order, stdio));
-            Watch::new(server, control, inbox, failure).run(&signals, |ended| {
+            Watch::new(server, control, inbox, failure, limits).run(&signals, |ended| {
                 let removal = removal.as_ref()?;
                 let Some(exit) = ended else {
                     container::forget(removal);
@@ -110,6 +126,7 @@ fn keep() -> io::Result<()> {
             })
         }
         Err(failure) => {
+            groups.remove();
             removal.iter().for_each(container::forget);
             tell(&control, &Event::Failed(failure))
         }

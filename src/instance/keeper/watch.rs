@@ -1,10 +1,12 @@
 //! The rest of a keeper's life: waiting for the server's end, or seeing to it.
 
 use super::{
-    errno_of, tell, tree,
+    errno_of,
+    limits::Limits,
+    tell, tree,
     wire::{Event, Failure, Inbox, Request, Step},
 };
-use crate::instance::launch::Exit;
+use crate::instance::launch::{End, Exit};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -53,13 +55,14 @@ pub struct Watch {
     started: bool,
     exit: Option<Exit>,
     phase: Phase,
+    limits: Limits,
 }
 
 impl Watch {
     /// Of `server`, which is just being started: `failure` will say why it cannot be, or end without a word.
-    pub fn new(server: Pid, control: UnixStream, inbox: Inbox, failure: PipeReader) -> Self {
+    pub fn new(server: Pid, control: UnixStream, inbox: Inbox, failure: PipeReader, limits: Limits) -> Self {
         let (control, failure) = (Some(control), Some(failure));
-        Watch { server, control, failure, inbox, started: false, exit: None, phase: Phase::Running }
+        Watch { server, control, failure, inbox, started: false, exit: None, phase: Phase::Running, limits }
     }
 
     /// Until nothing of the server is left. `last` sees to what it had elsewhere, before the end is told; it hears how
@@ -68,6 +71,7 @@ impl Watch {
         loop {
             while signals.read_signal()?.is_some() {}
             if self.reap() {
+                self.limits.remove();
                 self.settle_start();
                 if let Some(event) = last(self.started.then_some(self.exit.unwrap_or(Exit::Unknown))) {
                     self.say(&event);
@@ -89,7 +93,7 @@ impl Watch {
     /// Sleeps until there is something to do. Whether the agent, and whether the starting server, has something to say.
     fn wait(&self, signals: &SignalFd) -> io::Result<(bool, bool)> {
         let timeout = match self.phase {
-            Phase::Running => PollTimeout::NONE,
+            Phase::Running => self.limits.wait(Instant::now()).map_or(PollTimeout::NONE, after),
             Phase::Stopping { deadline } => after(deadline.saturating_duration_since(Instant::now())),
             Phase::Killing { since, .. } => after((since.elapsed() / 8).min(Duration::from_millis(500))),
         };
@@ -114,9 +118,9 @@ impl Watch {
     fn reap(&mut self) -> bool {
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) if pid == self.server => self.exit = Some(Exit::Code(code)),
+                Ok(WaitStatus::Exited(pid, code)) if pid == self.server => self.note(End::Code(code)),
                 Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.server => {
-                    self.exit = Some(Exit::Signal(signal as i32));
+                    self.note(End::Signal(signal as i32));
                 }
                 Ok(WaitStatus::StillAlive) => return false,
                 Ok(_) | Err(Errno::EINTR) => {}
@@ -125,9 +129,13 @@ impl Watch {
         }
     }
 
+    fn note(&mut self, end: End) {
+        self.exit = Some(self.limits.explain(end, matches!(self.phase, Phase::Running)));
+    }
+
     fn advance(&mut self, now: Instant) {
         let over = match self.phase {
-            Phase::Running => self.exit.is_some(),
+            Phase::Running => self.exit.is_some() || self.limits.exceeded(now),
             // A wrapper often ends at once and leaves its child to finish: the group keeps its time.
             Phase::Stopping { deadline } => {
                 now >= deadline || (self.exit.is_some() && killpg(self.server, None) == Err(Errno::ESRCH))
@@ -138,6 +146,7 @@ impl Watch {
             self.phase = Phase::Killing { since: now, reported: false };
         }
         if let Phase::Killing { since, reported } = self.phase {
+            self.limits.kill();
             let left = tree::visit(Pid::this(), |pid| {
                 // Gone already, or, where the agent is not root, another user's: there is nothing else to try.
                 let _ = kill(pid, Signal::SIGKILL);

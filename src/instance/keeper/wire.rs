@@ -1,6 +1,9 @@
 //! What the agent and a keeper say to each other: JSON with its length in front, over a Unix stream socket.
 
-use super::super::launch::{Exit, Program};
+use super::super::{
+    confine::{cgroup::Group, plan::Plan},
+    launch::{Exit, Program},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{ffi::CString, fmt, io, path::PathBuf};
 
@@ -32,6 +35,10 @@ pub struct Order {
     pub open_files: Option<u64>,
     /// If it runs a container.
     pub removal: Option<Removal>,
+    /// Groups to be made for the server, which is in them before it is anything.
+    pub groups: Vec<Group>,
+    /// What else it may use.
+    pub plan: Plan,
 }
 
 /// What it takes to remove the containers of an instance after its end: the client of their engine, and what tells it
@@ -54,11 +61,13 @@ pub struct Removal {
 #[derive(Serialize, Deserialize)]
 pub enum Directory {
     /// Below `parent`: made before, removed after.
-    Private {
-        parent: PathBuf,
-        name: String,
+    Private { parent: PathBuf, name: String },
+    Given {
+        path: PathBuf,
+        /// Parent and name of a private one that is made along with it, where the server can keep its temporary files
+        /// apart from those of others.
+        temporary: Option<(PathBuf, String)>,
     },
-    Given(PathBuf),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,14 +119,26 @@ pub enum Step {
     MakeDirectory,
     /// Writing down how the container is removed.
     Record,
+    /// Making a control group, or writing a limit into it.
+    MakeGroup,
     Fork,
+    /// Becoming part of a control group.
+    JoinGroup,
     /// Preparing the new process.
     Prepare,
+    /// Moving to a network of its own.
+    Network,
     SwitchUser,
     EnterDirectory,
+    /// Giving up capabilities.
+    Capabilities,
+    /// Closing what is not to be used; with a path, opening that for the server.
+    Sandbox,
     /// No folder of PATH has the program, as far as they can be entered: if not all can, the error is EACCES.
     Find,
     Exec,
+    /// The same, in a sandbox.
+    ExecInSandbox,
     /// The file is there, the program that its `#!` line or its header names is not.
     Interpreter,
 }
@@ -156,6 +177,12 @@ impl fmt::Display for Failure {
         match self.step {
             Step::MakeDirectory => write!(f, "cannot make its directory {path}: {cause}"),
             Step::Record => write!(f, "cannot write {path}: {cause}"),
+            Step::MakeGroup => write!(f, "cannot limit it by {path}: {cause}"),
+            Step::JoinGroup => write!(f, "cannot be put into its control group {path}: {cause}"),
+            Step::Network => write!(f, "cannot be given a network of its own: {cause}"),
+            Step::Capabilities => write!(f, "cannot give up capabilities: {cause}"),
+            Step::Sandbox if self.path.is_some() => write!(f, "sandbox: {path} {cause}"),
+            Step::Sandbox => write!(f, "cannot be put into its sandbox: {cause}"),
             Step::Fork => write!(f, "cannot make a process: {cause}"),
             Step::Prepare => write!(f, "cannot prepare the process: {cause}"),
             Step::SwitchUser => write!(f, "cannot become the host user: {cause}"),
@@ -164,7 +191,11 @@ impl fmt::Display for Failure {
                 write!(f, "not found in PATH {path}, of which this user may not enter all folders")
             }
             Step::Find => write!(f, "not found in PATH {path}"),
-            Step::Exec => write!(f, "{path}: {cause}"),
+            Step::ExecInSandbox if errno == nix::errno::Errno::EACCES => write!(
+                f,
+                "{path}: {cause}; in a sandbox it and the interpreter that it names must be below `sandbox.read`"
+            ),
+            Step::Exec | Step::ExecInSandbox => write!(f, "{path}: {cause}"),
             Step::Interpreter => write!(f, "{path}: the interpreter that it names does not exist"),
         }
     }
@@ -250,6 +281,16 @@ mod tests {
             (Step::EnterDirectory, Errno::ENOTDIR, "working directory /x: is not a directory"),
             (Step::Exec, Errno::E2BIG, "/x: arguments and environment are too long"),
             (Step::Fork, Errno::EAGAIN, "cannot make a process: try again"),
+            (Step::MakeGroup, Errno::EINVAL, "cannot limit it by /x: invalid argument"),
+            (Step::JoinGroup, Errno::EBUSY, "cannot be put into its control group /x: device or resource busy"),
+            (Step::Network, Errno::EPERM, "cannot be given a network of its own: operation not permitted"),
+            (Step::Capabilities, Errno::EPERM, "cannot give up capabilities: operation not permitted"),
+            (Step::Sandbox, Errno::ENOENT, "sandbox: /x does not exist"),
+            (
+                Step::ExecInSandbox,
+                Errno::EACCES,
+                "/x: permission denied; in a sandbox it and the interpreter that it names must be below `sandbox.read`",
+            ),
         ];
         for (step, errno, text) in cases {
             assert_eq!(Failure::new(step, errno).at("/x").to_string(), text);

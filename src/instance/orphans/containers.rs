@@ -199,6 +199,7 @@ mod tests {
             runtime_dir: "/run/mcpfleet".into(),
             user: None,
             redaction: Arc::default(),
+            plan: Default::default(),
         };
         assert_eq!(check(&spec("docker"), |name| name == "TOKEN"), Ok(()));
         assert!(check(&spec("docker"), |name| name == "DOCKER_HOST").is_err());

@@ -48,6 +48,9 @@ impl Supervisor {
             // One that does not start is the reason for what the state says then.
             updating: self.serving.is_some()
                 && self.candidate.as_ref().is_some_and(|version| version.failure.is_none()),
+            confinement: current
+                .and_then(|version| version.primary.as_ref())
+                .map_or_else(Vec::new, |primary| primary.confinement.clone()),
         };
         let changed = self.wires.view.send_if_modified(|old| {
             let since = if old.state == view.state { old.since } else { view.since };

@@ -136,8 +136,9 @@ fn stdio(node: &Node, context: &Context) -> Option<Stdio> {
     let on_tool_change = f.optional("on_tool_change", one_of(TOOL_CHANGES)).unwrap_or_default();
     let limits = f.optional("limits", limits).unwrap_or_default();
     let sandbox = f.optional("sandbox", sandbox);
+    let marks = [("limits", f.given("limits")), ("sandbox", f.given("sandbox"))];
     f.finish();
-    Some(Stdio {
+    let stdio = Stdio {
         command: command?,
         args,
         run_as_host_user,
@@ -154,7 +155,13 @@ fn stdio(node: &Node, context: &Context) -> Option<Stdio> {
         on_tool_change,
         limits,
         sandbox,
-    })
+    };
+    if let Some(wrong) = stdio.stops_at_client() {
+        let mark = marks.iter().find(|(field, _)| *field == wrong.field).and_then(|(_, mark)| *mark);
+        let finding = Finding::error(Code::StopsAtClient, mark.unwrap_or(node.mark), wrong.message);
+        context.report(finding.help(wrong.help));
+    }
+    Some(stdio)
 }
 
 fn command(node: &Node, context: &Context) -> Option<String> {

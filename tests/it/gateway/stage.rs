@@ -50,6 +50,7 @@ impl Stage {
             parallel_starts: 4,
             drain_timeout: Duration::from_secs(60),
             secrets: SecretSettings { dir: dir.path().join("secrets"), granted: None },
+            enforcement: Default::default(),
         };
         let fleet = Fleet::new(Host::new(settings, Launcher::with_keeper(MCPFLEET), agent));
         let guard = Guard { access: Access::Open, hosts: vec!["mcp.example.com".into()], uid: 0 };

@@ -83,7 +83,7 @@ async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
     let mut agent = world.run();
     let pid = agent.pid("one").await;
     let mut lacking = world.app("one", &[]);
-    lacking["spec"]["mcp"]["limits"] = json!({"memory": "1GiB"});
+    lacking["spec"] = json!({"uri": "mcp+https://mcp.example.com/"});
     for (bad, why) in [(world.app("one", &["--exit", "7"]), "exit status 7"), (lacking, "not yet supported")] {
         world.put("one.yaml", &bad);
         let row = agent.app("one", why, |app| app.state == Some(AppState::Degraded)).await;
@@ -106,21 +106,13 @@ async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
 #[tokio::test]
 async fn what_is_not_yet_supported_does_not_run_at_all() {
     let world = World::new();
-    let fields = [("limits", json!({"processes": 10})), ("sandbox", json!({"network": false}))];
-    for (field, value) in &fields {
-        let mut one = world.app(&field.replace('_', "-"), &[]);
-        one["spec"]["mcp"][*field] = value.clone();
-        world.put(&format!("{field}.yaml"), &one);
-    }
     let remote = json!({"uri": "mcp+https://mcp.example.com/"});
     world.put("remote.yaml", &json!({"kind": "app", "version": "v3", "metadata": {"name": "remote"}, "spec": remote}));
     let mut agent = world.run();
-    for name in ["limits", "sandbox", "remote"] {
-        let row = agent.app(name, "failed", |app| app.state == Some(AppState::Failed)).await;
-        let reason = row.reason.unwrap();
-        assert!(reason.starts_with("not yet supported: spec."), "{reason}");
-        assert!(row.instances.is_empty());
-    }
+    let row = agent.app("remote", "failed", |app| app.state == Some(AppState::Failed)).await;
+    let reason = row.reason.unwrap();
+    assert!(reason.starts_with("not yet supported: spec."), "{reason}");
+    assert!(row.instances.is_empty());
     assert_eq!(marked(&world.mark()), Vec::<u32>::new());
     let status = agent.until("a status", |status| Some(status.clone())).await;
     assert_eq!((status.agent.state, status.sources[0].diagnostics.len()), (AgentState::Stalled, 0), "{status:#?}");

@@ -57,6 +57,7 @@ impl Stage {
             runtime_dir: self.runtime_dir(),
             user: None,
             redaction: Arc::default(),
+            plan: Default::default(),
         }
     }
 

@@ -155,3 +155,29 @@ fn a_git_source() {
     held: 1 would be removed: a. `mcpfleet reconcile --prune` lets them go.
     ");
 }
+
+#[test]
+fn limits_and_what_is_not_in_force() {
+    let mut status = status();
+    status.apps.truncate(1);
+    status.sources.clear();
+    status.apps[0].conditions.clear();
+    status.apps[0].confinement = serde_json::from_value(json!([
+        {"what": "limits.memory: 64Mi", "by": "cgroup v2"},
+        {"what": "limits.cpu: 500m", "by": null, "gap": "no \u{1b}groups"},
+    ]))
+    .unwrap();
+    let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let last = |verbose: bool, lines: usize| {
+        let text = anstream::adapter::strip_str(&render(&status, now, verbose)).to_string();
+        let text: Vec<_> = text.lines().map(str::to_owned).collect();
+        text[text.len() - lines..].join("\n")
+    };
+    insta::assert_snapshot!(last(true, 3), @r"
+    APP  LIMIT OR SANDBOX     BY         NOT IN FORCE
+    a    limits.memory: 64Mi  cgroup v2  -
+    a    limits.cpu: 500m     nothing    no \u{1b}groups
+    ");
+    let warning = r"warning: a: not all of it is in force: limits.cpu: 500m not enforced (no \u{1b}groups)";
+    assert_eq!(last(false, 1), warning);
+}
