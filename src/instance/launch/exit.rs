@@ -1,0 +1,72 @@
+//! How servers end.
+
+use crate::resource::quantity::format_size;
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// Its keeper is gone without a word.
+    Unknown,
+    /// A limit was the cause of it.
+    OverLimit {
+        end: End,
+        excess: Excess,
+    },
+}
+
+/// How a process ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    Code(i32),
+    Signal(i32),
+}
+
+impl From<End> for Exit {
+    fn from(end: End) -> Self {
+        match end {
+            End::Code(code) => Exit::Code(code),
+            End::Signal(signal) => Exit::Signal(signal),
+        }
+    }
+}
+
+/// What a server used too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Excess {
+    /// The kernel had no more for it; `None`: the whole machine was out of memory.
+    OutOfMemory { limit: Option<u64> },
+    /// It was seen to use more bytes than that.
+    Memory { limit: u64 },
+    /// It was seen to have more processes and threads than that.
+    Processes { limit: u64 },
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Excess::OutOfMemory { limit: Some(limit) } => write!(f, "out of memory (limit {})", format_size(*limit)),
+            Excess::OutOfMemory { limit: None } => f.write_str("out of memory"),
+            Excess::Memory { limit } => write!(f, "it used more memory than its limit of {}", format_size(*limit)),
+            Excess::Processes { limit } => write!(f, "it had more processes and threads than its limit of {limit}"),
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit status {code}"),
+            Exit::Signal(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "killed by {signal}"),
+                Err(_) => write!(f, "killed by signal {number}"),
+            },
+            Exit::Unknown => f.write_str("ended for an unknown reason"),
+            Exit::OverLimit { end, excess } => write!(f, "{}: {excess}", Exit::from(*end)),
+        }
+    }
+}
