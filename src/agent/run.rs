@@ -96,10 +96,12 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     };
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
     // The state directory is this agent's: what is found now is of no agent that lives.
-    let groups = tokio::task::spawn_blocking(Groups::find).await.unwrap_or_default();
     let launcher = Launcher::default().with_identity(claim.identity.clone()).with_open_files(open_files::raise());
-    let launcher = launcher.with_groups(groups);
     orphans::clear(&launcher, &settings.host.runtime_dir).await;
+    // After that: keepers of an earlier agent had time to finish, and what is left in their groups is left for good.
+    let tag = claim.identity.agent.to_string();
+    let groups = tokio::task::spawn_blocking(move || Groups::find(&tag)).await.unwrap_or_default();
+    let launcher = launcher.with_groups(groups);
     match keeper::sweep(&settings.host.runtime_dir) {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "removed working directories that an earlier agent left behind"),

@@ -1,6 +1,6 @@
 //! Limits.
 
-use super::{fake, grouped};
+use super::{TAG, fake, grouped};
 use crate::support::{
     Agent, eventually, fake_app,
     processes::{FakeServer, MCPFLEET, Stage, standing},
@@ -123,13 +123,24 @@ async fn nothing_escapes_a_group_when_the_keeper_is_killed() {
 async fn what_an_agent_that_was_killed_left_is_swept() {
     let Some((_stage, folder)) = grouped("groups", Wanted::Memory) else { return };
     // Above any number that a process has.
-    let left = folder.with_file_name("mcpfleet-99999999");
-    fs::create_dir_all(left.join("a-1")).unwrap();
-    let mut lost = Command::new("sleep").arg("600").spawn().unwrap();
-    fs::write(left.join("a-1/cgroup.procs"), lost.id().to_string()).unwrap();
-    drop(Groups::find());
+    let lose = |name: &str| {
+        let left = folder.with_file_name(name);
+        fs::create_dir_all(left.join("a-1")).unwrap();
+        let lost = Command::new("sleep").arg("600").spawn().unwrap();
+        fs::write(left.join("a-1/cgroup.procs"), lost.id().to_string()).unwrap();
+        (left, lost)
+    };
+    let (left, mut lost) = lose("mcpfleet-test-99999999");
+    let (others, mut running) = lose("mcpfleet-other-99999999");
+    drop(Groups::find(TAG));
     assert!(!left.exists());
     assert!(lost.wait().unwrap().code().is_none());
+    // Their keepers may be at it, or their next agent will be.
+    assert_eq!(running.try_wait().unwrap(), None);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    drop(Groups::find(TAG));
+    assert!(!others.exists());
 }
 
 #[tokio::test]

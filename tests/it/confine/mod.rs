@@ -15,9 +15,12 @@ use mcpfleet::instance::{
     user,
 };
 
+/// Of the groups of tests.
+const TAG: &str = "test";
+
 /// A stage whose servers have control groups, where this machine has what `test` is about.
 fn grouped(test: &str, wanted: Wanted) -> Option<(Stage, std::path::PathBuf)> {
-    let groups = Groups::find();
+    let groups = Groups::find(TAG);
     let version = match groups.offer(wanted) {
         Ok(version) => version,
         Err(why) => {

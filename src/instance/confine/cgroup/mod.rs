@@ -42,11 +42,12 @@ struct Hierarchy {
 }
 
 impl Groups {
-    /// Finds what this process may use, and removes what agents that have died left there. May take a second, and may
-    /// move this process into a group of its own: not for async code, nor for a program that is no agent.
-    pub fn find() -> Groups {
+    /// Finds what this process may use. Of what agents that have died left there, kills and removes that of agents with
+    /// the same `tag`, and removes that of others where it is empty. May take a second, and may move this process into a
+    /// group of its own: not for async code, nor for a program that is no agent.
+    pub fn find(tag: &str) -> Groups {
         match mounts::of_this_process() {
-            Ok(mounts) => Groups::below(mounts),
+            Ok(mounts) => Groups::below(mounts, tag),
             Err(error) => {
                 let problem = Problem { controllers: Wanted::ALL.into(), text: format!("cannot read /proc: {error}") };
                 Groups { hierarchies: vec![], problems: vec![problem] }
@@ -55,14 +56,14 @@ impl Groups {
     }
 
     /// The same for these.
-    pub fn below(mounts: Vec<Mount>) -> Groups {
+    pub fn below(mounts: Vec<Mount>, tag: &str) -> Groups {
         let mut groups = Groups::default();
         for mount in mounts {
             let available = match mount.version {
                 Cgroup::V1 => mount.controllers,
                 Cgroup::V2 => v2::available(&mount.base),
             };
-            let own = match Own::make(&mount.base) {
+            let own = match Own::make(&mount.base, tag) {
                 Ok(own) => own,
                 Err(error) => {
                     let why = match error.raw_os_error() {

@@ -27,17 +27,18 @@ pub struct Own {
 }
 
 impl Own {
-    /// Makes one below `base`, and removes those of agents that live no more, with all that is in them.
-    pub fn make(base: &Path) -> io::Result<Own> {
-        sweep(base)?;
+    /// Makes one below `base`. Removes those of agents that live no more: with all that is in them if they had this tag,
+    /// else if there is nothing in them.
+    pub fn make(base: &Path, tag: &str) -> io::Result<Own> {
+        sweep(base, &format!("{PREFIX}{tag}-"))?;
         for attempt in 0..ATTEMPTS {
             let suffix = if attempt == 0 { String::new() } else { format!(".{attempt}") };
-            let path = base.join(format!("{PREFIX}{}{suffix}", process::id()));
+            let path = base.join(format!("{PREFIX}{tag}-{}{suffix}", process::id()));
             match fs::create_dir(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 result => result?,
             }
-            let lock = File::open(&path)?;
+            let Ok(lock) = File::open(&path) else { continue };
             // Another agent that is just starting may have swept it away.
             if lock.try_lock().is_ok() && fs::metadata(&path).is_ok_and(|now| is_same(&now, &lock)) {
                 return Ok(Own { path, _lock: lock });
@@ -62,42 +63,38 @@ fn is_same(now: &fs::Metadata, lock: &File) -> bool {
     lock.metadata().is_ok_and(|held| (held.dev(), held.ino()) == (now.dev(), now.ino()))
 }
 
-fn sweep(base: &Path) -> io::Result<()> {
+fn sweep(base: &Path, own: &str) -> io::Result<()> {
     for entry in fs::read_dir(base)? {
         let entry = entry?;
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
         let Ok(lock) = File::open(entry.path()) else { continue };
         if lock.try_lock().is_ok() {
-            clear(&entry.path());
+            clear(&entry.path(), name.starts_with(own));
         }
     }
     Ok(())
 }
 
-/// Kills all that is in a group and in those below it, and removes them.
-fn clear(path: &Path) {
+/// Removes a group and those below it. Kills what is in them, or leaves those alone that something is in.
+fn clear(path: &Path, killing: bool) {
     let below = fs::read_dir(path).into_iter().flatten().flatten();
     for entry in below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        clear(&entry.path());
+        clear(&entry.path(), killing);
     }
     let deadline = Instant::now() + EMPTY_WITHIN;
-    loop {
-        group::kill_in(path);
-        match fs::remove_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
-                sleep(Duration::from_millis(10));
-            }
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "cannot remove what an earlier agent left behind");
-                return;
-            }
-            Ok(()) => {
-                tracing::info!(path = %path.display(), "removed what an earlier agent left behind");
-                return;
-            }
+    while let Err(error) = fs::remove_dir(path) {
+        if !killing || error.kind() == io::ErrorKind::NotFound {
+            return;
         }
+        if error.kind() != io::ErrorKind::ResourceBusy || Instant::now() >= deadline {
+            tracing::warn!(path = %path.display(), %error, "cannot remove a control group of an earlier agent");
+            return;
+        }
+        group::kill_in(path);
+        sleep(Duration::from_millis(10));
     }
 }

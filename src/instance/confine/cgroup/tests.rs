@@ -16,7 +16,7 @@ fn fake(controllers: &str, processes: &str) -> tempfile::TempDir {
 }
 
 fn v2(base: &Path) -> Groups {
-    Groups::below(vec![Mount { version: Cgroup::V2, base: base.into(), controllers: vec![] }])
+    Groups::below(vec![Mount { version: Cgroup::V2, base: base.into(), controllers: vec![] }], "t")
 }
 
 fn me() -> String {
@@ -79,10 +79,13 @@ fn who_is_not_alone_has_nothing_to_hand_down() {
 #[test]
 fn a_hierarchy_without_controllers_leaves_limits_to_others() {
     let (unified, memory) = (fake("hugetlb\n", "1\n2\n"), tempfile::tempdir().unwrap());
-    let groups = Groups::below(vec![
-        Mount { version: Cgroup::V2, base: unified.path().into(), controllers: vec![] },
-        Mount { version: Cgroup::V1, base: memory.path().into(), controllers: vec![Wanted::Memory] },
-    ]);
+    let groups = Groups::below(
+        vec![
+            Mount { version: Cgroup::V2, base: unified.path().into(), controllers: vec![] },
+            Mount { version: Cgroup::V1, base: memory.path().into(), controllers: vec![Wanted::Memory] },
+        ],
+        "t",
+    );
     assert_eq!(groups.offer(Wanted::Memory), Ok(Cgroup::V1));
     let problem = groups.offer(Wanted::Cpu).unwrap_err();
     assert_eq!(problem, "there is no cgroup with the cpu controller");
@@ -95,7 +98,7 @@ fn a_hierarchy_without_controllers_leaves_limits_to_others() {
 #[test]
 fn a_folder_that_cannot_be_written_to_is_a_reason() {
     let mount = Mount { version: Cgroup::V1, base: "/proc/self/nowhere".into(), controllers: vec![Wanted::Cpu] };
-    let groups = Groups::below(vec![mount]);
+    let groups = Groups::below(vec![mount], "t");
     assert_eq!(
         groups.offer(Wanted::Cpu).unwrap_err(),
         "the agent cannot write to its cgroup v1 /proc/self/nowhere: no such file or directory; run it as root or as a \
@@ -119,7 +122,7 @@ fn what_cannot_be_limited_is_not_made() {
 #[test]
 fn the_folders_of_the_dead_are_swept_and_those_of_the_living_are_not() {
     let base = fake("hugetlb\n", &me());
-    let left = base.path().join("mcpfleet-1");
+    let left = base.path().join("mcpfleet-t-1");
     fs::create_dir_all(left.join("a-1")).unwrap();
     fs::create_dir(base.path().join("others")).unwrap();
     let one = v2(base.path());
