@@ -100,7 +100,9 @@ async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
         answer = &mut answer => match judge_discovery(answer) {
             Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: false }),
             Discovery::Legacy => initialize(link).await,
-            Discovery::Ended => Err(ProbeError::EndedAtDiscover),
+            // Another greeting would not make its lines shorter.
+            Discovery::Ended(reason) if link.has_rambled() => Err(ProbeError::Ended(reason.into())),
+            Discovery::Ended(_) => Err(ProbeError::EndedAtDiscover),
         },
         () = tokio::time::sleep(silence) => {
             let handshake = initialize(link);
@@ -110,7 +112,7 @@ async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
                 biased;
                 answer = &mut answer => match judge_discovery(answer) {
                     Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: true }),
-                    Discovery::Legacy | Discovery::Ended => handshake.await,
+                    Discovery::Legacy | Discovery::Ended(_) => handshake.await,
                 },
                 profile = &mut handshake => profile,
             }
@@ -121,7 +123,8 @@ async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
 enum Discovery {
     Modern(Value),
     Legacy,
-    Ended,
+    /// Why.
+    Ended(String),
 }
 
 /// A result, or an error that only the modern era knows, means modern; anything else means legacy.
@@ -129,7 +132,7 @@ fn judge_discovery(answer: Result<Value, (i64, String)>) -> Discovery {
     match answer {
         Ok(introduction) if introduction.get("supportedVersions").is_some() => Discovery::Modern(introduction),
         Ok(_) => Discovery::Legacy,
-        Err((codes::SERVER_GONE, _)) => Discovery::Ended,
+        Err((codes::SERVER_GONE, reason)) => Discovery::Ended(reason),
         Err((codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION, message)) => {
             Discovery::Modern(json!({ "error": message }))
         }

@@ -46,6 +46,11 @@ impl Link {
         self.lock().closed.clone()
     }
 
+    /// Whether it has ended because the server sent too long a line, and not because the server did.
+    pub fn has_rambled(&self) -> bool {
+        self.lock().rambled
+    }
+
     /// Closes the server's stdin, which asks it to end.
     pub fn close_stdin(&self) {
         self.writer.close();

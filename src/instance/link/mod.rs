@@ -108,6 +108,8 @@ struct State {
     sinks: BTreeMap<usize, Weak<Sink>>,
     draining: bool,
     closed: Option<Arc<str>>,
+    /// It has ended because the server sent too long a line.
+    rambled: bool,
     garbage: u64,
 }
 
@@ -145,6 +147,7 @@ impl Link {
                 sinks: BTreeMap::new(),
                 draining: false,
                 closed: None,
+                rambled: false,
                 garbage: 0,
             }),
             idle: Notify::new(),

@@ -51,6 +51,7 @@ impl Link {
             }
             searched = buffer.len();
             if searched > MAX_MESSAGE {
+                self.lock().rambled = true;
                 return format!("it sent a line of more than {} MiB", MAX_MESSAGE >> 20);
             }
             let now = Instant::now();

@@ -84,6 +84,8 @@ impl<'w> Stage<'w> {
 
     async fn is_held(&self, row: &Row, client: Option<&PlainClient>) -> bool {
         match client {
+            // The question would be the call at which it ends.
+            _ if row.call == Client::Gone && !self.good => false,
             // It would not answer.
             _ if row.call == Client::Silence && !self.good => self.log(row).await.contains("hanging at tools/call"),
             Some(client) => {
