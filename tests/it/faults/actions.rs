@@ -75,7 +75,7 @@ async fn update_to_a_good_version() {
         let open = stage.open_calls().await;
         stage.rows().iter().for_each(|row| stage.put(row, Version::Good));
         for row in stage.rows() {
-            stage.agent.app(row.fault, "the new version serves", |app| serves_newest(app)).await;
+            stage.agent.app(row.fault, "the new version serves", serves_newest).await;
         }
         stage.let_calls_end();
         findings.expect_of_open(open, |row| row.replaced).await;
