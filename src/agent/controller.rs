@@ -46,6 +46,7 @@ impl Controller {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut guard = PruneGuard::new(self.prune.clone());
         let mut running = self.suspension.running();
+        end_expired(&mut running, Timestamp::now(), |_| {});
         self.fleet.suspend(self.suspension.apps().clone());
         running.values().for_each(|told| self.fleet.run(told.app.clone()));
         let mut observer = Observer::default();
@@ -54,10 +55,16 @@ impl Controller {
         let mut due = true;
         let mut wake = Instant::now();
         loop {
-            if due {
-                wake = Instant::now() + LONGEST_SLEEP;
-            }
             let inputs = self.inputs(&mut observer);
+            if due {
+                let now = Timestamp::now();
+                // What runs since a suspension expires, although a source has not said anything yet.
+                let expiry = match &inputs {
+                    None => end_expired(&mut running, now, |app| self.fleet.stop(app)),
+                    Some(_) => None,
+                };
+                wake = Instant::now() + sleep_to(expiry, now);
+            }
             let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
             if let Some(Inputs { read: inputs, snapshots }) = inputs.filter(|said| due || news(&said.snapshots)) {
                 let now = Timestamp::now();
@@ -77,8 +84,7 @@ impl Controller {
                 applied.for_each(|draft| drop(self.fleet.journal().keep(draft)));
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
-                wake =
-                    Instant::now() + wanted.next_expiry.map_or(LONGEST_SLEEP, |at| until(at, now).min(LONGEST_SLEEP));
+                wake = Instant::now() + sleep_to(wanted.next_expiry, now);
                 let (desired, held) = (Arc::new(wanted), plan.held);
                 let applied = Applied { snapshots, desired, running: running.clone(), held, suspended };
                 self.published.send_replace(Arc::new(applied));
@@ -214,7 +220,25 @@ fn refresh(running: &mut BTreeMap<String, DesiredApp>, wanted: &BTreeMap<String,
     }
 }
 
-fn until(at: Timestamp, now: Timestamp) -> Duration {
+/// Takes out what has expired, and says when the next one will.
+fn end_expired(
+    running: &mut BTreeMap<String, DesiredApp>,
+    now: Timestamp,
+    mut end: impl FnMut(&str),
+) -> Option<Timestamp> {
+    running.retain(|name, told| {
+        let expired = told.app.metadata.expires.is_some_and(|at| at <= now);
+        if expired {
+            end(name);
+        }
+        !expired
+    });
+    running.values().filter_map(|told| told.app.metadata.expires).min()
+}
+
+fn sleep_to(at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let Some(at) = at else { return LONGEST_SLEEP };
     // A moment more, so that it has surely come.
-    Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_millis(1)
+    let sleep = Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_millis(1);
+    sleep.min(LONGEST_SLEEP)
 }

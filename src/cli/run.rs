@@ -23,6 +23,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Run the agent: keep the servers of a directory or git repository running and let clients reach them.
@@ -103,7 +104,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         // Whoever reads it may have gone already: no reason to stop.
         let _ = print(&announcement(status, |words| advice(words, &config, &usual_sockets)));
     };
-    runtime.block_on(agent::run(settings, announce))?;
+    let result = runtime.block_on(agent::run(settings, announce));
+    // A folder on a network that hangs must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result?;
     Ok(Outcome::Fine)
 }
 

@@ -82,7 +82,7 @@ impl Session {
     /// Tells a process that has taken the place of another what the client has subscribed to: it cannot know.
     fn subscribe_again(&self, link: &Link) {
         let uris: Vec<String> = lock(&self.sink.subscriptions).iter().cloned().collect();
-        for uri in uris {
+        for uri in uris.into_iter().filter(|uri| link.is_first_to_subscribe(uri)) {
             // Whoever refuses is about to be replaced itself. The answer is nobody's.
             if let Err(refused) = link.ask("resources/subscribe", &serde_json::json!({ "uri": uri })) {
                 tracing::debug!(app = self.app, uri, %refused, "not subscribed again");
@@ -116,7 +116,10 @@ impl Session {
     fn is_over(&self, fleet: &Fleet, now: Instant) -> bool {
         let gone = match &self.backend {
             Backend::Own(lease) => lease.running().link.is_closed(),
-            Backend::Shared => matches!(self.link(fleet), Err(NoLink::Gone)),
+            Backend::Shared => match fleet.get(&self.app) {
+                Some(entry) => matches!(&**entry.route.borrow(), Route::Ready(service) if !fits_sessions(service)),
+                None => true,
+            },
         };
         let usage = lock(&self.usage);
         gone || usage.awaited == 0 && now.saturating_duration_since(usage.last) > self.idle_timeout

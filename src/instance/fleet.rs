@@ -105,12 +105,12 @@ impl Fleet {
             return;
         }
         let suspended = self.suspended.read().unwrap_or_else(PoisonError::into_inner).contains(&name);
-        match entries.get(&name) {
+        match entries.get(&name).filter(|entry| !entry.is_gone()) {
             Some(entry) => {
                 entry.wish.send_modify(|wish| *wish = wish.of(app, suspended));
             }
             None => {
-                let wish = Wish::Run { app: app.clone(), restarts: 0 }.of(app.clone(), suspended);
+                let wish = Wish::first(app.clone()).of(app.clone(), suspended);
                 entries.insert(name, self.supervise(&app, wish));
             }
         }
@@ -139,12 +139,9 @@ impl Fleet {
     /// Why it cannot be restarted, for people.
     pub fn restart(&self, name: &str, accept_tools: bool) -> Result<(), NotRestarted> {
         let entry = self.get(name).ok_or(NotRestarted::Unknown)?;
-        if accept_tools {
-            self.host.tools.forget(name);
-        }
         let restarted = entry.wish.send_if_modified(|wish| match wish {
-            Wish::Run { restarts, .. } => {
-                *restarts += 1;
+            Wish::Run { restarts, accepts, .. } => {
+                (*restarts, *accepts) = (*restarts + 1, accept_tools);
                 true
             }
             Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => false,
@@ -176,7 +173,6 @@ impl Fleet {
     pub fn stop(&self, name: &str) {
         let entry = self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(entry) = entry {
-            self.host.tools.forget(name);
             entry.wish.send_replace(Wish::Stop(Duration::MAX));
             let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
             leaving.retain(|entry| !entry.is_gone());
@@ -204,8 +200,7 @@ impl Fleet {
 
     /// Whether the first plan has been carried out and no app is on its way up any more.
     pub fn is_settled(&self) -> bool {
-        let on_its_way =
-            |entry: &Arc<Entry>| matches!(entry.view.borrow().state, AppState::Pending | AppState::Starting);
+        let on_its_way = |entry: &Arc<Entry>| entry.view.borrow().is_first_attempt();
         self.applied.load(Relaxed)
             && !self.entries.read().unwrap_or_else(PoisonError::into_inner).values().any(on_its_way)
     }
@@ -247,8 +242,8 @@ impl Entry {
     /// Whether the view is of the newest definition, and not of one before, or on the way from one to the other.
     pub fn is_up_to_date(&self) -> bool {
         match &*self.wish.borrow() {
-            Wish::Run { app, restarts } => self.is_gone() || self.view.borrow().is_of(app, *restarts),
-            Wish::Suspend(app) => self.is_gone() || self.view.borrow().is_of(app, 0),
+            Wish::Run { app, restarts, .. } => self.is_gone() || self.view.borrow().is_of(app, Some(*restarts)),
+            Wish::Suspend(app) => self.is_gone() || self.view.borrow().is_of(app, None),
             Wish::Stop(_) | Wish::Kill => true,
         }
     }

@@ -94,7 +94,7 @@ pub async fn probe(link: &Link, era: Option<Era>, timeout: Duration) -> Result<P
 async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
     let params = json!({ "_meta": modern_meta() });
     let (_, discovered) = link.ask("server/discover", &params)?;
-    let answer = answer(&discovered);
+    let answer = answer(link, &discovered);
     tokio::pin!(answer);
     tokio::select! {
         answer = &mut answer => match judge_discovery(answer) {
@@ -128,15 +128,16 @@ enum Discovery {
 }
 
 /// A result, or an error that only the modern era knows, means modern; anything else means legacy.
-fn judge_discovery(answer: Result<Value, (i64, String)>) -> Discovery {
+fn judge_discovery(answer: Result<Value, NoResult>) -> Discovery {
     match answer {
         Ok(introduction) if introduction.get("supportedVersions").is_some() => Discovery::Modern(introduction),
         Ok(_) => Discovery::Legacy,
-        Err((codes::SERVER_GONE, reason)) => Discovery::Ended(reason),
-        Err((codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION, message)) => {
-            Discovery::Modern(json!({ "error": message }))
-        }
-        Err(_) => Discovery::Legacy,
+        Err(NoResult::Ended(reason)) => Discovery::Ended(reason),
+        Err(NoResult::Error {
+            code: codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION,
+            message,
+        }) => Discovery::Modern(json!({ "error": message })),
+        Err(NoResult::Error { .. }) => Discovery::Legacy,
     }
 }
 
@@ -147,7 +148,7 @@ async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
         "clientInfo": client_info(),
     });
     let (_, initialized) = link.ask("initialize", &params)?;
-    match answer(&initialized).await {
+    match answer(link, &initialized).await {
         Ok(introduction) => {
             let bytes = notification("notifications/initialized", &json!({}));
             if let Ok(message) = Message::parse(&bytes) {
@@ -155,8 +156,8 @@ async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
             }
             Ok(Profile { era: Era::Legacy, introduction, mixed: false })
         }
-        Err((codes::SERVER_GONE, message)) => Err(ProbeError::Ended(message.into())),
-        Err((_, message)) => Err(ProbeError::Refused(link.quoted(&message))),
+        Err(NoResult::Ended(reason)) => Err(ProbeError::Ended(reason.into())),
+        Err(NoResult::Error { message, .. }) => Err(ProbeError::Refused(message)),
     }
 }
 
@@ -164,14 +165,33 @@ pub(super) fn client_info() -> Value {
     json!({ "name": "mcpfleet", "version": env!("CARGO_PKG_VERSION") })
 }
 
+/// What came instead of a result.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NoResult {
+    /// The link has ended; why, in the gateway's own words.
+    Ended(String),
+    /// The server's words, without its secrets.
+    Error { code: i64, message: String },
+}
+
 /// Waits for the answer to a request of the gateway's own.
-pub async fn answer(mailbox: &Mailbox) -> Result<Value, (i64, String)> {
+pub async fn answer(link: &Link, mailbox: &Mailbox) -> Result<Value, NoResult> {
+    let mut read = None;
     while let Some(delivery) = mailbox.next().await {
         if let Delivery::Answer { message, .. } = delivery {
-            return read_answer(&message);
+            read = Some(read_answer(&message));
+            break;
         }
     }
-    Err((codes::SERVER_GONE, "the link has ended".into()))
+    // A server can send any code: that the link has ended is known of the link alone.
+    match (read, link.end()) {
+        (Some(Err((codes::SERVER_GONE, _))) | None, Some(reason)) => {
+            Err(NoResult::Ended(format!("the server ended before it answered: {reason}")))
+        }
+        (Some(Err((code, message))), _) => Err(NoResult::Error { code, message: link.quoted(&message) }),
+        (Some(Ok(result)), _) => Ok(result),
+        (None, None) => Err(NoResult::Ended("the question was dropped".into())),
+    }
 }
 
 fn read_answer(bytes: &Bytes) -> Result<Value, (i64, String)> {

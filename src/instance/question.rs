@@ -2,10 +2,10 @@
 
 use super::{
     link::{Link, Refused},
-    probe::{answer, client_info},
+    probe::{NoResult, answer, client_info},
 };
 use crate::{
-    protocol::{Era, MODERN_VERSION, codes, meta},
+    protocol::{Era, MODERN_VERSION, meta},
     resource::quantity::format_duration,
 };
 use serde_json::{Value, json};
@@ -43,10 +43,10 @@ pub async fn ask(
         Refused::Overloaded => Unanswered::Overloaded,
         Refused::Closed(_) | Refused::Draining => Unanswered::Ended(refused.to_string()),
     })?;
-    match tokio::time::timeout(limit, answer(&mailbox)).await {
+    match tokio::time::timeout(limit, answer(link, &mailbox)).await {
         Ok(Ok(result)) => Ok(result),
-        Ok(Err((codes::SERVER_GONE, message))) => Err(Unanswered::Ended(message)),
-        Ok(Err((code, message))) => Err(Unanswered::Refused { method, code, message }),
+        Ok(Err(NoResult::Ended(reason))) => Err(Unanswered::Ended(reason)),
+        Ok(Err(NoResult::Error { code, message })) => Err(Unanswered::Refused { method, code, message }),
         Err(_) => {
             link.forget(id);
             Err(Unanswered::Silent { method, limit })

@@ -52,6 +52,8 @@ pub struct Version {
     pub failed_checks: u32,
     /// The tools of its server, once they are known.
     pub tools: Option<Arc<Look>>,
+    /// Its first tools are accepted, whatever they were before.
+    pub accepts_tools: bool,
     /// It has answered, and may serve once its tools have been looked at.
     pub awaits_look: bool,
     /// Why it must not serve although it could.
@@ -78,6 +80,7 @@ impl Version {
             unwell: None,
             failed_checks: 0,
             tools: None,
+            accepts_tools: false,
             awaits_look: false,
             blocked: None,
             again: false,

@@ -30,8 +30,9 @@ pub struct View {
     /// What the server wrote last to its stderr, while it is in trouble.
     pub last_lines: Vec<String>,
     pub instances: Vec<InstanceStatus>,
-    /// The newest definition that the supervisor has heard of, and how many restarts of it were asked for by then.
-    pub wanted: Option<(Arc<App>, u64)>,
+    /// The newest definition that the supervisor has heard of, and how many restarts of it were asked for by then; `None`
+    /// of them: it is suspended.
+    pub wanted: Option<(Arc<App>, Option<u64>)>,
     /// Another version than the one that serves is on its way up.
     pub updating: bool,
     /// The limits and the sandbox of the instance that runs.
@@ -59,9 +60,19 @@ impl View {
     }
 
     /// Whether this is how it is with that definition, and not still with one before.
-    pub fn is_of(&self, app: &Arc<App>, restarts: u64) -> bool {
+    pub fn is_of(&self, app: &Arc<App>, restarts: Option<u64>) -> bool {
         !self.updating
             && self.wanted.as_ref().is_some_and(|(wanted, asked)| Arc::ptr_eq(wanted, app) && *asked == restarts)
+    }
+
+    /// Whether nobody can know yet what becomes of the app: it has neither answered nor failed.
+    pub fn is_first_attempt(&self) -> bool {
+        match self.state {
+            AppState::Pending => true,
+            // A reason is that of a failure before.
+            AppState::Starting => self.reason.is_none(),
+            _ => false,
+        }
     }
 
     pub fn sessions(&self) -> usize {

@@ -106,6 +106,8 @@ struct State {
     asked: HashSet<Box<str>>,
     /// By address, which is theirs for as long as they are here.
     sinks: BTreeMap<usize, Weak<Sink>>,
+    /// URIs that the gateway has subscribed to for clients of the process before.
+    renewed: BTreeSet<String>,
     draining: bool,
     closed: Option<Arc<str>>,
     /// It has ended because the server sent too long a line.
@@ -145,6 +147,7 @@ impl Link {
                 next: 1,
                 asked: HashSet::new(),
                 sinks: BTreeMap::new(),
+                renewed: BTreeSet::new(),
                 draining: false,
                 closed: None,
                 rambled: false,
@@ -289,6 +292,11 @@ impl Link {
         state.sinks.retain(|_, other| other.strong_count() > 0);
         state.sinks.insert(address, Arc::downgrade(sink));
         true
+    }
+
+    /// Whether nobody has renewed a subscription to a URI yet: of many clients one is enough.
+    pub fn is_first_to_subscribe(&self, uri: &str) -> bool {
+        self.lock().renewed.insert(uri.to_owned())
     }
 
     /// Whether another client than the owner of `sink` has subscribed to a URI.

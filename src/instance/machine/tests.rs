@@ -99,8 +99,11 @@ proptest! {
     /// Whatever happens in whatever order: no process is launched while another may live, none after a stop, and a
     /// stop always comes to its end once the process is gone.
     #[test]
-    fn total_and_safe(inputs in proptest::collection::vec(input(), 0..60)) {
-        let mut m = machine(RestartPolicy::Always);
+    fn total_and_safe(
+        policy in prop_oneof![Just(RestartPolicy::Always), Just(RestartPolicy::OnFailure), Just(RestartPolicy::Never)],
+        inputs in proptest::collection::vec(input(), 0..60),
+    ) {
+        let mut m = machine(policy);
         let mut now = Instant::now();
         let mut live: Option<u64> = None;
         let mut stopped = false;

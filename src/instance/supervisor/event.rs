@@ -6,9 +6,11 @@ use super::super::{
     machine::Run,
     probe::{ProbeError, Profile},
     running::{Owned, Running},
+    secrets::Fingerprint,
     tools::{Look, Unseen},
     version::VersionId,
 };
+use crate::resource::App;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +51,13 @@ pub(super) enum Event {
         run: Run,
         look: Result<Look, Unseen>,
         watch: CancellationToken,
+    },
+    /// What the secrets are of a definition that is to run.
+    Secrets {
+        app: Arc<App>,
+        restarts: u64,
+        accepts: bool,
+        secrets: Result<Fingerprint, String>,
     },
     /// What was watched is no more.
     Unwatched,

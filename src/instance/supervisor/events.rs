@@ -39,6 +39,13 @@ impl Supervisor {
             Event::Ended { version, instance, exit } => self.ended(version, &instance, exit),
             Event::Checked { version, run, finding, watch } => self.checked(version, run, finding, watch),
             Event::Looked { version, run, look, watch } => self.looked(version, run, look, watch),
+            Event::Secrets { app, restarts, accepts, secrets } => {
+                // Meanwhile something else may be wanted.
+                let wanted = self.wanted.as_ref();
+                if wanted.is_some_and(|(wanted, asked)| Arc::ptr_eq(wanted, &app) && *asked == Some(restarts)) {
+                    self.want_with(app, restarts, accepts, secrets);
+                }
+            }
             Event::Unwatched => {}
         }
     }
@@ -95,6 +102,8 @@ impl Supervisor {
             Ok((running, owned)) => {
                 if version.retired.is_cancelled() {
                     running.order(late);
+                } else if version.blocked.is_some() {
+                    running.order(Wanted::Stop);
                 }
                 version.pool.add(running);
                 self.own(id, owned, None);
@@ -188,7 +197,7 @@ impl Supervisor {
     }
 
     /// What the processes of a version that has been replaced are told: the one that all share, and those of sessions.
-    fn farewell(&self, old: &Version, restart: bool) -> (Wanted, Wanted) {
+    pub(super) fn farewell(&self, old: &Version, restart: bool) -> (Wanted, Wanted) {
         let now = Instant::now();
         if restart {
             // Somebody wants all of it anew, and soon.
@@ -221,7 +230,10 @@ impl Supervisor {
             Phase::Ending { .. } => {}
             _ => _ = version.failure.get_or_insert_with(|| format!("the server ended before it answered: {exit}")),
         }
-        self.last_exit = Some((exit.to_string(), Timestamp::now()));
+        // An end that was meant is no sign of anything.
+        if !version.again && !version.retired.is_cancelled() {
+            self.last_exit = Some((exit.to_string(), Timestamp::now()));
+        }
         self.gone(id, run, exit == Exit::Code(0));
     }
 

@@ -66,9 +66,11 @@ pub struct Supervisor {
     candidate: Option<Version>,
     draining: Vec<Version>,
     next_version: VersionId,
-    /// The newest definition, and how many restarts have been asked for.
-    wanted: Option<(Arc<App>, u64)>,
+    /// The newest definition, and how many restarts have been asked for; `None` of them: it is suspended.
+    wanted: Option<(Arc<App>, Option<u64>)>,
     aim: Aim,
+    /// It is being found out what the secrets of that definition are.
+    asks_secrets: bool,
     /// What a process is told that was being started when it was not wanted any more.
     late: Wanted,
     /// Why the newest definition cannot be run at all.
@@ -94,6 +96,7 @@ impl Supervisor {
             next_version: 1,
             wanted: None,
             aim: Aim::Run,
+            asks_secrets: false,
             late: Wanted::Stop,
             refused: None,
             last_exit: None,
@@ -119,7 +122,7 @@ impl Supervisor {
                         // Whoever wanted something of this app is gone.
                         Err(_) => Wish::Kill,
                     };
-                    self.take_wish(wish).await;
+                    self.take_wish(wish);
                 }
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => match done {
                     Ok(event) => self.take(event),
@@ -130,8 +133,8 @@ impl Supervisor {
                 },
                 Some(reply) = self.wires.checkouts.1.recv() => self.checkout(reply),
                 Ok(()) = self.secret_changes.changed(), if self.uses_secrets() => {
-                    if let Some((app, restarts)) = self.wanted.clone() {
-                        self.want(app, restarts).await;
+                    if let Some((app, Some(restarts))) = self.wanted.clone() {
+                        self.want(app, restarts, false);
                     }
                 }
                 () = sleep_until(wake.unwrap_or_else(Instant::now).into()), if wake.is_some() => self.wake(),

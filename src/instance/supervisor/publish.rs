@@ -47,7 +47,11 @@ impl Supervisor {
             wanted: self.wanted.clone(),
             // One that does not start is the reason for what the state says then.
             updating: self.serving.is_some()
-                && self.candidate.as_ref().is_some_and(|version| version.failure.is_none()),
+                && self
+                    .candidate
+                    .as_ref()
+                    .is_some_and(|version| version.failure.is_none() && version.blocked.is_none())
+                || self.asks_secrets,
             confinement: current
                 .and_then(|version| version.primary.as_ref())
                 .map_or_else(Vec::new, |primary| primary.confinement.clone()),
@@ -101,7 +105,8 @@ impl Supervisor {
                 Some((None, None)) => (AppState::Ready, Some("a new version is starting".into())),
                 None => (AppState::Ready, None),
             },
-            Some(serving) => of_version(serving),
+            // What does not serve is no reason to keep silent about what is to take its place.
+            Some(serving) => of_version(candidate.unwrap_or(serving)),
             None => candidate.map_or((AppState::Pending, None), of_version),
         }
     }

@@ -51,7 +51,7 @@ impl Supervisor {
         if rest.is_none() && machine.phase != (Phase::Finished { failed: true }) {
             return;
         }
-        let update = self.serving.as_ref().is_some_and(|serving| serving.id != id);
+        let update = self.serving.as_ref().is_some_and(|serving| serving.id != id && serving.serves());
         let reason = version.failure.clone().unwrap_or_else(|| "it has ended".into());
         let next = match rest {
             Some(rest) => format!("next start in {}", format_duration(rounded(rest))),

@@ -10,6 +10,7 @@ use super::{
         version::{Identity, Version},
     },
     Aim, Supervisor, Wish,
+    event::Event,
 };
 use crate::resource::App;
 use std::{
@@ -32,11 +33,11 @@ pub(super) fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) -> 
 }
 
 impl Supervisor {
-    pub(super) async fn take_wish(&mut self, wish: Wish) {
+    pub(super) fn take_wish(&mut self, wish: Wish) {
         match wish {
-            Wish::Run { app, restarts } => self.want(app, restarts).await,
+            Wish::Run { app, restarts, accepts } => self.want(app, restarts, accepts),
             Wish::Suspend(app) => {
-                self.wanted = Some((app, 0));
+                self.wanted = Some((app, None));
                 self.let_go(Aim::Suspend, in_grace(Duration::MAX));
             }
             Wish::Stop(limit) => self.let_go(Aim::Leave, in_grace(limit)),
@@ -52,16 +53,31 @@ impl Supervisor {
         self.aim == Aim::Run && self.wanted.as_ref().is_some_and(|(app, _)| secrets::uses(app))
     }
 
-    pub(super) async fn want(&mut self, app: Arc<App>, restarts: u64) {
-        let secrets = self.host.secrets.fingerprint(&app).await;
-        self.want_with(app, restarts, secrets);
+    /// Turns to a definition, at once, or once it is known what its secrets are: nobody waits for a folder that hangs.
+    pub(super) fn want(&mut self, app: Arc<App>, restarts: u64, accepts: bool) {
+        self.aim = Aim::Run;
+        self.asks_secrets = secrets::uses(&app);
+        self.wanted = Some((app.clone(), Some(restarts)));
+        if !self.asks_secrets {
+            return self.want_with(app, restarts, accepts, Ok(Fingerprint::default()));
+        }
+        let host = self.host.clone();
+        self.tasks.spawn(async move {
+            let secrets = host.secrets.fingerprint(&app).await;
+            Event::Secrets { app, restarts, accepts, secrets }
+        });
     }
 
     /// `secrets` is what they are now, or why the app cannot have them: then whatever runs goes on with what it was
     /// given.
-    fn want_with(&mut self, app: Arc<App>, restarts: u64, secrets: Result<Fingerprint, String>) {
-        self.wanted = Some((app.clone(), restarts));
-        self.aim = Aim::Run;
+    pub(super) fn want_with(
+        &mut self,
+        app: Arc<App>,
+        restarts: u64,
+        accepts: bool,
+        secrets: Result<Fingerprint, String>,
+    ) {
+        self.asks_secrets = false;
         let spec = app.spec.digest();
         let secrets = match secrets {
             Ok(secrets) => secrets,
@@ -92,19 +108,26 @@ impl Supervisor {
             tracing::info!(app = &*self.name, "a secret has changed: a new version starts");
         }
         self.drop_candidate();
-        // A restart of what does not run: the new attempt takes the place of those to come.
-        let idle = |version: &mut Version| version.identity.spec == identity.spec && !version.machine.is_ready();
+        // Somebody does not want to wait for the next attempt: the new one takes the place of those to come.
+        let impatient = |version: &Version| version.identity.restarts != restarts || was_refused;
+        let idle =
+            |version: &mut Version| version.identity.spec == spec && !version.machine.is_ready() && impatient(version);
         if let Some(mut version) = self.serving.take_if(idle) {
-            let sessions = in_grace(Duration::MAX)(version.grace_period());
-            stop(&mut version, Wanted::Stop, sessions);
+            let restart = version.identity.restarts != restarts;
+            let (_, sessions) = self.farewell(&version, restart);
+            let waiting = stop(&mut version, Wanted::Stop, sessions);
             self.draining.push(version);
+            waiting.into_iter().for_each(|reply| self.checkout(reply));
         }
+        let previous = self.serving.as_ref().or(self.draining.last());
+        let accepts = accepts && previous.is_none_or(|version| version.identity.restarts != restarts);
         let id = self.next_version;
         self.next_version += 1;
         let lacking = unsupported(&app);
         self.refused = (!lacking.is_empty()).then(|| format!("not yet supported: {}", lacking.join(", ")));
         let Some(stdio) = app.stdio().filter(|_| self.refused.is_none()) else { return };
         let version = self.candidate.insert(Version::new(id, identity, app.clone(), stdio));
+        version.accepts_tools = accepts;
         let effect = step(&mut version.machine, machine::Event::Start, Instant::now());
         self.act(id, effect);
     }

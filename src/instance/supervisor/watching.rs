@@ -4,9 +4,10 @@ use super::{
     super::{
         health::{self, Finding, Verdict},
         journal::Draft,
-        machine::{self, Run, step},
+        machine::{self, Phase, Run, step},
+        question::Unanswered,
         running::Wanted,
-        tools::{self, Look, Unseen},
+        tools::{self, Look, Take, Unseen},
         version::{Version, VersionId},
     },
     Supervisor,
@@ -26,6 +27,9 @@ const PACE: Duration = Duration::from_secs(5);
 
 /// Not every server announces them.
 const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+
+/// A server that could not tell, because it was busy or for whatever reason, is asked again.
+const LOOK_SOON: Duration = Duration::from_secs(30);
 
 impl Supervisor {
     /// Begins to watch the process that stands for a version, which has answered.
@@ -85,6 +89,7 @@ impl Supervisor {
         let Some(version) = self.version(id) else { return };
         let Some((running, profile)) = version.primary.clone().zip(version.profile.clone()) else { return };
         let spec = version.identity.spec;
+        let take = if version.accepts_tools { Take::Accept } else { Take::Compare };
         self.tasks.spawn(async move {
             let look = async {
                 if let Some(limit) = after {
@@ -92,7 +97,7 @@ impl Supervisor {
                     let announced = running.link.tools_changed();
                     let _ = tokio::time::timeout(limit, announced).await;
                 }
-                tools::look(&running.link, profile.era, &book, &name, spec).await
+                tools::look(&running.link, profile.era, &book, (&name, spec), take).await
             };
             match token.run_until_cancelled(look).await {
                 Some(look) => Event::Looked { version: id, run, look, watch: token.clone() },
@@ -103,10 +108,13 @@ impl Supervisor {
 
     pub(super) fn looked(&mut self, id: VersionId, run: Run, look: Result<Look, Unseen>, token: CancellationToken) {
         let (name, journal) = (self.name.clone(), self.host.journal.clone());
-        let Some(version) = self.version_mut(id).filter(|version| version.machine.live_run() == Some(run)) else {
-            return;
+        let lives = |version: &&mut Version| {
+            let phase = &version.machine.phase;
+            let up = matches!(phase, Phase::Starting { run: of } | Phase::Ready { run: of, .. } if *of == run);
+            up && !version.retired.is_cancelled()
         };
-        let fault = match look {
+        let Some(version) = self.version_mut(id).filter(lives) else { return };
+        let (fault, after) = match look {
             Ok(look) => {
                 let news = version.tools.as_ref().is_none_or(|old| **old != look);
                 if let Some(change) = look.change.as_ref().filter(|_| news) {
@@ -114,19 +122,21 @@ impl Supervisor {
                     journal.record(Draft::warning(EventKind::ToolsChanged, text).of_app(&name));
                 }
                 let fault = look.change.as_ref().map(|change| refusal(change));
+                version.accepts_tools = false;
                 version.tools = Some(Arc::new(look));
-                fault
+                (fault, LOOK_AGAIN)
             }
+            // Its end will be told.
+            Err(Unseen::Unanswered(Unanswered::Ended(_))) => return,
             Err(unseen) => {
                 tracing::debug!(app = &*name, %unseen, "tools not looked at");
-                Some(unseen.to_string())
+                // What has been seen once is not unseen because the server is busy now.
+                let fault = if version.tools.is_none() { Some(unseen.to_string()) } else { version.blocked.clone() };
+                (fault, LOOK_SOON)
             }
         };
         match fault.filter(|_| version.blocks_changes()) {
-            Some(fault) if version.blocked.is_none() => {
-                version.blocked = Some(fault);
-                block(version);
-            }
+            Some(fault) if version.blocked.is_none() && !version.awaits_look => return self.block(id, run, fault),
             Some(fault) => version.blocked = Some(fault),
             None if version.blocked.take().is_some() => version.reopen(),
             None => {}
@@ -136,7 +146,21 @@ impl Supervisor {
         } else {
             self.promote(id);
         }
-        self.look(id, run, token, Some(LOOK_AGAIN));
+        self.look(id, run, token, Some(after));
+    }
+
+    /// Keeps a server from clients that has served so far. What is open has the app's grace period; then the process
+    /// ends, and the next one is looked at before anybody is let in.
+    fn block(&mut self, id: VersionId, run: Run, fault: String) {
+        let Some(version) = self.version_mut(id) else { return };
+        let order = in_grace(Duration::MAX)(version.grace_period());
+        step(&mut version.machine, machine::Event::Unfit { run }, Instant::now());
+        (version.failure, version.blocked) = (Some(fault.clone()), Some(fault));
+        if let Some(primary) = &version.primary {
+            primary.order(order);
+        }
+        let waiting = version.pool.retire(order, Wanted::Stop);
+        waiting.into_iter().for_each(|reply| self.checkout(reply));
     }
 }
 
@@ -152,12 +176,4 @@ fn refusal(change: &str) -> String {
         "its tools are not what they were when its definition was accepted ({change}); \
          `mcpfleet restart NAME --accept-tools` accepts them"
     )
-}
-
-/// Sends clients away: what is open has the app's grace period.
-fn block(version: &mut Version) {
-    let grace = version.stdio().map_or(Duration::ZERO, |stdio| stdio.stop.grace_period);
-    let sessions = in_grace(Duration::MAX)(grace);
-    // Nobody can be waiting for a process: whoever asks is told that the app is not ready.
-    version.pool.retire(sessions, Wanted::Stop);
 }

@@ -10,6 +10,8 @@ pub enum Wish {
         app: Arc<App>,
         /// How often somebody has asked for a restart so far.
         restarts: u64,
+        /// The last of these accepts the tools that the server has then.
+        accepts: bool,
     },
     /// Nothing of it runs until somebody resumes it. What is open ends as with `Stop`.
     Suspend(Arc<App>),
@@ -20,12 +22,17 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// To run a definition, of which nothing has been asked yet.
+    pub fn first(app: Arc<App>) -> Wish {
+        Wish::Run { app, restarts: 0, accepts: false }
+    }
+
     /// The same for a definition, be it new or known: to run it, or not to for now.
     pub fn of(&self, app: Arc<App>, suspended: bool) -> Wish {
         match self {
             _ if suspended => Wish::Suspend(app),
-            Wish::Run { restarts, .. } => Wish::Run { app, restarts: *restarts },
-            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => Wish::Run { app, restarts: 0 },
+            Wish::Run { restarts, accepts, .. } => Wish::Run { app, restarts: *restarts, accepts: *accepts },
+            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => Wish::first(app),
         }
     }
 

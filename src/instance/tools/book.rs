@@ -4,7 +4,8 @@ use super::ToolSet;
 use crate::resource::Digest;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -26,6 +27,13 @@ pub struct ToolBook {
 #[derive(Default, Serialize, Deserialize)]
 struct Page(Vec<Record>);
 
+impl Page {
+    fn put(&mut self, record: Record) {
+        self.0.insert(0, record);
+        self.0.truncate(KEPT);
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Record {
     spec: String,
@@ -39,51 +47,63 @@ impl ToolBook {
     }
 
     /// What differs between `tools` and those that the definition had at first. If it had none yet, these are they.
-    pub async fn compare(&self, app: &str, spec: Digest, tools: &ToolSet) -> Option<String> {
-        let (book, app, spec, tools) = (self.clone(), app.to_owned(), spec.to_string(), tools.clone());
-        let compared = tokio::task::spawn_blocking(move || book.compare_blocking(&app, spec, tools)).await;
-        compared.unwrap_or_default()
-    }
-
-    fn compare_blocking(&self, app: &str, spec: String, tools: ToolSet) -> Option<String> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut page = self.read(app);
-        if let Some(known) = page.0.iter().find(|record| record.spec == spec) {
-            return tools.changes_from(&known.tools);
-        }
-        page.0.insert(0, Record { spec, tools });
-        page.0.truncate(KEPT);
-        if let Err(error) = self.write(app, &page) {
-            let file = self.file(app);
-            tracing::warn!(app, file = %file.display(), %error, "the server's tools cannot be remembered");
-        }
-        None
-    }
-
-    /// Forgets an app: the next tools that it has are its first.
-    pub fn forget(&self, app: &str) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        match fs::remove_file(self.file(app)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(app, %error, "the tools of a server cannot be forgotten");
+    ///
+    /// # Errors
+    /// What is known cannot be read, or written.
+    pub async fn compare(&self, app: &str, spec: Digest, tools: &ToolSet) -> io::Result<Option<String>> {
+        let (spec, tools) = (spec.to_string(), tools.clone());
+        self.work(app, move |book, app| {
+            let mut page = book.read(app)?;
+            if let Some(known) = page.0.iter().find(|record| record.spec == spec) {
+                return Ok(tools.changes_from(&known.tools));
             }
-            _ => {}
-        }
+            page.put(Record { spec, tools });
+            book.write(app, &page).map(|()| None)
+        })
+        .await
     }
 
-    /// What cannot be read is not known.
-    fn read(&self, app: &str) -> Page {
+    /// Makes `tools` those that the definition had at first.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub async fn accept(&self, app: &str, spec: Digest, tools: &ToolSet) -> io::Result<()> {
+        let record = Record { spec: spec.to_string(), tools: tools.clone() };
+        self.work(app, move |book, app| {
+            // What cannot be read is what is to be got rid of.
+            let mut page = book.read(app).unwrap_or_default();
+            page.0.retain(|known| known.spec != record.spec);
+            page.put(record);
+            book.write(app, &page)
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        app: &str,
+        work: impl FnOnce(&ToolBook, &str) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let (book, app) = (self.clone(), app.to_owned());
+        let working = tokio::task::spawn_blocking(move || {
+            let _turn = book.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&book, &app)
+        });
+        working.await.map_err(io::Error::other)?
+    }
+
+    fn read(&self, app: &str) -> io::Result<Page> {
         let file = self.file(app);
-        let short = fs::metadata(&file).is_ok_and(|metadata| metadata.len() <= MAX_FILE);
-        let read = || serde_json::from_slice(&fs::read(&file)?).map_err(io::Error::from);
-        match short.then(read) {
-            Some(Ok(page)) => page,
-            Some(Err(error)) => {
-                tracing::warn!(app, file = %file.display(), %error, "what is known of the server's tools is lost");
-                Page::default()
-            }
-            None => Page::default(),
+        let mut bytes = Vec::new();
+        match fs::File::open(&file) {
+            Ok(open) => open.take(MAX_FILE + 1).read_to_end(&mut bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Page::default()),
+            Err(error) => return Err(error),
+        };
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(io::Error::other(format!("{} is too long", file.display())));
         }
+        serde_json::from_slice(&bytes).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
     }
 
     fn write(&self, app: &str, page: &Page) -> io::Result<()> {
@@ -107,7 +127,7 @@ mod tests {
 
     fn tools(names: &[&str]) -> ToolSet {
         let mut set = ToolSet::default();
-        set.add(&names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>());
+        set.add(&names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>()).unwrap();
         set
     }
 
@@ -116,28 +136,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (Digest::of_bytes(b"old"), Digest::of_bytes(b"new"));
         let book = || ToolBook::new(folder.path().join("tools"));
-        assert_eq!(book().compare("app", old, &tools(&["a"])).await, None);
-        assert_eq!(book().compare("app", old, &tools(&["a"])).await, None);
-        assert_eq!(book().compare("app", new, &tools(&["b"])).await, None, "another definition");
-        assert_eq!(book().compare("other", old, &tools(&["b"])).await, None, "another app");
+        assert_eq!(book().compare("app", old, &tools(&["a"])).await.unwrap(), None);
+        assert_eq!(book().compare("app", old, &tools(&["a"])).await.unwrap(), None);
+        assert_eq!(book().compare("app", new, &tools(&["b"])).await.unwrap(), None, "another definition");
+        assert_eq!(book().compare("other", old, &tools(&["b"])).await.unwrap(), None, "another app");
         let change = Some("new: b; gone: a".to_owned());
-        assert_eq!(book().compare("app", old, &tools(&["b"])).await, change, "as after a revert");
-        assert_eq!(book().compare("app", old, &tools(&["b"])).await, change, "until somebody accepts it");
-        book().forget("app");
-        assert_eq!(book().compare("app", old, &tools(&["b"])).await, None);
+        assert_eq!(book().compare("app", old, &tools(&["b"])).await.unwrap(), change, "as after a revert");
+        assert_eq!(book().compare("app", old, &tools(&["b"])).await.unwrap(), change, "until somebody accepts it");
+        book().accept("app", old, &tools(&["b"])).await.unwrap();
+        assert_eq!(book().compare("app", old, &tools(&["b"])).await.unwrap(), None);
+        assert!(book().compare("app", old, &tools(&["a"])).await.unwrap().is_some(), "accepted is what was there");
         for n in 0..KEPT as u8 {
-            assert_eq!(book().compare("app", Digest::of_bytes(&[n]), &tools(&["a"])).await, None);
+            assert_eq!(book().compare("app", Digest::of_bytes(&[n]), &tools(&["a"])).await.unwrap(), None);
         }
-        assert_eq!(book().compare("app", old, &tools(&["c"])).await, None, "too long ago");
+        assert_eq!(book().compare("app", old, &tools(&["c"])).await.unwrap(), None, "too long ago");
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_not_known() {
+    async fn what_cannot_be_read_is_an_error_until_somebody_accepts() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("app.json"), "{").unwrap();
         let book = ToolBook::new(folder.path());
         let spec = Digest::of_bytes(b"spec");
-        assert_eq!(book.compare("app", spec, &tools(&["a"])).await, None);
-        assert!(book.compare("app", spec, &tools(&["b"])).await.is_some(), "and is known again");
+        assert!(book.compare("app", spec, &tools(&["a"])).await.is_err());
+        book.accept("app", spec, &tools(&["a"])).await.unwrap();
+        assert!(book.compare("app", spec, &tools(&["b"])).await.unwrap().is_some());
     }
 }

@@ -7,6 +7,12 @@ use std::collections::BTreeMap;
 
 /// How many tools are named in a sentence about a change.
 const NAMED: usize = 5;
+/// The longest name of a tool, in bytes. Models take 64 at most.
+const MAX_NAME: usize = 256;
+
+/// A name is longer than any tool's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameTooLong;
 
 /// By the name of each tool, the digest of all that is said of it: description, schemas, annotations, title.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,15 +21,22 @@ pub struct ToolSet(BTreeMap<String, String>);
 
 impl ToolSet {
     /// Takes in the tools of a `tools/list` result. `_meta` is the server's own business and does not count.
-    pub fn add(&mut self, tools: &[Value]) {
+    ///
+    /// # Errors
+    /// A name is longer than anybody can use.
+    pub fn add(&mut self, tools: &[Value]) -> Result<(), NameTooLong> {
         for tool in tools {
             let Some(name) = tool.get("name").and_then(Value::as_str) else { continue };
             let mut said = tool.clone();
             if let Some(said) = said.as_object_mut() {
                 said.remove("_meta");
             }
+            if name.len() > MAX_NAME {
+                return Err(NameTooLong);
+            }
             self.0.insert(name.to_owned(), Digest::of(&said).to_string());
         }
+        Ok(())
     }
 
     pub fn len(&self) -> usize {
@@ -71,7 +84,7 @@ mod tests {
 
     fn set(tools: Value) -> ToolSet {
         let mut set = ToolSet::default();
-        set.add(tools.as_array().unwrap());
+        set.add(tools.as_array().unwrap()).unwrap();
         set
     }
 
@@ -103,7 +116,9 @@ mod tests {
     fn a_long_list_is_cut() {
         let many: Vec<Value> = (0..8).map(|n| json!({"name": format!("t{n}")})).collect();
         let mut set = ToolSet::default();
-        set.add(&many);
+        set.add(&many).unwrap();
+        let endless = json!({"name": "x".repeat(MAX_NAME + 1)});
+        assert_eq!(set.add(&[endless]), Err(NameTooLong));
         let text = set.changes_from(&ToolSet::default()).unwrap();
         assert_eq!(text, "new: t0, t1, t2, t3, t4 and 3 more");
     }
