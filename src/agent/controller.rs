@@ -242,3 +242,34 @@ fn sleep_to(at: Option<Timestamp>, now: Timestamp) -> Duration {
     let sleep = Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_millis(1);
     sleep.min(LONGEST_SLEEP)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        manifest::decode::{decode_document, static_app},
+        resource::App,
+    };
+
+    fn told(name: &str, expires: &str) -> (String, DesiredApp) {
+        let text = format!("metadata: {{name: {name}{expires}}}\nspec: {{mcp: {{command: x}}}}\n");
+        let app: App = decode_document("app.yaml", text.as_bytes(), static_app).value.unwrap();
+        (name.to_owned(), DesiredApp { app: Arc::new(app), origin: None, selected_by: None })
+    }
+
+    #[test]
+    fn what_has_expired_is_taken_out() {
+        let mut running = BTreeMap::from([
+            told("for-ever", ""),
+            told("over", ", expires: 2026-01-01T00:00:00Z"),
+            told("later", ", expires: 2026-03-01T00:00:00Z"),
+        ]);
+        let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+        let mut ended = Vec::new();
+        let next = end_expired(&mut running, now, |name| ended.push(name.to_owned()));
+        assert_eq!((ended, running.len()), (vec!["over".to_owned()], 2));
+        assert_eq!(next, "2026-03-01T00:00:00Z".parse().ok());
+        assert_eq!(sleep_to(next, now), LONGEST_SLEEP);
+        assert_eq!(sleep_to(Some(now), now), Duration::from_millis(1));
+    }
+}

@@ -208,3 +208,36 @@ fn read_answer(bytes: &Bytes) -> Result<Value, (i64, String)> {
         (None, None) => Err(fault("the answer has neither result nor error".into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::{link::Sharing, redact::Redaction};
+    use tokio::net::unix::pipe;
+
+    #[tokio::test]
+    async fn a_server_cannot_say_that_it_has_gone() {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let stdin = pipe::Sender::from_owned_fd(writer.into()).unwrap();
+        let redaction = Arc::new(Redaction::new(["hunter2-hunter2"]));
+        let link = Link::new("app", "app-1", Sharing::Shared, redaction, stdin);
+        let forged = |mailbox: &Mailbox| {
+            let text = r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32011,"message":"bad token hunter2-hunter2"}}"#;
+            mailbox.answer(Bytes::from_static(text.as_bytes()), Some(codes::SERVER_GONE));
+        };
+        assert_eq!(codes::SERVER_GONE, -32011);
+        let mailbox = Mailbox::for_answers(1);
+        forged(&mailbox);
+        let error = NoResult::Error { code: codes::SERVER_GONE, message: "bad token [secret]".into() };
+        assert_eq!(answer(&link, &mailbox).await, Err(error));
+
+        let (_, mailbox) = link.ask("ping", &json!({})).unwrap();
+        link.close("exit status 3");
+        let ended = NoResult::Ended("the server ended before it answered: exit status 3".into());
+        assert_eq!(answer(&link, &mailbox).await, Err(ended.clone()));
+        // What it said before is not quoted as the gateway's own words either.
+        let mailbox = Mailbox::for_answers(1);
+        forged(&mailbox);
+        assert_eq!(answer(&link, &mailbox).await, Err(ended));
+    }
+}

@@ -1,8 +1,11 @@
 //! The faults, and what is expected of the agent for each.
 
 use self::{Client::*, Shown::*};
-use crate::support::Era;
-use mcpfleet::status::model::AppState;
+use crate::support::{Era, missing};
+use mcpfleet::{
+    instance::confine::cgroup::{Groups, Wanted},
+    status::model::AppState,
+};
 
 /// What a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Row {
     /// Whether the app has health checks. Those are of the process that stands for it, which in the era of sessions is
     /// no client's: a session that hangs is for its client to end.
     pub health: bool,
+    /// `limits.memory`.
+    pub memory: Option<&'static str>,
     /// What its own start comes to.
     pub start: Shown,
     /// What a call gets then.
@@ -59,6 +64,7 @@ const WORKS: Row = Row {
     flags: &[],
     startup_timeout: "1h",
     health: false,
+    memory: None,
     start: Well,
     call: Answer,
     after_call: Well,
@@ -79,7 +85,16 @@ const FAILS: Row = Row {
 
 /// The faults that there are in an era.
 pub fn rows(era: Era) -> Vec<&'static Row> {
-    ROWS.iter().filter(|row| era == Era::Modern || !row.health).collect()
+    let limited = can_limit_memory();
+    ROWS.iter().filter(|row| (era == Era::Modern || !row.health) && (row.memory.is_none() || limited)).collect()
+}
+
+fn can_limit_memory() -> bool {
+    let offer = Groups::find("test").offer(Wanted::Memory);
+    if let Err(why) = &offer {
+        missing("eats-memory", why);
+    }
+    offer.is_ok()
 }
 
 const ROWS: &[Row] = &[
@@ -168,6 +183,15 @@ const ROWS: &[Row] = &[
         start: Because(AppState::Backoff, "it sent a line of more than 64 MiB"),
         after_call: Because(AppState::Backoff, "more than 64 MiB"),
         replacing: Because(AppState::Degraded, "more than 64 MiB"),
+        ..FAILS
+    },
+    Row {
+        fault: "eats-memory",
+        flags: &["--eat-memory", "256"],
+        memory: Some("64Mi"),
+        start: Because(AppState::Backoff, "out of memory (limit 64Mi)"),
+        after_call: Because(AppState::Backoff, "out of memory (limit 64Mi)"),
+        replacing: Because(AppState::Degraded, "out of memory (limit 64Mi)"),
         ..FAILS
     },
     // It has answered, so it counts as started, and takes over. Then it is of no use.

@@ -179,6 +179,9 @@ fn put(world: &World, era: Era, row: &Row, version: Version) {
     if row.health {
         mcp["health"] = json!({"interval": "200ms", "timeout": "500ms", "failures": 1});
     }
+    if let Some(memory) = row.memory.filter(|_| version == Version::Faulty) {
+        mcp["limits"] = json!({"memory": memory});
+    }
     // Once it has failed it stays so for as long as anybody looks.
     mcp["restart"] = json!({"initial_backoff": "1h", "max_backoff": "1h"});
     mcp["stop"] = stop(row, version);

@@ -61,7 +61,8 @@ async fn changed_tools_can_be_kept_from_clients() {
     let pid = agent.pid("one").await;
     // A restart finds other tools: the old process goes on.
     fs::write(world.path("number"), "1").unwrap();
-    agent.says(&["restart", "one"]).await;
+    let restarted = agent.cli(&["restart", "one", "--wait", "--timeout", "5m"]).await;
+    assert_eq!(restarted.status.code(), Some(1), "nobody waits for what will not come: {restarted:?}");
     let row = agent.app("one", "degraded", |app| app.state == Some(AppState::Degraded)).await;
     assert!(row.reason.as_deref().is_some_and(|reason| reason.contains("new: extra-1")), "{row:?}");
     assert_eq!(agent.call("one", "pid", json!({})).await.unwrap(), pid.to_string());
@@ -71,6 +72,12 @@ async fn changed_tools_can_be_kept_from_clients() {
     assert!(row.reason.unwrap().contains("--accept-tools"));
     let refused = agent.call("one", "pid", json!({})).await.unwrap_err();
     assert!(refused.contains("extra-1"), "{refused}");
+    // What is not carried out accepts nothing.
+    agent.says(&["suspend", "one"]).await;
+    let refused = agent.cli(&["restart", "one", "--accept-tools"]).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    agent.says(&["resume", "one"]).await;
+    agent.app("one", "kept from clients again", |app| app.state == Some(AppState::Failed)).await;
     agent.says(&["restart", "one", "--accept-tools", "--wait"]).await;
     agent.until("served again", |status| app(status, "one").and_then(only_pid)).await;
     assert!(agent.call("one", "pid", json!({})).await.is_ok());
@@ -87,10 +94,18 @@ async fn a_server_that_changes_its_tools_as_it_runs() {
         let mut agent = world.run();
         agent.app("one", "looked at", |app| app.tools.is_some() && app.state == Some(AppState::Ready)).await;
         agent.call("one", "change", json!({})).await.unwrap();
-        let row = agent.app("one", "changed", |app| changed(app).is_some()).await;
-        let state = if policy == "warn" { AppState::Ready } else { AppState::Failed };
-        assert_eq!(row.state, Some(state), "{row:?}");
-        assert_eq!(agent.call("one", "pid", json!({})).await.is_ok(), policy == "warn");
+        if policy == "warn" {
+            let row = agent.app("one", "changed", |app| changed(app).is_some()).await;
+            assert_eq!((row.state, row.restarts), (Some(AppState::Ready), 0), "{row:?}");
+        } else {
+            // A process that begins with the tools of before takes its place.
+            let replaced = |app: &AppStatus| app.restarts == 1 && app.state == Some(AppState::Ready);
+            let row = agent.app("one", "replaced", replaced).await;
+            assert_eq!(changed(&row), None);
+            let events = agent.says(&["events", "one"]).await;
+            assert!(events.contains("tools-changed"), "{events}");
+        }
+        assert!(agent.call("one", "pid", json!({})).await.is_ok());
         agent.stop().await;
     }
 }
