@@ -17,7 +17,7 @@ use crate::{
     source::Source,
     status::{
         Applied, Suspended,
-        command::{Command, CommandError},
+        command::{Command, CommandError, Done},
     },
 };
 use jiff::Timestamp;
@@ -54,6 +54,7 @@ impl Controller {
         // A source publishes more often than it has something new to say.
         let mut due = true;
         let mut wake = Instant::now();
+        let mut answers: Vec<(Done, Result<(), CommandError>)> = Vec::new();
         loop {
             let inputs = self.inputs(&mut observer);
             if due {
@@ -90,6 +91,8 @@ impl Controller {
                 self.published.send_replace(Arc::new(applied));
                 self.fleet.set_applied();
             }
+            // Once the status says so. Whoever asked may have gone: nobody has to hear it.
+            answers.drain(..).for_each(|(done, answer)| drop(done.send(answer)));
             release = false;
             let woken = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -102,17 +105,16 @@ impl Controller {
                 Woken::Change(Ok(())) | Woken::Time => {}
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
                 Woken::Change(Err(Ended)) => return,
-                // Whoever asked may have gone: nobody has to hear the answer.
                 Woken::Command(Command::Reconcile { prune, heard }) => {
                     release = prune;
                     self.sources.iter().for_each(|source| source.trigger.fire());
                     let _ = heard.send(());
                 }
                 Woken::Command(Command::Suspend { app, done }) => {
-                    let _ = done.send(self.suspend(app.as_deref(), &running));
+                    answers.push((done, self.suspend(app.as_deref(), &running)));
                 }
                 Woken::Command(Command::Resume { app, done }) => {
-                    let _ = done.send(self.resume(app.as_deref()));
+                    answers.push((done, self.resume(app.as_deref())));
                 }
             }
         }

@@ -4,6 +4,7 @@ mod actions;
 pub mod api;
 pub mod command;
 mod git;
+mod judge;
 pub mod model;
 mod store;
 

@@ -43,11 +43,13 @@ const PURE: &[&str] = &[
     "instance::orphans::engine",
     "instance::orphans::marker",
     "instance::redact",
+    "instance::tools::set",
     "manifest",
     "protocol",
     "reconcile",
     "resource",
     "source::confirm",
+    "status::judge",
     "status::model",
     "webhook::proof",
 ];
