@@ -1,7 +1,7 @@
 use super::{
     Outcome, Output,
     agent_args::{AgentArgs, block_on},
-    terminal::{escape, escape_json, escape_lines, print_on},
+    terminal::{document, escape, print_on},
 };
 use crate::status::model::event::{Event, EventLevel};
 use anstyle::{AnsiColor, Style};
@@ -46,12 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 }
 
 fn written(event: &Event, output: Output) -> anyhow::Result<String> {
-    Ok(match output {
-        Output::Text => text(event),
-        Output::Json => escape_json(&serde_json::to_string(event)?).into_owned() + "\n",
-        // Through JSON, so that both say the same.
-        Output::Yaml => format!("---\n{}", escape_lines(&serde_yaml::to_string(&serde_json::to_value(event)?)?)),
-    })
+    Ok(document(output, event)?.unwrap_or_else(|| text(event)))
 }
 
 /// When, what, of which process, app or source, and how.

@@ -1,7 +1,7 @@
 use super::{
     Outcome, Output,
     agent_args::{AgentArgs, block_on},
-    terminal::{escape, escape_json, escape_lines, print_on},
+    terminal::{document, escape, print_on},
 };
 use crate::{client::api::LogsWanted, status::model::LogLine};
 
@@ -57,10 +57,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 }
 
 fn written(line: &LogLine, output: Output) -> anyhow::Result<String> {
-    Ok(match output {
-        Output::Text if line.missed.is_some() => format!("{:.0} [{}]\n", line.time, escape(&line.text)),
-        Output::Text => format!("{:.0} {} {}\n", line.time, escape(&line.instance), escape(&line.text)),
-        Output::Json => escape_json(&serde_json::to_string(line)?).into_owned() + "\n",
-        Output::Yaml => format!("---\n{}", escape_lines(&serde_yaml::to_string(line)?)),
-    })
+    Ok(document(output, line)?.unwrap_or_else(|| match line.missed {
+        Some(_) => format!("{:.0} [{}]\n", line.time, escape(&line.text)),
+        None => format!("{:.0} {} {}\n", line.time, escape(&line.instance), escape(&line.text)),
+    }))
 }

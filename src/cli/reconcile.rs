@@ -1,10 +1,9 @@
 use super::{
     Outcome,
     agent_args::{AgentArgs, block_on},
-    status::settled,
-    terminal::{escape_lines, print},
+    status::wait_and_tell,
+    terminal::print,
 };
-use crate::status::model::AgentState;
 use jiff::SignedDuration;
 
 /// Ask the agent to look at its sources now.
@@ -40,8 +39,6 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             return Ok(Outcome::Fine);
         }
         // Until the looks that were asked for have been taken, the agent is reconciling.
-        let status = settled(&agent, args.timeout.unsigned_abs()).await?.agent;
-        print(&format!("{:?}: {}\n", status.state, escape_lines(&status.message)))?;
-        Ok(if status.state == AgentState::Ready { Outcome::Fine } else { Outcome::Findings })
+        wait_and_tell(&agent, args.timeout).await
     })
 }

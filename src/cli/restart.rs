@@ -1,10 +1,9 @@
 use super::{
     Outcome,
     agent_args::{AgentArgs, block_on},
-    status::settled,
-    terminal::{escape, escape_lines, print},
+    status::wait_and_tell,
+    terminal::{escape, print},
 };
-use crate::status::model::AgentState;
 use jiff::SignedDuration;
 
 /// Replace all processes of an app by new ones.
@@ -40,8 +39,6 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             print(&format!("{} is being restarted.\n", escape(&args.name)))?;
             return Ok(Outcome::Fine);
         }
-        let status = settled(&agent, args.timeout.unsigned_abs()).await?.agent;
-        print(&format!("{:?}: {}\n", status.state, escape_lines(&status.message)))?;
-        Ok(if status.state == AgentState::Ready { Outcome::Fine } else { Outcome::Findings })
+        wait_and_tell(&agent, args.timeout).await
     })
 }

@@ -38,6 +38,16 @@ pub fn print_structured(output: Output, value: &impl Serialize) -> anyhow::Resul
     Ok(Some(()))
 }
 
+/// A value as one of many documents for machines; `None` if the output is to be text.
+pub fn document(output: Output, value: &impl Serialize) -> anyhow::Result<Option<String>> {
+    Ok(match output {
+        Output::Text => None,
+        Output::Json => Some(escape_json(&serde_json::to_string(value)?).into_owned() + "\n"),
+        // Through JSON, so that both say the same.
+        Output::Yaml => Some(format!("---\n{}", escape_lines(&serde_yaml::to_string(&serde_json::to_value(value)?)?))),
+    })
+}
+
 /// One field of a table.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {

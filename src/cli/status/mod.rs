@@ -6,7 +6,7 @@ pub use text::state_style;
 use super::{
     Outcome, Output,
     agent_args::{AgentArgs, block_on},
-    terminal::{print, print_structured},
+    terminal::{escape_lines, print, print_structured},
 };
 use crate::{
     client::{
@@ -59,6 +59,13 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         _ if args.wait => Ok(Outcome::Findings),
         _ => Ok(Outcome::Fine),
     }
+}
+
+/// Waits like that, and prints in a line what it came to.
+pub async fn wait_and_tell(agent: &AgentClient, timeout: SignedDuration) -> anyhow::Result<Outcome> {
+    let status = settled(agent, timeout.unsigned_abs()).await?.agent;
+    print(&format!("{:?}: {}\n", status.state, escape_lines(&status.message)))?;
+    Ok(if status.state == AgentState::Ready { Outcome::Fine } else { Outcome::Findings })
 }
 
 /// The status once the agent is ready or stalled, or as it is when the time is up. An agent that does not answer may
