@@ -1,7 +1,7 @@
 //! What all supervisors of an agent share: the host's settings, the launcher, the bound on starts.
 
 use super::{
-    confine::plan::{self, Enforcement},
+    confine::plan::{self, Enforcement, Subject},
     environment::{Ambient, environment},
     journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program},
@@ -126,7 +126,8 @@ impl Host {
         let ambient = Ambient { run_as: &run_as, agent, allowed, secrets: &secrets };
         let mut env = environment(&ambient, &declared).map_err(|e| e.to_string())?;
         let no_network = stdio.sandbox.as_ref().is_some_and(|sandbox| !sandbox.network);
-        let plan = plan::decide(stdio, &self.launcher.offer(no_network), self.settings.enforcement)?;
+        let subject = Subject { stdio, command: &command, as_agent: run_as.user.uid == self.agent.uid };
+        let plan = plan::decide(subject, &self.launcher.offer(no_network), self.settings.enforcement)?;
         if plan.files.is_some() {
             // Both are out of reach: the server gets its private directory instead.
             for variable in ["HOME", "TMPDIR"].into_iter().filter(|name| !declared.contains_key(*name)) {

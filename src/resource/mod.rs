@@ -5,7 +5,7 @@
 
 mod app;
 mod digest;
-pub mod engine;
+mod engine;
 mod meta;
 mod pattern;
 pub mod predicate;

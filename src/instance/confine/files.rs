@@ -1,6 +1,6 @@
 //! Landlock: what a sandboxed server may do in the file system.
 
-use super::plan::Files;
+use super::{path::follow, plan::Files};
 use crate::instance::keeper::wire::{Failure, Step};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
@@ -18,7 +18,7 @@ use std::{
             fs::{FileTypeExt, OpenOptionsExt},
         },
     },
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What every sandboxed server may read and execute, as far as it is there: programs and libraries, and of `/etc` what
@@ -119,13 +119,19 @@ pub fn restrict(files: Option<&Files>, no_tcp: Option<u32>, needs: &Needs<'_>) -
     if no_tcp.is_some() {
         ruleset = ruleset.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp).map_err(failure)?;
     }
-    let mut rules = Rules { ruleset: ruleset.create().map_err(failure)?, abi };
+    // With what a server has planted there at its last run, if that is below another one: then it is one too many here,
+    // and less is granted.
+    let writable = files.into_iter().flat_map(|files| &files.write).map(PathBuf::as_path).chain(needs.private);
+    let writable = writable.filter_map(|path| follow(path, &[]).ok().flatten()).collect();
+    let mut rules = Rules { ruleset: ruleset.create().map_err(failure)?, abi, writable };
     if let Some(files) = files {
         rules = rules.usual(needs)?;
         for (paths, access) in [(&files.read, rules.read()), (&files.write, rules.write())] {
             for path in paths {
-                let opened = open(path).map_err(|error| failed(&error).at(path))?;
-                rules = rules.allow(opened, access)?;
+                if let Some(real) = follow(path, &rules.writable).map_err(|error| failed(&error).at(path))? {
+                    let opened = open(&real).map_err(|error| failed(&error).at(path))?;
+                    rules = rules.allow(opened, access)?;
+                }
             }
         }
     }
@@ -135,6 +141,8 @@ pub fn restrict(files: Option<&Files>, no_tcp: Option<u32>, needs: &Needs<'_>) -
 struct Rules {
     ruleset: RulesetCreated,
     abi: ABI,
+    /// Folders of which the server has all that is in them; see [`follow`].
+    writable: Vec<PathBuf>,
 }
 
 impl Rules {
@@ -150,22 +158,36 @@ impl Rules {
     fn usual(mut self, needs: &Needs<'_>) -> Result<Rules, Failure> {
         let (read, write) = (self.read(), self.write());
         let folders = needs.path.split(|byte| *byte == b':').map(|folder| Path::new(OsStr::from_bytes(folder)));
-        let folders: Vec<&Path> = folders.filter(|folder| folder.is_absolute() && folder.parent().is_some()).collect();
+        let folders: Vec<&Path> = folders.filter(|folder| folder.is_absolute()).collect();
         let beside = folders.iter().filter(|folder| folder.ends_with("bin")).map(|folder| folder.with_file_name("lib"));
-        let beside: Vec<_> = beside.collect();
-        let readable = READABLE.iter().map(Path::new).chain(folders.iter().copied()).chain(needs.program);
-        for path in readable.chain(beside.iter().map(|path| path.as_path())) {
-            if let Ok(opened) = open(path) {
-                self = self.allow(opened, read)?;
+        for path in folders.iter().map(|folder| folder.to_path_buf()).chain(beside) {
+            // Whoever puts the root into a PATH does not mean that all may be read.
+            if let Some(real) = self.there(&path)?.filter(|real| real.parent().is_some()) {
+                self = self.allow_if_there(&real, read)?;
+            }
+        }
+        for path in READABLE.iter().map(Path::new).chain(needs.program) {
+            if let Some(real) = self.there(path)? {
+                self = self.allow_if_there(&real, read)?;
             }
         }
         for path in WRITABLE.iter().map(Path::new).chain(needs.private) {
-            if let Ok(opened) = open(path) {
-                self = self.allow(opened, write)?;
-            }
+            self = self.allow_if_there(path, write)?;
         }
         let binary = needs.own_binary.duplicate().map_err(|error| failed(&error))?;
         self.allow(binary, read)
+    }
+
+    /// Where a path leads, if it is there for this user.
+    fn there(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        follow(path, &self.writable).or_else(|error| only_missing(&error).map(|()| None))
+    }
+
+    fn allow_if_there(self, path: &Path, access: BitFlags<AccessFs>) -> Result<Rules, Failure> {
+        match open(path) {
+            Ok(opened) => self.allow(opened, access),
+            Err(error) => only_missing(&error).map(|()| self),
+        }
     }
 
     fn allow(self, opened: File, access: BitFlags<AccessFs>) -> Result<Rules, Failure> {
@@ -183,6 +205,15 @@ impl Rules {
 /// Needs no right to read.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_CLOEXEC).open(path)
+}
+
+/// A path may be missing. A server that starts without the system's libraries, because there was no descriptor left to
+/// open their folder, would be a riddle.
+fn only_missing(error: &io::Error) -> Result<(), Failure> {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) => Err(failed(error)),
+        _ => Ok(()),
+    }
 }
 
 fn failed(error: &io::Error) -> Failure {

@@ -8,5 +8,6 @@ pub mod cgroup;
 pub mod files;
 pub mod network;
 pub mod oom;
+mod path;
 pub mod plan;
 pub mod tally;

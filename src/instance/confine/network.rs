@@ -19,13 +19,15 @@ pub fn isolate(namespace: Namespace) -> nix::Result<()> {
         Namespace::Plain => unshare(CloneFlags::CLONE_NEWNET)?,
         Namespace::User => {
             let (uid, gid) = (Uid::effective(), Gid::effective());
-            // Else the files below belong to root. There is nothing in this process yet that its user may not see.
+            // Else the files below belong to root. Other processes of this user can look into this one meanwhile: at the
+            // order, with the environment that the server will have. They can do the same once the server runs.
             prctl::set_dumpable(true)?;
             unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
             // It stays who it is: the kernel allows this to anybody who gives up to change groups.
             write("/proc/self/setgroups", "deny")?;
             write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
             write("/proc/self/gid_map", &format!("{gid} {gid} 1"))?;
+            prctl::set_dumpable(false)?;
         }
     }
     // A server without a loopback interface is rare to notice.

@@ -15,6 +15,24 @@ pub fn go_first() {
     let Some(now) = fs::read_to_string(FILE).ok().and_then(|text| text.trim().parse::<i32>().ok()) else { return };
     // Else the file belongs to root.
     let _ = prctl::set_dumpable(true);
-    let _ = fs::write(FILE, now.saturating_add(MORE).min(1000).to_string());
+    let _ = fs::write(FILE, after(now).to_string());
     let _ = prctl::set_dumpable(false);
+}
+
+/// The score of a server, from its keeper's. An agent that is never to be chosen (`OOMScoreAdjust=-1000`) is not to be
+/// survived by its servers for that: they go before what nobody has set a score for, or at the same time.
+fn after(now: i32) -> i32 {
+    now.saturating_add(MORE).clamp(0, 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_never_spared() {
+        for (now, expected) in [(0, 200), (-1000, 0), (-300, 0), (-100, 100), (900, 1000), (1000, 1000)] {
+            assert_eq!(after(now), expected, "{now}");
+        }
+    }
 }

@@ -103,25 +103,41 @@ pub struct Plan {
 
 /// The oldest landlock that denies all writing: before, files could be truncated.
 const LANDLOCK_WHOLE: u32 = 3;
+/// The oldest landlock that knows of signals and abstract sockets.
+const LANDLOCK_SCOPED: u32 = 6;
+/// The oldest landlock that knows of Unix sockets with a path.
+const LANDLOCK_SOCKETS: u32 = 9;
 /// The oldest landlock that knows of TCP.
 const LANDLOCK_TCP: u32 = 4;
 
 /// How limits are kept without cgroups; see [`super::tally`].
 const LOOK: &str = "a look each second";
 
+/// A process whose bounds are to be decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub stdio: &'a Stdio,
+    /// What is really run: the server's command, or that of a label.
+    pub command: &'a str,
+    /// Whether it will have the user ID of the agent. To such a process the agent's control socket is open, and it may
+    /// send signals to the agent.
+    pub as_agent: bool,
+}
+
 /// Decides.
 ///
 /// # Errors
 /// Why the app may not run, for people: what cannot be enforced under [`Enforcement::Strict`], and what would only seem
 /// to be in any case.
-pub fn decide(stdio: &Stdio, offer: &Offer, enforcement: Enforcement) -> Result<Plan, String> {
-    if let Some(wrong) = stdio.stops_at_client() {
+pub fn decide(subject: Subject<'_>, offer: &Offer, enforcement: Enforcement) -> Result<Plan, String> {
+    let Subject { stdio, command, as_agent } = subject;
+    if let Some(wrong) = stdio.stops_at_client(command) {
         return Err(format!("{}; {}", wrong.message, wrong.help));
     }
     let mut plan = Plan::default();
     plan.limit(stdio, offer);
     if let Some(sandbox) = &stdio.sandbox {
-        plan.sandbox_files(sandbox, offer);
+        plan.sandbox_files(sandbox, offer, as_agent);
         if !sandbox.network {
             plan.cut_network(offer);
         }
@@ -138,6 +154,24 @@ pub fn decide(stdio: &Stdio, offer: &Offer, enforcement: Enforcement) -> Result<
 
 fn gap(measure: &Confinement) -> Option<String> {
     measure.gap.as_ref().map(|gap| format!("`{}` ({gap})", measure.what))
+}
+
+/// What a landlock of this version leaves open of what a sandbox promises. A server of another user than the agent's is
+/// kept from the agent by that, and what else its user may reach is for whoever chooses the user.
+fn open_in(version: u32, as_agent: bool) -> Option<String> {
+    let truncates = (version < LANDLOCK_WHOLE).then_some("does not keep files from being truncated");
+    let leaves = match version {
+        _ if !as_agent => None,
+        ..LANDLOCK_SCOPED => Some(
+            "does not keep a server of the agent's own user from the agent's control socket, and from signals to the agent",
+        ),
+        LANDLOCK_SCOPED..LANDLOCK_SOCKETS => {
+            Some("does not keep a server of the agent's own user from the agent's control socket")
+        }
+        LANDLOCK_SOCKETS.. => None,
+    };
+    let open: Vec<&str> = truncates.into_iter().chain(leaves).collect();
+    (!open.is_empty()).then(|| format!("this kernel's landlock, version {version}, {}", open.join(", and ")))
 }
 
 impl Plan {
@@ -169,13 +203,11 @@ impl Plan {
         }
     }
 
-    fn sandbox_files(&mut self, sandbox: &Sandbox, offer: &Offer) {
+    fn sandbox_files(&mut self, sandbox: &Sandbox, offer: &Offer, as_agent: bool) {
         let what = "sandbox: files".to_owned();
         match offer.landlock {
             Ok(version) => {
-                let old = (version < LANDLOCK_WHOLE).then(|| {
-                    format!("this kernel's landlock, version {version}, does not keep files from being truncated")
-                });
+                let old = open_in(version, as_agent);
                 let files = Files { read: sandbox.read.clone(), write: sandbox.write.clone(), landlock: version };
                 self.add(what, "landlock", old.as_deref()).files = Some(files);
             }

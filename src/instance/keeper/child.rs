@@ -43,6 +43,7 @@ pub fn become_server(
 ) -> Failure {
     let result = prepare(order, stdio, private_directory, keeper)
         .and_then(|()| restrict(order, own_binary, private_directory))
+        .and_then(|()| limit_open_files(order))
         .and_then(|()| exec(order, own_binary));
     match result {
         Ok(never) => match never {},
@@ -64,11 +65,11 @@ fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keepe
         setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard).map_err(prepare)?;
     }
     if let Some(number) = order.plan.open_files {
-        // What cannot be raised so far stays a limit all the same.
-        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(prepare)?;
-        setrlimit(Resource::RLIMIT_NOFILE, number, number)
-            .or_else(|_| setrlimit(Resource::RLIMIT_NOFILE, number.min(hard), number.min(hard)))
-            .map_err(prepare)?;
+        // Only root can. What cannot be raised so far stays a limit all the same.
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(prepare)?;
+        if number > hard {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, number);
+        }
     }
     if let Network::Own(namespace) = order.plan.network {
         network::isolate(namespace).map_err(|errno| Failure::new(Step::Network, errno))?;
@@ -99,7 +100,17 @@ fn prepare(order: &Order, stdio: &Stdio, private_directory: Option<&Path>, keepe
     SigSet::empty().thread_set_mask().map_err(prepare)
 }
 
-/// Closes what the server may not use. The last step: this process needs what it closes.
+/// After all that opens files here: it is the server that is to have no more.
+fn limit_open_files(order: &Order) -> Result<(), Failure> {
+    let Some(number) = order.plan.open_files else { return Ok(()) };
+    let limited = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| {
+        let number = number.min(hard);
+        setrlimit(Resource::RLIMIT_NOFILE, number, number)
+    });
+    limited.map_err(|errno| Failure::new(Step::Prepare, errno))
+}
+
+/// Closes what the server may not use. The last step but one: this process needs what it closes.
 fn restrict(order: &Order, own_binary: &OwnedFd, private: Option<&Path>) -> Result<(), Failure> {
     let no_tcp = match order.plan.network {
         Network::NoTcp(version) => Some(version),

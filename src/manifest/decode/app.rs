@@ -12,7 +12,7 @@ use super::{
 use crate::{
     manifest::{
         Code,
-        text::{Finding, quoted},
+        text::{Finding, Mark, quoted},
         yaml::{Entry, Node, Value},
     },
     resource::{
@@ -113,6 +113,9 @@ pub fn spec(metadata: Option<&Metadata>, node: &Node, context: &Context) -> Opti
     };
     let labels = metadata.map(|m| &m.labels);
     let dynamic_labels = f.optional("dynamic_labels", map(|e, c| dynamic_label(labels, e, c))).unwrap_or_default();
+    if let Some(Server::Stdio(stdio)) = &server {
+        labels_stop_at_client(stdio, &dynamic_labels, f.given("dynamic_labels").unwrap_or(f.mark()), context);
+    }
     unsupported(&mut f, NOT_FOR_MCP, "it is not about MCP servers");
     f.finish();
     Some(AppSpec { server: server?, dynamic_labels })
@@ -156,7 +159,7 @@ fn stdio(node: &Node, context: &Context) -> Option<Stdio> {
         limits,
         sandbox,
     };
-    if let Some(wrong) = stdio.stops_at_client() {
+    if let Some(wrong) = stdio.stops_at_client(&stdio.command) {
         let mark = marks.iter().find(|(field, _)| *field == wrong.field).and_then(|(_, mark)| *mark);
         let finding = Finding::error(Code::StopsAtClient, mark.unwrap_or(node.mark), wrong.message);
         context.report(finding.help(wrong.help));
@@ -291,6 +294,16 @@ fn words(node: &Node, context: &Context) -> Option<Vec<String>> {
     match &node.value {
         Value::List(nodes) => nodes.first().and_then(|first| program(first, help, context)).map(|_| words),
         _ => Some(words),
+    }
+}
+
+/// Limits and sandbox are those of an app's labels too.
+fn labels_stop_at_client(stdio: &Stdio, labels: &BTreeMap<String, DynamicLabel>, mark: Mark, context: &Context) {
+    for (key, label) in labels {
+        if let Some(wrong) = label.command.first().and_then(|command| stdio.stops_at_client(command)) {
+            let message = format!("of the command of `{key}`, {}", wrong.message);
+            context.report(Finding::error(Code::StopsAtClient, mark, message).help(wrong.help));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Limits.
 
-use super::{TAG, fake, grouped};
+use super::{fake, grouped, grouped_as, nobody, tag};
 use crate::support::{
     Agent, eventually, fake_app,
     processes::{FakeServer, MCPFLEET, Stage, standing},
@@ -12,7 +12,7 @@ use mcpfleet::{
             plan::{Bounds, Enforcement, Plan},
         },
         host::{Host, HostSettings},
-        launch::{End, Excess, Exit, Launcher},
+        launch::{End, Excess, Exit, LaunchSpec, Launcher},
         secrets::SecretSettings,
         user,
     },
@@ -25,6 +25,7 @@ use nix::{
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -109,19 +110,27 @@ async fn a_limit_that_the_kernel_does_not_take_is_told() {
 async fn nothing_escapes_a_group_when_the_keeper_is_killed() {
     let Some((stage, _)) = grouped("groups", Wanted::Memory) else { return };
     let plan = by_groups(Bounds { memory: Some(256 * MEBIBYTE), ..Bounds::default() });
-    let spec = fake(&stage, &["--setsid-grandchild", "--ignore-eof"], plan);
-    let mut server = FakeServer::over(stage.launch(spec).await);
-    server.call("pid", json!({})).await;
-    eventually("server and grandchild run", async || (stage.marked().len() == 2).then_some(())).await;
-    let (_, keeper, _) = standing(server.process.pid).unwrap();
+    // No variable and no session leads to it.
+    let script = "env -i setsid sh -c 'echo $$; exec sleep 600' & cat >/dev/null";
+    let spec = LaunchSpec { plan, user: nobody(), ..stage.spec("sh", &["-c", script]) };
+    let mut server = stage.launch(spec).await;
+    let mut line = String::new();
+    BufReader::new(&mut server.stdout).read_line(&mut line).await.unwrap();
+    let grandchild: u32 = line.trim().parse().unwrap();
+    let runs = || standing(grandchild).is_some_and(|(state, ..)| state != 'Z');
+    assert!(runs() && standing(grandchild).unwrap().2 == grandchild);
+    let (_, keeper, _) = standing(server.pid).unwrap();
     kill(Pid::from_raw(keeper.cast_signed()), Signal::SIGKILL).unwrap();
-    assert_eq!(server.process.control.wait().await, Exit::Unknown);
-    eventually("nothing is left", async || stage.marked().is_empty().then_some(())).await;
+    assert_eq!(server.control.wait().await, Exit::Unknown);
+    eventually("nothing is left", async || (!runs()).then_some(())).await;
 }
 
 #[tokio::test]
 async fn what_an_agent_that_was_killed_left_is_swept() {
-    let Some((_stage, folder)) = grouped("groups", Wanted::Memory) else { return };
+    let tag = tag();
+    let Some((stage, folder)) = grouped_as(&tag, "groups", Wanted::Memory) else { return };
+    // Two agents with one tag would not leave each other alone.
+    drop(stage);
     // Above any number that a process has.
     let lose = |name: &str| {
         let left = folder.with_file_name(name);
@@ -130,16 +139,16 @@ async fn what_an_agent_that_was_killed_left_is_swept() {
         fs::write(left.join("a-1/cgroup.procs"), lost.id().to_string()).unwrap();
         (left, lost)
     };
-    let (left, mut lost) = lose("mcpfleet-test-99999999");
-    let (others, mut running) = lose("mcpfleet-other-99999999");
-    drop(Groups::find(TAG));
+    let (left, mut lost) = lose(&format!("mcpfleet-{tag}-99999999"));
+    let (others, mut running) = lose(&format!("mcpfleet-{tag}y-99999999"));
+    drop(Groups::find(&tag));
     assert!(!left.exists());
     assert!(lost.wait().unwrap().code().is_none());
     // Their keepers may be at it, or their next agent will be.
     assert_eq!(running.try_wait().unwrap(), None);
     running.kill().unwrap();
     running.wait().unwrap();
-    drop(Groups::find(TAG));
+    drop(Groups::find(&tag));
     assert!(!others.exists());
 }
 

@@ -11,16 +11,24 @@ use mcpfleet::instance::{
         cgroup::{Groups, Wanted},
         plan::{Bounds, Plan},
     },
-    launch::LaunchSpec,
+    launch::{HostUser, LaunchSpec},
     user,
 };
-
-/// Of the groups of tests.
-const TAG: &str = "test";
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A stage whose servers have control groups, where this machine has what `test` is about.
 fn grouped(test: &str, wanted: Wanted) -> Option<(Stage, std::path::PathBuf)> {
-    let groups = Groups::find(TAG);
+    grouped_as(&tag(), test, wanted)
+}
+
+/// A tag for groups that nobody else has: an agent takes all that has its own for left by itself.
+fn tag() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("test{}x{}", std::process::id(), NEXT.fetch_add(1, Relaxed))
+}
+
+fn grouped_as(tag: &str, test: &str, wanted: Wanted) -> Option<(Stage, std::path::PathBuf)> {
+    let groups = Groups::find(tag);
     let version = match groups.offer(wanted) {
         Ok(version) => version,
         Err(why) => {
@@ -38,13 +46,17 @@ fn grouped(test: &str, wanted: Wanted) -> Option<(Stage, std::path::PathBuf)> {
     Some((stage, folder))
 }
 
+/// A user without rights, where the tests run as root.
+fn nobody() -> Option<HostUser> {
+    let root = nix::unistd::Uid::effective().is_root();
+    root.then(|| user::look_up("nobody").expect("a user without rights"))
+}
+
 /// The fake server as a user without rights, where the tests run as root.
 fn fake(stage: &Stage, flags: &[&str], plan: Plan) -> LaunchSpec {
     let program = stage.copy(&crate::support::processes::example("fake-mcp-server"), "server");
     let mut spec = LaunchSpec { plan, ..stage.spec(program.to_str().expect("a readable path"), flags) };
     spec.env.insert("MARK".into(), stage.path().into());
-    if nix::unistd::Uid::effective().is_root() {
-        spec.user = Some(user::look_up("nobody").expect("a user without rights"));
-    }
+    spec.user = nobody();
     spec
 }

@@ -1,6 +1,6 @@
 //! Sandboxes.
 
-use super::fake;
+use super::{fake, nobody};
 use crate::support::{
     eventually, missing,
     processes::{FakeServer, Stage, mode},
@@ -11,12 +11,12 @@ use mcpfleet::{
             files::{READABLE, WRITABLE},
             plan::{Files, Namespace, Network, Plan},
         },
-        launch::Program,
+        launch::{LaunchSpec, Program},
     },
     sys,
 };
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 use tokio::net::TcpListener;
 
 /// A sandbox, where the kernel has landlock.
@@ -138,6 +138,37 @@ async fn an_interpreter_out_of_reach_is_told() {
         files.read = vec![interpreter];
     }
     stage.launch(spec).await;
+}
+
+/// What a server may write to it may also replace by a symlink, for its next start.
+#[tokio::test]
+async fn a_server_cannot_widen_its_sandbox() {
+    let stage = Stage::new();
+    let [closed, written] = ["closed", "written"].map(|name| open_to_all(&stage, name));
+    for planted in ["modules", "bin", "more"] {
+        symlink(&closed, written.join(planted)).unwrap();
+    }
+    symlink(written.join("more"), stage.path().join("given")).unwrap();
+    let read = [written.join("modules"), stage.path().join("given")];
+    let Some(plan) = sandbox("files", &read, &[written.clone(), written.join("more")]) else { return };
+    let mut spec = fake(&stage, &[], plan);
+    let path = format!("{}/bin:/usr/../..:/..:/usr/bin:/bin", written.display());
+    spec.env.insert("PATH".into(), path.into());
+    let mut server = FakeServer::over(stage.launch(spec).await);
+    assert_eq!(server.call("read", json!({"path": written.join("file")})).await, "content");
+    for path in [&closed, &written.join("modules"), &written.join("more")] {
+        assert_eq!(server.call("read", json!({"path": path.join("file")})).await, DENIED, "{}", path.display());
+    }
+    assert_eq!(server.call("read", json!({"path": "/var/lib"})).await, DENIED);
+}
+
+/// The limit is the server's: what is done before it runs is not counted.
+#[tokio::test]
+async fn few_open_files_are_no_matter_for_the_sandbox() {
+    let stage = Stage::new();
+    let Some(plan) = sandbox("files", &[], &[]) else { return };
+    let plan = Plan { open_files: Some(4), ..plan };
+    stage.launch(LaunchSpec { plan, user: nobody(), ..stage.spec("sleep", &["600"]) }).await;
 }
 
 /// Whether a server with such a network reaches a listener on this host's loopback interface.

@@ -27,6 +27,11 @@ pub struct Agent {
 impl Agent {
     /// Runs an agent on a folder with these files.
     pub async fn start(files: &[(&str, &str)]) -> Agent {
+        Agent::start_with(files, &[]).await
+    }
+
+    /// The same with these settings, each `PATH=VALUE`.
+    pub async fn start_with(files: &[(&str, &str)], settings: &[&str]) -> Agent {
         let home = Home::new();
         for (name, text) in files {
             write(&home, name, text);
@@ -37,11 +42,15 @@ impl Agent {
             std::fs::create_dir(&programs).unwrap();
             copy(&example(FAKE), programs.join(FAKE));
         }
-        Agent::start_in(home, "127.0.0.1:0").await
+        Agent::run(home, "127.0.0.1:0", settings).await
     }
 
     /// Runs an agent on the folder that is already in `home`.
     pub async fn start_in(home: Home, listen: &str) -> Agent {
+        Agent::run(home, listen, &[]).await
+    }
+
+    async fn run(home: Home, listen: &str, settings: &[&str]) -> Agent {
         std::fs::create_dir_all(home.path().join("fleet")).unwrap();
         // What the agent and its servers say is kept for whoever looks at a failed test.
         let log = std::fs::File::create(home.path().join("agent.log")).unwrap();
@@ -52,6 +61,7 @@ impl Agent {
             .args(["--set", &format!("gateway.listen={listen}")])
             .args(["--set", &format!("state_dir={}", home.path().join("state/mcpfleet").display())])
             .args(["--set", &format!("control_socket={}", socket(&home).display())])
+            .args(settings.iter().flat_map(|setting| ["--set", *setting]))
             .stdout(Stdio::from(log.try_clone().unwrap()))
             .stderr(Stdio::from(log))
             .spawn()

@@ -18,7 +18,10 @@ use std::{
     time::Duration,
 };
 
-const PROCESSES: &str = "cgroup.procs";
+pub const PROCESSES: &str = "cgroup.procs";
+
+/// How many groups below one are looked at: a server that is the owner of its group may make any number.
+const MOST: usize = 10_000;
 
 /// How often an empty group is tried to be removed; the kernel may take a moment to see that it is.
 const ATTEMPTS: u32 = 50;
@@ -108,11 +111,11 @@ impl Held {
         self.0.iter().filter_map(count).max().unwrap_or_default()
     }
 
-    /// Removes them, with all that is still in them.
+    /// Removes them, with all that is still in them and the groups that were made below.
     pub fn remove(&self) {
         for group in &self.0 {
             for _ in 0..ATTEMPTS {
-                match fs::remove_dir(&group.path) {
+                match remove(&group.path) {
                     Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
                         kill_in(&group.path);
                         sleep(Duration::from_millis(2));
@@ -125,14 +128,44 @@ impl Held {
     }
 }
 
-/// Kills all processes of a group: at one stroke where the kernel can, else one by one, for which reason callers look
-/// again.
+/// Removes a group and those below it, as far as nothing is in them.
+///
+/// # Errors
+/// Why it is still there. That it is gone already is none.
+pub fn remove(path: &Path) -> io::Result<()> {
+    let mut result = Ok(());
+    for path in below(path).iter().rev() {
+        match fs::remove_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => result = Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    result
+}
+
+/// A group and those below it, each before those below itself.
+pub fn below(path: &Path) -> Vec<PathBuf> {
+    let mut found = vec![path.to_owned()];
+    let mut at = 0;
+    while let Some(path) = found.get(at).filter(|_| found.len() < MOST) {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let folders: Vec<PathBuf> = folders.map(|entry| entry.path()).take(MOST).collect();
+        found.extend(folders);
+        at += 1;
+    }
+    found
+}
+
+/// Kills all processes of a group and of those below it: at one stroke where the kernel can, else one by one, for which
+/// reason callers look again.
 pub fn kill_in(path: &Path) {
     let at_once = path.join("cgroup.kill");
     if at_once.exists() && write(&at_once, "1").is_ok() {
         return;
     }
-    let processes = fs::read_to_string(path.join(PROCESSES)).unwrap_or_default();
+    let read = |path: &PathBuf| fs::read_to_string(path.join(PROCESSES)).unwrap_or_default();
+    let processes: String = below(path).iter().map(read).collect();
     for pid in processes.lines().filter_map(|line| line.parse().ok()) {
         let pid = Pid::from_raw(pid);
         // 0 is one that this process cannot see, and would mean this process's own group.

@@ -3,6 +3,7 @@
 //! The agent finds and makes its own folders once, at its start. The folder of an instance is made, written to and
 //! removed by the instance's keeper, which stays outside of it, and so survives what happens in it.
 
+mod aside;
 mod group;
 mod mounts;
 mod own;
@@ -41,10 +42,20 @@ struct Hierarchy {
     own: Own,
 }
 
+impl Hierarchy {
+    /// Whether a mount shows the same once more. A process that joined a group there would leave the one here, and its
+    /// limits with it.
+    fn is_that_of(&self, mount: &Mount) -> bool {
+        let all = self.version == Cgroup::V2 || self.controllers == mount.controllers;
+        self.version == mount.version && all
+    }
+}
+
 impl Groups {
-    /// Finds what this process may use. Of what agents that have died left there, kills and removes that of agents with
-    /// the same `tag`, and removes that of others where it is empty. May take a second, and may move this process into a
-    /// group of its own: not for async code, nor for a program that is no agent.
+    /// Finds what this process may use. Kills and removes what is left there of agents with the same `tag`, which must
+    /// have died: whoever calls this knows that nobody else alive has that tag. Of other agents that have died removes
+    /// what is empty. May take a second, and may move this process and those that it has started into a group of its own:
+    /// not for async code, nor for a program that is no agent.
     pub fn find(tag: &str) -> Groups {
         match mounts::of_this_process() {
             Ok(mounts) => Groups::below(mounts, tag),
@@ -59,6 +70,9 @@ impl Groups {
     pub fn below(mounts: Vec<Mount>, tag: &str) -> Groups {
         let mut groups = Groups::default();
         for mount in mounts {
+            if groups.hierarchies.iter().any(|known| known.is_that_of(&mount)) {
+                continue;
+            }
             let available = match mount.version {
                 Cgroup::V1 => mount.controllers,
                 Cgroup::V2 => v2::available(&mount.base),

@@ -19,7 +19,7 @@ const ATTEMPTS: u32 = 100;
 /// How long killed processes have to leave a group.
 const EMPTY_WITHIN: Duration = Duration::from_secs(2);
 
-/// A folder that is locked for as long as this process lives, and that nobody else sweeps away therefore.
+/// A folder that is locked for as long as this process lives, and that agents with other tags leave alone therefore.
 #[derive(Debug)]
 pub struct Own {
     path: PathBuf,
@@ -27,8 +27,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// Makes one below `base`. Removes those of agents that live no more: with all that is in them if they had this tag,
-    /// else if there is nothing in them.
+    /// Makes one below `base`. Removes those with this tag, whose agents live no more, with all that is in them; and those
+    /// of others that live no more, if there is nothing in them.
     pub fn make(base: &Path, tag: &str) -> io::Result<Own> {
         sweep(base, &format!("{PREFIX}{tag}-"))?;
         for attempt in 0..ATTEMPTS {
@@ -71,25 +71,20 @@ fn sweep(base: &Path, own: &str) -> io::Result<()> {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
-        let Ok(lock) = File::open(entry.path()) else { continue };
-        if lock.try_lock().is_ok() {
-            clear(&entry.path(), name.starts_with(own));
+        if name.starts_with(own) {
+            // No lock is asked: everybody who can open the folder can hold one, a server that is left in it too.
+            clear(&entry.path());
+        } else if File::open(entry.path()).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            remove_empty(&entry.path());
         }
     }
     Ok(())
 }
 
-/// Removes a group and those below it. Kills what is in them, or leaves those alone that something is in.
-fn clear(path: &Path, killing: bool) {
-    let below = fs::read_dir(path).into_iter().flatten().flatten();
-    for entry in below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        clear(&entry.path(), killing);
-    }
+/// Removes a group and those below it, and kills what is in them.
+fn clear(path: &Path) {
     let deadline = Instant::now() + EMPTY_WITHIN;
-    while let Err(error) = fs::remove_dir(path) {
-        if !killing || error.kind() == io::ErrorKind::NotFound {
-            return;
-        }
+    while let Err(error) = group::remove(path) {
         if error.kind() != io::ErrorKind::ResourceBusy || Instant::now() >= deadline {
             tracing::warn!(path = %path.display(), %error, "cannot remove a control group of an earlier agent");
             return;
@@ -97,4 +92,9 @@ fn clear(path: &Path, killing: bool) {
         group::kill_in(path);
         sleep(Duration::from_millis(10));
     }
+}
+
+/// Removes a group and those below it in which nothing is.
+fn remove_empty(path: &Path) {
+    group::below(path).iter().rev().for_each(|path| _ = fs::remove_dir(path));
 }

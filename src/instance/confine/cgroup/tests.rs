@@ -95,6 +95,24 @@ fn a_hierarchy_without_controllers_leaves_limits_to_others() {
     assert!(!groups.folders()[0].join("agent").exists());
 }
 
+/// What is joined last counts.
+#[test]
+fn a_hierarchy_that_is_mounted_twice_is_one() {
+    let [first, second] = [(); 2].map(|()| fake("memory\n", &me()));
+    let (memory, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let unified = |base: &Path| Mount { version: Cgroup::V2, base: base.into(), controllers: vec![] };
+    let separate = |base: &Path| Mount { version: Cgroup::V1, base: base.into(), controllers: vec![Wanted::Cpu] };
+    let nowhere = unified(Path::new("/proc/self/nowhere"));
+    let mounts =
+        vec![nowhere, unified(first.path()), unified(second.path()), separate(memory.path()), separate(again.path())];
+    let groups = Groups::below(mounts, "t");
+    let bounds = Bounds { memory: Some(1), cpu_millis: Some(10), processes: None };
+    let of = groups.of("a-1", &bounds);
+    let below = |group: &Group| group.path.ancestors().nth(2).unwrap().to_owned();
+    assert_eq!(of.iter().map(below).collect::<Vec<_>>(), [first.path(), memory.path()]);
+    assert!(of.iter().all(|group| !group.settings.is_empty()), "{of:?}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_to_is_a_reason() {
     let mount = Mount { version: Cgroup::V1, base: "/proc/self/nowhere".into(), controllers: vec![Wanted::Cpu] };
@@ -122,16 +140,33 @@ fn what_cannot_be_limited_is_not_made() {
 #[test]
 fn the_folders_of_the_dead_are_swept_and_those_of_the_living_are_not() {
     let base = fake("hugetlb\n", &me());
-    let left = base.path().join("mcpfleet-t-1");
-    fs::create_dir_all(left.join("a-1")).unwrap();
-    fs::create_dir(base.path().join("others")).unwrap();
+    let [left, lost, foreign] = ["mcpfleet-t-1", "mcpfleet-s-1", "others"].map(|name| base.path().join(name));
+    for folder in [&left, &lost, &foreign] {
+        fs::create_dir_all(folder.join("a-1/made/by/its/server")).unwrap();
+    }
+    // As a server can that is left in it.
+    let held = fs::File::open(&left).unwrap();
+    held.try_lock().unwrap();
     let one = v2(base.path());
-    assert!(!left.exists() && base.path().join("others").exists());
-    let two = v2(base.path());
+    assert_eq!([&left, &lost, &foreign].map(|folder| folder.exists()), [false, false, true]);
+    let mount = Mount { version: Cgroup::V2, base: base.path().into(), controllers: vec![] };
+    let two = Groups::below(vec![mount], "u");
     let folders = [&one, &two].map(|groups| groups.folders().remove(0));
     assert!(folders[0] != folders[1] && folders.iter().all(|folder| folder.is_dir()), "{folders:?}");
     drop((one, two));
     assert!(folders.iter().all(|folder| !folder.exists()));
+}
+
+#[test]
+fn groups_that_a_server_made_go_with_its_own() {
+    let base = fake("hugetlb\n", &me());
+    let groups = v2(base.path());
+    let of = groups.of("a-1", &Bounds::default());
+    let held = Held::make(&of).unwrap();
+    fs::create_dir_all(of[0].path.join("x/y")).unwrap();
+    fs::create_dir(of[0].path.join("z")).unwrap();
+    held.remove();
+    assert!(!of[0].path.exists());
 }
 
 #[test]

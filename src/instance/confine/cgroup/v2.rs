@@ -1,6 +1,6 @@
 //! What is special about version 2: controllers have to be handed down, and what is written.
 
-use super::{Setting, Wanted, group::write, quota};
+use super::{Setting, Wanted, aside, group::write, quota};
 use crate::instance::confine::plan::Bounds;
 use std::{fs, io, path::Path};
 
@@ -41,7 +41,7 @@ pub fn delegate(base: &Path, own: &Path, wanted: &[Wanted]) -> Result<Vec<Wanted
     }
     // The root of all groups alone is exempt, and alone has no such file.
     if base.join("cgroup.events").exists() {
-        step_aside(base, own)?;
+        aside::step(base, own)?;
     }
     let mut handed = Vec::new();
     for controller in wanted {
@@ -54,16 +54,6 @@ pub fn delegate(base: &Path, own: &Path, wanted: &[Wanted]) -> Result<Vec<Wanted
         true => Err(format!("may not hand down the controllers of its cgroup {}", base.display())),
         false => Ok(handed),
     }
-}
-
-fn step_aside(base: &Path, own: &Path) -> Result<(), String> {
-    let me = std::process::id().to_string();
-    if names(&base.join("cgroup.procs")).iter().any(|pid| *pid != me) {
-        return Err(format!("is not alone in its cgroup {}", base.display()));
-    }
-    let leaf = own.join("agent");
-    let moved = fs::create_dir(&leaf).and_then(|()| write(&leaf.join("cgroup.procs"), &me));
-    moved.map_err(|error| format!("cannot move to its cgroup {}: {error}", leaf.display()))
 }
 
 fn hand_down(group: &Path, controller: Wanted) -> io::Result<()> {
