@@ -3,6 +3,9 @@
 //! A [`fleet`] holds a [`supervisor`] an app. A supervisor decides with a pure [`machine`]; what it decides is done by
 //! [`launch`], which makes processes under a [`keeper`], and by the task that owns each of them ([`running`]). A
 //! [`link`] carries the messages of one process. What is left when keepers are killed is found by [`orphans`].
+//!
+//! What a process is given is put together by the [`host`]: its [`user`], its [`environment`] with its [`secrets`], its
+//! limits and sandbox ([`confine`]). What becomes of it is in the [`journal`] and the [`logs`].
 
 pub mod backoff;
 pub mod confine;
