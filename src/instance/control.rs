@@ -160,8 +160,14 @@ impl Control {
         let _ = cleared.await;
         let marker = self.marker.clone();
         let swept = tokio::task::spawn_blocking(move || sweep::instance(&marker)).await.unwrap_or_default();
-        let sweep::Swept { killed, left } = swept;
-        tracing::warn!(marker = self.marker, killed, left, "a keeper was lost; what it kept has been looked for");
+        let sweep::Swept { killed, left, unseen } = swept;
+        tracing::warn!(
+            marker = self.marker,
+            killed,
+            left,
+            unseen,
+            "a keeper was lost; what it kept has been looked for"
+        );
         if let Some(first) = self.remove_later(Duration::ZERO) {
             let containers = first.await.ok().flatten();
             self.tell_of(containers);

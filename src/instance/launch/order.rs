@@ -31,16 +31,15 @@ pub(super) fn order(
         .chain(arguments.iter().cloned())
         .map(|argument| text(argument.into_bytes()))
         .collect::<Result<_, _>>()?;
-    let environment = spec
-        .env
-        .iter()
-        .filter(|(name, _)| *name != VARIABLE)
-        .map(|(name, value)| match name.contains('=') || name.is_empty() {
+    let given = spec.env.iter().filter(|(name, _)| *name != VARIABLE).map(|(name, value)| {
+        match name.contains('=') || name.is_empty() {
             true => Err(impossible(spec, "a variable with `=` in its name, or without a name")),
             false => text([name.as_bytes(), b"=", value.as_bytes()].concat()),
-        })
-        .chain(std::iter::once(text(format!("{VARIABLE}={marker}").into_bytes())))
-        .collect::<Result<_, _>>()?;
+        }
+    });
+    // First, because only the beginning of a long environment is looked at.
+    let mark = std::iter::once(text(format!("{VARIABLE}={marker}").into_bytes()));
+    let environment = mark.chain(given).collect::<Result<_, _>>()?;
     if !is_file_name(&spec.instance) {
         return Err(impossible(spec, "the instance's name is no file name"));
     }

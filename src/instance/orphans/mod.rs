@@ -22,8 +22,9 @@ use std::path::Path;
 pub async fn clear(launcher: &Launcher, runtime_dir: &Path) {
     let identity = launcher.identity().clone();
     match tokio::task::spawn_blocking(move || sweep::earlier(&identity)).await {
-        Ok(swept) if swept.left > 0 => {
-            tracing::warn!(killed = swept.killed, left = swept.left, "processes of an earlier agent cannot be killed");
+        Ok(swept) if swept.left > 0 || swept.unseen > 0 => {
+            let sweep::Swept { killed, left, unseen } = swept;
+            tracing::warn!(killed, left, unseen, "processes of an earlier agent may still be there");
         }
         Ok(swept) if swept.killed > 0 => {
             tracing::info!(killed = swept.killed, "killed processes that an earlier agent left behind");

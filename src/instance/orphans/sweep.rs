@@ -9,7 +9,8 @@ use nix::{
 };
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     os::fd::AsFd,
     thread,
     time::{Duration, Instant},
@@ -24,6 +25,11 @@ const WITHIN: Duration = Duration::from_secs(5);
 const CHASE: Duration = Duration::from_millis(10);
 /// So many looks in a row have to find nothing.
 const LOOKS: u32 = 3;
+/// So much is read of an environment, in bytes: as much as a program can be given under the usual limit of its stack. A
+/// process can have the kernel show gigabytes of its memory instead.
+const MAX_ENVIRONMENT: u64 = 2 << 20;
+/// The same of arguments: a keeper's are short.
+const MAX_ARGUMENTS: u64 = 4 << 10;
 
 /// What a sweep came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,13 +37,17 @@ pub struct Swept {
     pub killed: usize,
     /// Processes that could not be killed in time, or that are another user's.
     pub left: usize,
+    /// Processes that there was no time to look at.
+    pub unseen: usize,
 }
 
 /// Kills what earlier runs of an agent have left, after its keepers had time to finish. Blocking; bounded in time.
 pub fn earlier(identity: &Identity) -> Swept {
     let is_earlier = |marker: &Marker<'_>| marker.agent == &*identity.agent && marker.run != &*identity.run;
     let deadline = Instant::now() + FINISHING;
-    while Instant::now() < deadline && processes(&is_earlier).iter().any(|process| process.mark == Mark::Keeper) {
+    while Instant::now() < deadline
+        && processes(&is_earlier, deadline).0.iter().any(|process| process.mark == Mark::Keeper)
+    {
         thread::sleep(Duration::from_millis(20));
     }
     sweep(&is_earlier)
@@ -59,6 +69,8 @@ struct Process {
     session: i32,
     start: u64,
     mark: Mark,
+    /// The real one. Known of what is marked, and of what shares a session with that.
+    user: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +85,7 @@ fn sweep(wanted: Wanted<'_>) -> Swept {
     let (mut killed, mut denied) = (BTreeSet::new(), BTreeSet::new());
     let (mut pause, mut empty) = (Duration::from_millis(1), 0);
     loop {
-        let seen = processes(wanted);
+        let (seen, unseen) = processes(wanted, over);
         let spared = spared(&seen, std::process::id().cast_signed());
         let mut victims = victims(&seen, &spared);
         victims.retain(|process| !denied.contains(&(process.pid, process.start)));
@@ -89,7 +101,7 @@ fn sweep(wanted: Wanted<'_>) -> Swept {
         killed.extend(&chased);
         empty = if victims.is_empty() && chased.is_empty() { empty + 1 } else { 0 };
         if empty >= LOOKS || Instant::now() >= over {
-            return Swept { killed: killed.len(), left: victims.len() + denied.len() };
+            return Swept { killed: killed.len(), left: victims.len() + denied.len(), unseen };
         }
         if empty == 0 {
             // What was killed takes a moment to be gone.
@@ -107,7 +119,7 @@ fn chase(wanted: Wanted<'_>, spared: &BTreeSet<i32>, over: Instant) -> BTreeSet<
         for pid in (newest - 2..newest + 4).filter(|pid| !spared.contains(pid)) {
             // The handle first: what is read after that is of its process, or of none.
             let Ok(handle) = sys::open_process(Pid::from_raw(pid)) else { continue };
-            let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { continue };
+            let Ok(environment) = beginning(pid, "environ", MAX_ENVIRONMENT) else { continue };
             if Marker::in_environment(&environment).is_some_and(|marker| wanted(&marker))
                 && sys::signal_process(handle.as_fd(), Signal::SIGKILL).is_ok()
             {
@@ -146,14 +158,16 @@ fn spared(seen: &[Process], own: i32) -> BTreeSet<i32> {
     spared
 }
 
-/// What is to be killed: whatever is marked, what shares a session with it or was started by it (it may have cleared
-/// its environment, or write its title over it).
+/// What is to be killed: whatever is marked, what shares a session with it as the same user or was started by it (it may
+/// have cleared its environment, or write its title over it). Of another user it takes no more along than it has
+/// started itself: anybody can mark a process, but its session may be somebody else's.
 fn victims(seen: &[Process], spared: &BTreeSet<i32>) -> Vec<Process> {
     let ours: BTreeSet<i32> = seen.iter().filter(|process| spared.contains(&process.pid)).map(|p| p.session).collect();
     // A server leads a session before it has its marker. A keeper may be in somebody else's.
-    let marked = seen.iter().filter(|process| process.mark == Mark::Server);
-    let sessions: BTreeSet<i32> = marked.map(|p| p.session).filter(|session| !ours.contains(session)).collect();
-    let wanted = |process: &&Process| process.mark != Mark::None || sessions.contains(&process.session);
+    let marked = seen.iter().filter(|process| process.mark == Mark::Server && !ours.contains(&process.session));
+    let sessions: BTreeSet<(i32, u32)> = marked.filter_map(|process| Some((process.session, process.user?))).collect();
+    let is_fellow = |process: &Process| process.user.is_some_and(|user| sessions.contains(&(process.session, user)));
+    let wanted = |process: &&Process| process.mark != Mark::None || is_fellow(process);
     let mut found: BTreeSet<i32> = seen.iter().filter(wanted).map(|process| process.pid).collect();
     loop {
         let children = |process: &&Process| found.contains(&process.parent) && !found.contains(&process.pid);
@@ -167,10 +181,39 @@ fn victims(seen: &[Process], spared: &BTreeSet<i32>) -> Vec<Process> {
     seen.iter().filter(chosen).copied().collect()
 }
 
-fn processes(wanted: Wanted<'_>) -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+/// What there is, and how many could not be looked at before `over`.
+fn processes(wanted: Wanted<'_>, over: Instant) -> (Vec<Process>, usize) {
+    let mut seen = Vec::new();
+    // These first and in any case: without them nobody knows what must be spared.
+    let mut next = std::process::id().cast_signed();
+    while let Some(process) = look(next, wanted) {
+        next = process.parent;
+        seen.push(process);
+    }
+    let own: BTreeSet<i32> = seen.iter().map(|process| process.pid).collect();
+    let Ok(entries) = fs::read_dir("/proc") else { return (seen, 0) };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid| look(pid, wanted)).collect()
+    let mut unseen = 0;
+    for pid in pids.filter(|pid| !own.contains(pid)) {
+        if Instant::now() < over {
+            seen.extend(look(pid, wanted));
+        } else {
+            unseen += 1;
+        }
+    }
+    let marked = seen.iter().filter(|process| process.mark != Mark::None);
+    let sessions: BTreeSet<i32> = marked.map(|process| process.session).collect();
+    for process in seen.iter_mut().filter(|process| sessions.contains(&process.session)) {
+        process.user = owner(process.pid).ok().map(Uid::as_raw);
+    }
+    (seen, unseen)
+}
+
+/// The first bytes of a file of a process.
+fn beginning(pid: i32, file: &str, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(format!("/proc/{pid}/{file}"))?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A process as it is now. `None` if there is none, or if nothing but its exit status is left.
@@ -178,7 +221,7 @@ fn look(pid: i32, wanted: Wanted<'_>) -> Option<Process> {
     let mut process = standing(pid)?;
     let is_wanted = |marker: Option<Marker<'_>>| marker.is_some_and(|marker| wanted(&marker));
     // Other users' are unreadable to an agent that is not root, and it could not kill them either.
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environment = beginning(pid, "environ", MAX_ENVIRONMENT).unwrap_or_default();
     if is_wanted(Marker::in_environment(&environment)) {
         process.mark = Mark::Server;
     } else if is_keeper(pid, &is_wanted) {
@@ -189,7 +232,7 @@ fn look(pid: i32, wanted: Wanted<'_>) -> Option<Process> {
 
 /// A keeper's environment is empty, and closed to others: its marker is among its arguments.
 fn is_keeper(pid: i32, is_wanted: &dyn Fn(Option<Marker<'_>>) -> bool) -> bool {
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let arguments = beginning(pid, "cmdline", MAX_ARGUMENTS).unwrap_or_default();
     let mut arguments = arguments.split(|byte| *byte == 0).map(std::str::from_utf8).skip(1);
     let is_one = arguments.next() == Some(Ok(keeper::ARGUMENT));
     let marker = arguments.nth(1).and_then(Result::ok).and_then(Marker::parse);
@@ -216,7 +259,7 @@ fn in_stat(pid: i32, stat: &str) -> Option<Process> {
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
     let start = fields.nth(15)?.parse().ok()?;
-    Some(Process { pid, parent, session, start, mark: Mark::None })
+    Some(Process { pid, parent, session, start, mark: Mark::None, user: None })
 }
 
 #[cfg(test)]

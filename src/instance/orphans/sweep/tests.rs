@@ -14,7 +14,8 @@ fn the_kernels_line_is_read_whatever_the_name() {
 
 #[test]
 fn what_belongs_to_the_marked_goes_with_it_and_what_this_comes_from_stays() {
-    let process = |pid, parent, session, mark| Process { pid, parent, session, start: 1, mark };
+    let user = Some(7);
+    let process = |pid, parent, session, mark| Process { pid, parent, session, start: 1, mark, user };
     let chosen =
         |seen: &[Process]| victims(seen, &spared(seen, 50)).iter().map(|process| process.pid).collect::<Vec<_>>();
     let (none, server, keeper) = (Mark::None, Mark::Server, Mark::Keeper);
@@ -26,6 +27,12 @@ fn what_belongs_to_the_marked_goes_with_it_and_what_this_comes_from_stays() {
     // Without a marker, in its session or below it.
     assert_eq!(with(&[process(60, 1, 60, server), process(61, 1, 60, none)]), [60, 61]);
     assert_eq!(with(&[process(60, 1, 60, server), process(61, 60, 61, none), process(62, 61, 62, none)]), [60, 61, 62]);
+    // Another user's process in the session of somebody: that one's stay, also when their user is not known.
+    let of = |user: Option<u32>, process: Process| Process { user, ..process };
+    let foreign = of(Some(8), process(61, 60, 60, server));
+    assert_eq!(with(&[process(60, 1, 60, none), foreign, of(Some(8), process(62, 1, 60, none))]), [61, 62]);
+    assert_eq!(with(&[of(None, process(60, 1, 60, none)), foreign]), [61]);
+    assert_eq!(with(&[of(None, process(60, 1, 60, none)), of(None, process(61, 60, 60, server))]), [61]);
     // A keeper that could not make a session of its own does not take that of others along.
     assert_eq!(with(&[process(60, 1, 9, keeper), process(61, 1, 9, none), process(62, 60, 62, none)]), [60, 62]);
     // An agent that was started from inside a server.
@@ -44,11 +51,11 @@ fn only_other_runs_of_the_same_agent_are_swept() {
     let mine = |run: &str| sleeper(&format!("{}.{run}.a-1", identity.agent));
     let (mut one, mut two, mut own) = (mine("r1"), mine("r2"), mine(&identity.run));
     let mut stranger = sleeper("0123456789abcdef.r1.a-1");
-    assert_eq!(earlier(&identity), Swept { killed: 2, left: 0 });
+    assert_eq!(earlier(&identity), Swept { killed: 2, ..Swept::default() });
     assert!(one.wait().unwrap().code().is_none() && two.wait().unwrap().code().is_none());
     assert_eq!((own.try_wait().unwrap(), stranger.try_wait().unwrap()), (None, None));
     assert_eq!(instance(&identity.marker("a-2")), Swept::default());
-    assert_eq!(instance(&identity.marker("a-1")), Swept { killed: 1, left: 0 });
+    assert_eq!(instance(&identity.marker("a-1")), Swept { killed: 1, ..Swept::default() });
     own.wait().unwrap();
     stranger.kill().unwrap();
     stranger.wait().unwrap();
@@ -63,4 +70,18 @@ fn a_number_that_has_passed_to_another_process_is_left_alone() {
     assert_eq!(end(&process), Ok(()));
     child.wait().unwrap();
     assert_eq!(end(&process), Err(Errno::ESRCH));
+}
+
+#[test]
+fn no_more_is_read_than_a_bound_and_nothing_when_time_is_over() {
+    let mut child = sleeper(&format!("0123456789abcdef.r1.{}", "a".repeat(1000)));
+    let pid = child.id().cast_signed();
+    assert_eq!(beginning(pid, "environ", 100).unwrap().len(), 100);
+    assert!(beginning(pid, "environ", MAX_ENVIRONMENT).unwrap().len() > 1000);
+    let (seen, unseen) = processes(&|_| true, Instant::now());
+    let own = std::process::id().cast_signed();
+    assert!(unseen > 0 && seen.iter().any(|process| process.pid == own));
+    assert!(!seen.iter().any(|process| process.pid == pid), "the child is none of those that this comes from");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
