@@ -15,7 +15,7 @@ use crate::{
         host::{Host, HostSettings},
         keeper,
         launch::Launcher,
-        orphans::{self, Claim, ClaimError},
+        orphans::{self, Claim, ClaimError, containers},
         user,
     },
     reconcile::{PruneSettings, Selection},
@@ -87,8 +87,8 @@ const REPORT_WITHIN: Duration = Duration::from_secs(10);
 /// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
     let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
-    let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;
     let claim = Claim::take(&settings.state_dir)?;
+    let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;
     let tcp = listen(settings.listen).await?;
     let webhooks = match settings.webhooks.clone() {
         Some(Webhooks { listen: address, hooks }) => Some((listen(address).await?, hooks)),
@@ -97,11 +97,13 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
     // The state directory is this agent's: what is found now is of no agent that lives.
     let launcher = Launcher::default().with_identity(claim.identity.clone()).with_open_files(open_files::raise());
-    orphans::clear(&launcher, &settings.host.runtime_dir).await;
+    orphans::kill_processes(claim.identity.clone()).await;
     // After that: keepers of an earlier agent had time to finish, and what is left in their groups is left for good.
     let tag = claim.identity.agent.to_string();
     let groups = tokio::task::spawn_blocking(move || Groups::find(&tag)).await.unwrap_or_default();
     let launcher = launcher.with_groups(groups);
+    // After that: to limit servers this must be alone in its group, without processes that ask engines.
+    containers::clear(&launcher, &settings.host.runtime_dir).await;
     match keeper::sweep(&settings.host.runtime_dir) {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "removed working directories that an earlier agent left behind"),

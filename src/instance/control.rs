@@ -6,7 +6,7 @@ use super::{
         self,
         wire::{self, Event, Inbox, Removal, Request, Task},
     },
-    launch::Exit,
+    launch::{Exit, Launcher},
     orphans::sweep,
 };
 use crate::resource::StopSignal;
@@ -21,7 +21,7 @@ use nix::{
 use std::{
     io::{self, IoSlice},
     os::fd::{AsRawFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     time::Duration,
 };
@@ -29,7 +29,6 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::UnixStream,
     process::{Child, Command},
-    sync::oneshot,
     time::{Instant, sleep, timeout},
 };
 
@@ -38,9 +37,6 @@ const REAP_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a keeper whose only task is to remove containers may take; it bounds itself below this.
 const REMOVE_WITHIN: Duration = Duration::from_secs(15);
-
-/// After which time an engine that could not be asked is asked again, at first.
-const AGAIN: Duration = Duration::from_secs(15);
 
 /// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
 #[derive(Debug)]
@@ -54,7 +50,7 @@ pub struct Control {
     /// What leads to the rest of the server if the keeper is lost.
     marker: String,
     removal: Option<Removal>,
-    binary: PathBuf,
+    launcher: Launcher,
     /// The server's, for the case that the keeper cannot see to them any more.
     pub(super) groups: Held,
 }
@@ -62,7 +58,13 @@ pub struct Control {
 impl Control {
     /// Starts a keeper, which waits for its order. Nothing is in its arguments and environment that others must not
     /// see: they can see those.
-    pub(super) fn start_keeper(binary: &Path, app: &str, marker: &str, removal: Option<Removal>) -> io::Result<Self> {
+    pub(super) fn start_keeper(
+        launcher: &Launcher,
+        binary: &Path,
+        app: &str,
+        marker: &str,
+        removal: Option<Removal>,
+    ) -> io::Result<Self> {
         let (ours, keepers) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let keeper = Command::new(binary)
@@ -74,9 +76,9 @@ impl Control {
             .stderr(Stdio::null())
             .spawn()?;
         let socket = UnixStream::from_std(ours)?;
-        let (marker, binary) = (marker.to_owned(), binary.to_owned());
+        let (marker, launcher) = (marker.to_owned(), launcher.clone());
         let (inbox, groups) = (Inbox::default(), Held::default());
-        Ok(Control { socket, inbox, keeper, server: None, exit: None, marker, removal, binary, groups })
+        Ok(Control { socket, inbox, keeper, server: None, exit: None, marker, removal, launcher, groups })
     }
 
     /// Has the keeper start the server, and gives its answer.
@@ -100,10 +102,16 @@ impl Control {
     pub(super) async fn remove(mut self, removal: Removal) -> Option<usize> {
         let task = wire::encode(&Task::Remove(removal)).ok()?;
         self.socket.write_all(&task).await.ok()?;
-        match timeout(REMOVE_WITHIN, self.event()).await {
+        let containers = match timeout(REMOVE_WITHIN, self.event()).await {
             Ok(Ok(Event::Removed { containers })) => containers,
-            _ => None,
-        }
+            _ => {
+                let _ = self.keeper.start_kill();
+                None
+            }
+        };
+        // Whoever has waited for this has no such process left.
+        let _ = timeout(REAP_WITHIN, self.keeper.wait()).await;
+        containers
     }
 
     /// Asks the whole group to end, and kills what is left of it, and of everything that it ever started, after
@@ -132,8 +140,8 @@ impl Control {
                 }
                 Ok(Event::Removed { containers }) => {
                     self.tell_of(containers);
-                    if containers.is_none() {
-                        self.remove_later(AGAIN);
+                    if let Some(removal) = self.removal.take().filter(|_| containers.is_none()) {
+                        self.launcher.remove_later(removal);
                     }
                 }
                 Ok(Event::Started { .. } | Event::Failed(_)) => {}
@@ -168,36 +176,11 @@ impl Control {
             unseen,
             "a keeper was lost; what it kept has been looked for"
         );
-        if let Some(first) = self.remove_later(Duration::ZERO) {
-            let containers = first.await.ok().flatten();
-            self.tell_of(containers);
+        if let Some(removal) = self.removal.take() {
+            // Others may be before it.
+            let first = timeout(REMOVE_WITHIN, self.launcher.remove_surely(removal)).await;
+            self.tell_of(first.ok().and_then(Result::ok).flatten());
         }
-    }
-
-    /// Has another keeper remove the container, again and again until it is gone: the engine may be slow, or away.
-    /// Gives what comes of the first attempt; goes on also if nobody waits for that.
-    fn remove_later(&mut self, mut pause: Duration) -> Option<oneshot::Receiver<Option<usize>>> {
-        let removal = self.removal.take()?;
-        let (binary, marker) = (self.binary.clone(), format!("{}+removal", self.marker));
-        let (first, result) = oneshot::channel();
-        let mut first = Some(first);
-        tokio::spawn(async move {
-            loop {
-                sleep(pause).await;
-                pause = (pause * 2).clamp(AGAIN, 20 * AGAIN);
-                let containers = match Control::start_keeper(&binary, "removal", &marker, None) {
-                    Ok(keeper) => keeper.remove(removal.clone()).await,
-                    Err(_) => None,
-                };
-                if let Some(first) = first.take() {
-                    let _ = first.send(containers);
-                }
-                if containers.is_some() {
-                    return;
-                }
-            }
-        });
-        Some(result)
     }
 
     /// What came of the container that the server's command ran.

@@ -15,7 +15,7 @@ use super::{
         plan::{Cgroup, Namespace, Offer},
     },
     keeper::wire::{self, Event, Failure, Removal, Task},
-    orphans::Identity,
+    orphans::{Identity, removals::Removals},
 };
 use crate::sys;
 use order::order;
@@ -74,6 +74,8 @@ pub struct Launcher {
     /// Where instances are limited. `None`: this program has not looked for a place.
     groups: Option<Arc<Groups>>,
     namespace: Arc<OnceLock<Result<Namespace, String>>>,
+    /// Containers that could not be removed yet.
+    removals: Arc<Removals>,
 }
 
 impl Default for Launcher {
@@ -92,6 +94,7 @@ impl Launcher {
             identity: Identity::random(),
             groups: None,
             namespace: Arc::default(),
+            removals: Arc::default(),
         }
     }
 
@@ -162,7 +165,7 @@ impl Launcher {
         };
         let (stdout, server_stdout) = output()?;
         let (stderr, server_stderr) = output()?;
-        let mut control = Control::start_keeper(&self.keeper, &spec.app, &marker, removal)?;
+        let mut control = Control::start_keeper(self, &self.keeper, &spec.app, &marker, removal)?;
         control.groups = Held::of(groups);
         match control.start_server(&task, [server_stdin, server_stdout, server_stderr]).await? {
             Event::Started { pid } => Ok(Process { pid, stdin, stdout, stderr, control }),
@@ -175,8 +178,12 @@ impl Launcher {
     /// sure of now.
     pub async fn remove(&self, removal: Removal) -> Option<usize> {
         let marker = self.identity.marker("removal");
-        let keeper = Control::start_keeper(&self.keeper, "removal", &marker, None).ok()?;
+        let keeper = Control::start_keeper(self, &self.keeper, "removal", &marker, None).ok()?;
         keeper.remove(removal).await
+    }
+
+    pub(super) fn removals(&self) -> &Arc<Removals> {
+        &self.removals
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{
     instance::{
         confine::plan::Plan,
         launch::{Exit, Program},
-        orphans::marker::LABEL,
+        orphans::{
+            containers::{MAX_FILE, UNFINISHED},
+            marker::LABEL,
+        },
     },
     sys,
 };
@@ -44,8 +47,6 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// An engine may still be making the container when the client that asked for it has been killed: this often it has to
 /// say that there is none.
 const LOOKS_AFTER_KILL: u32 = 3;
-/// The exit status of a client that could not reach the engine.
-const NO_ENGINE: Exit = Exit::Code(125);
 const MAX_OUTPUT: u64 = 64 << 10;
 const MAX_CONTAINERS: usize = 100;
 
@@ -57,8 +58,18 @@ pub fn record(removal: &Removal) -> Result<(), Failure> {
         DirBuilder::new().recursive(true).mode(0o711).create(folder).map_err(failure)?;
     }
     let text = serde_json::to_vec(removal).map_err(|error| failure(error.into()))?;
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&removal.record);
-    file.and_then(|mut file| file.write_all(&text)).map_err(failure)
+    if text.len() as u64 > MAX_FILE {
+        return Err(failure(Errno::EFBIG.into()));
+    }
+    // Whole or not at all, also on a disk that is full.
+    let mut unfinished = removal.record.clone().into_os_string();
+    unfinished.push(UNFINISHED);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failure)?;
+    let written = file.write_all(&text).and_then(|()| fs::rename(&unfinished, &removal.record));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&unfinished);
+        failure(error)
+    })
 }
 
 /// There is nothing to remove any more.
@@ -73,10 +84,10 @@ pub fn remove(removal: &Removal, own_binary: &OwnedFd, ended: Exit) -> Option<us
     let engine = Engine { removal, own_binary, deadline: Instant::now() + WITHIN };
     let looks = if matches!(ended, Exit::Code(_)) { 1 } else { LOOKS_AFTER_KILL };
     let removed = engine.clear(looks);
-    if removed.is_some() || ended == NO_ENGINE {
+    if removed.is_some() {
         forget(removal);
     }
-    removed.or((ended == NO_ENGINE).then_some(0))
+    removed
 }
 
 struct Engine<'r> {
@@ -208,5 +219,52 @@ fn end_all() {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+        let removal = |path: &str| Removal {
+            marker: "a.b.c-1".into(),
+            program: "docker".into(),
+            options: vec![],
+            environment: vec![path.into()],
+            user: None,
+            record: dir.path().join("a.b.c-1.container"),
+        };
+        assert!(record(&removal(&"x".repeat(64 << 10))).is_err());
+        assert!(files().is_empty());
+        record(&removal("PATH=/bin")).unwrap();
+        assert_eq!(files(), ["a.b.c-1.container"]);
+        let read: Removal = serde_json::from_slice(&fs::read(&removal("").record).unwrap()).unwrap();
+        assert_eq!(read.environment, ["PATH=/bin"]);
+        // What cannot be put in its place leaves nothing.
+        let folder = Removal { record: dir.path().join("d.container"), ..removal("") };
+        fs::create_dir_all(folder.record.join("inner")).unwrap();
+        assert!(record(&folder).is_err());
+        assert_eq!(files().len(), 2);
+    }
+
+    #[test]
+    fn an_engine_that_cannot_be_reached_has_not_said_that_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let removal = Removal {
+            marker: "a.b.c-1".into(),
+            program: dir.path().join("docker").to_string_lossy().into(),
+            options: vec![],
+            environment: vec![],
+            user: None,
+            record: dir.path().join("a.b.c-1.container"),
+        };
+        record(&removal).unwrap();
+        let own_binary = File::open("/proc/self/exe").unwrap().into();
+        assert_eq!(remove(&removal, &own_binary, Exit::Code(125)), None);
+        assert!(removal.record.exists());
     }
 }

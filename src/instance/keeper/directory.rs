@@ -10,7 +10,7 @@ use nix::{
 };
 use std::{
     ffi::CString,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::{
         ffi::OsStrExt,
@@ -38,7 +38,10 @@ impl PrivateDirectory {
         let failure = |error: io::Error| Failure::new(Step::MakeDirectory, errno_of(&error)).at(parent.join(name));
         DirBuilder::new().recursive(true).mode(0o711).create(parent).map_err(failure)?;
         let directory = create(parent, name).map_err(failure)?;
-        directory.lock.try_lock().map_err(|error| failure(error.into()))?;
+        // Where nothing can be locked no sweep takes it either.
+        if let Err(TryLockError::WouldBlock) = directory.lock.try_lock() {
+            return Err(failure(io::ErrorKind::WouldBlock.into()));
+        }
         if let Some(user) = &order.user {
             unistd::fchown(&directory.lock, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))
                 .map_err(|errno| failure(errno.into()))?;

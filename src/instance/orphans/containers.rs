@@ -5,7 +5,8 @@
 
 use super::{
     engine::{self, Labelled},
-    marker::Marker,
+    identity::Identity,
+    marker::{LABEL, Marker},
 };
 use crate::instance::{
     keeper::wire::{Credentials, Removal},
@@ -17,13 +18,14 @@ use std::{
     io::{self, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
-    sync::Arc,
     time::Duration,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 
 /// The end of the name of such a file; before it is the marker.
 pub const SUFFIX: &str = ".container";
+/// What follows until the file is whole.
+pub const UNFINISHED: &str = ".new";
 
 /// What of a server's environment says where its engine is and how to reach it, and holds no secret.
 const ENVIRONMENT: [&str; 20] = [
@@ -49,14 +51,10 @@ const ENVIRONMENT: [&str; 20] = [
     "XDG_RUNTIME_DIR",
 ];
 
-/// The longest file that is read.
-const MAX_FILE: u64 = 64 << 10;
-/// How many engines are asked at a time.
-const AT_A_TIME: usize = 4;
+/// The longest that such a file may be, in bytes.
+pub const MAX_FILE: u64 = 64 << 10;
 /// How long the start of an agent is held up by this.
 const WITHIN: Duration = Duration::from_secs(15);
-/// After which time an engine that could not be asked is asked again.
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// The command with the label, if it is one that runs a container.
 pub fn label(spec: &LaunchSpec, marker: &str) -> Option<Labelled> {
@@ -66,17 +64,25 @@ pub fn label(spec: &LaunchSpec, marker: &str) -> Option<Labelled> {
     }
 }
 
-/// Whether all that will be written down of a command may be.
+/// Whether a container could be found again: all that will be written down of the command may be, and the label stays.
 ///
 /// # Errors
-/// Which variable may not, for people.
+/// Which variable or argument is in the way, for people.
 pub fn check(spec: &LaunchSpec, is_secret: impl Fn(&str) -> bool) -> Result<(), String> {
-    let secret = ENVIRONMENT.into_iter().find(|name| is_secret(name));
-    match secret.filter(|_| label(spec, "").is_some()) {
-        Some(name) => Err(format!(
+    if label(spec, "").is_none() {
+        return Ok(());
+    }
+    if let Some(name) = ENVIRONMENT.into_iter().find(|name| is_secret(name)) {
+        return Err(format!(
             "`env.{name}` of a container engine's client is kept in a file, to find the container again, and must not be a secret"
-        )),
-        None => Ok(()),
+        ));
+    }
+    // Of two values for a label engines take the later one. Which arguments are options they alone know.
+    match spec.args.iter().any(|argument| argument.contains(LABEL)) {
+        true => {
+            Err(format!("no argument of a container engine's client may contain `{LABEL}`: the agent sets that label"))
+        }
+        false => Ok(()),
     }
 }
 
@@ -103,40 +109,14 @@ pub fn removal(
 
 /// Removes what is left, as far as that can be done at once; what cannot is tried again from time to time.
 pub async fn clear(launcher: &Launcher, runtime_dir: &Path) {
-    let left = attempt(launcher, runtime_dir).await;
-    if left == 0 {
-        return;
-    }
-    tracing::warn!(left, "cannot remove containers that an earlier agent may have left behind; trying again later");
-    let (launcher, runtime_dir) = (launcher.clone(), runtime_dir.to_owned());
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(AGAIN).await;
-            if attempt(&launcher, &runtime_dir).await == 0 {
-                return;
-            }
-        }
-    });
-}
-
-/// How many could not be looked for.
-async fn attempt(launcher: &Launcher, runtime_dir: &Path) -> usize {
-    let (folder, run) = (runtime_dir.to_owned(), launcher.identity().run.clone());
-    let found = tokio::task::spawn_blocking(move || records(&folder, &run)).await;
-    let Ok(found) = found else { return 0 };
+    let (folder, identity) = (runtime_dir.to_owned(), launcher.identity().clone());
+    let found = tokio::task::spawn_blocking(move || records(&folder, &identity)).await;
+    let Ok(found) = found else { return };
     let (mut left, mut removed) = (found.len(), 0);
-    let permits = Arc::new(Semaphore::new(AT_A_TIME));
-    let mut removals = JoinSet::new();
-    for removal in found {
-        let (launcher, permits) = (launcher.clone(), permits.clone());
-        removals.spawn(async move {
-            let _permit = permits.acquire().await;
-            launcher.remove(removal).await
-        });
-    }
+    let mut removals: JoinSet<_> = found.into_iter().map(|removal| launcher.remove_surely(removal)).collect();
     let _ = tokio::time::timeout(WITHIN, async {
         while let Some(done) = removals.join_next().await {
-            if let Ok(Some(containers)) = done {
+            if let Ok(Ok(Some(containers))) = done {
                 (left, removed) = (left - 1, removed + containers);
             }
         }
@@ -145,28 +125,39 @@ async fn attempt(launcher: &Launcher, runtime_dir: &Path) -> usize {
     if removed > 0 {
         tracing::info!(removed, "removed containers that an earlier agent left behind");
     }
-    left
+    if left > 0 {
+        tracing::warn!(left, "cannot remove containers that an earlier agent may have left behind; trying again later");
+    }
 }
 
-/// What earlier runs have written down. What is not as this program writes it is left alone.
-fn records(runtime_dir: &Path, run: &str) -> Vec<Removal> {
+/// What earlier runs of this agent have written down. What they have not finished writing is removed: no container was
+/// started then. What is not as this program writes it is left alone.
+fn records(runtime_dir: &Path, own: &Identity) -> Vec<Removal> {
     let Ok(entries) = fs::read_dir(runtime_dir) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(marker) = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)) else { continue };
-        if Marker::parse(marker).is_none_or(|marker| marker.run == run) {
+        let (name, path) = (entry.file_name(), entry.path());
+        let Some(name) = name.to_str() else { continue };
+        let (name, is_whole) = name.strip_suffix(UNFINISHED).map_or((name, true), |name| (name, false));
+        let Some(marker) = name.strip_suffix(SUFFIX) else { continue };
+        // In a copy of a state directory are those of an agent that may live.
+        let is_earlier = |marker: Marker<'_>| marker.agent == &*own.agent && marker.run != &*own.run;
+        if !Marker::parse(marker).is_some_and(is_earlier) {
             continue;
         }
-        match read(&entry.path(), marker) {
-            Ok(removal) => found.push(removal),
-            Err(error) => tracing::warn!(%error, "cannot use {}", entry.path().display()),
+        let read = if is_whole { read(&path, marker) } else { Ok(None) };
+        match read {
+            Ok(Some(removal)) => found.push(removal),
+            // What cannot be removed is looked at again by the next agent.
+            Ok(None) => _ = fs::remove_file(&path),
+            Err(error) => tracing::warn!(%error, "cannot use {}", path.display()),
         }
     }
     found
 }
 
-fn read(path: &Path, marker: &str) -> io::Result<Removal> {
+/// `None` if it was cut off, as by a full disk.
+fn read(path: &Path, marker: &str) -> io::Result<Option<Removal>> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
     // It says which program runs as which user: nobody else's word.
@@ -174,13 +165,16 @@ fn read(path: &Path, marker: &str) -> io::Result<Removal> {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not this user's own"));
     }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut bytes)?;
-    let removal: Removal = serde_json::from_slice(&bytes)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    let removal: Removal = match serde_json::from_slice(&bytes) {
+        Err(error) if error.is_eof() && bytes.len() as u64 <= MAX_FILE => return Ok(None),
+        read => read?,
+    };
     let run = [removal.options.as_slice(), &["run".to_owned()]].concat();
     if removal.marker != marker || engine::label(&removal.program, &run, marker).is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is of another instance or no container engine"));
     }
-    Ok(Removal { record: path.to_owned(), ..removal })
+    Ok(Some(Removal { record: path.to_owned(), ..removal }))
 }
 
 #[cfg(test)]
@@ -198,12 +192,17 @@ mod tests {
             working_directory: None,
             runtime_dir: "/run/mcpfleet".into(),
             user: None,
-            redaction: Arc::default(),
+            redaction: Default::default(),
             plan: Default::default(),
         };
         assert_eq!(check(&spec("docker"), |name| name == "TOKEN"), Ok(()));
         assert!(check(&spec("docker"), |name| name == "DOCKER_HOST").is_err());
         assert_eq!(check(&spec("sh"), |name| name == "DOCKER_HOST"), Ok(()));
+        for argument in ["mcpfleet.instance=x", "--label=mcpfleet.instance=x", "-lmcpfleet.instance"] {
+            let with = |program: &str| LaunchSpec { args: vec!["run".into(), argument.into()], ..spec(program) };
+            assert!(check(&with("podman"), |_| false).is_err(), "{argument}");
+            assert_eq!(check(&with("sh"), |_| false), Ok(()), "{argument}");
+        }
         let removal = removal(&spec("docker"), vec![], "a.b.a-1", None).unwrap();
         assert_eq!(removal.environment, ["DOCKER_HOST=tcp://a:1"]);
         assert_eq!(removal.record, Path::new("/run/mcpfleet/a.b.a-1.container"));
@@ -231,14 +230,28 @@ mod tests {
         write("a.old.three-3.container", "/bin/rm", "a.old.three-3");
         write("a.old.four-4.container", "docker", "a.old.other-4");
         write("nothing.container", "docker", "nothing");
+        // As in a copy of the folder of an agent that lives.
+        write("b.old.nine-9.container", "docker", "b.old.nine-9");
         let open = write("a.old.five-5.container", "docker", "a.old.five-5");
         fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
-        fs::write(dir.path().join("a.old.six-6.container"), "{").unwrap();
         std::os::unix::fs::symlink(&good, dir.path().join("a.old.seven-7.container")).unwrap();
         fs::create_dir(dir.path().join("a.old.eight-8.container")).unwrap();
+        let cut_off = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            path
+        };
+        let broken = ["a.old.a-1.container", "a.old.a-2.container.new"].map(|name| cut_off(name, "{"));
+        let empty = cut_off("a.old.a-3.container", "");
+        let others = ["b.old.a-1.container", "a.new.a-2.container.new", "a-3.new"].map(|name| cut_off(name, ""));
+        let strange = cut_off("a.old.a-4.container", "!");
 
-        let found = records(dir.path(), "new");
+        let own = |run: &str| Identity { agent: "a".into(), run: run.into() };
+        let found = records(dir.path(), &own("new"));
         assert_eq!(found.iter().map(|removal| &removal.record).collect::<Vec<_>>(), [&good]);
-        assert!(records(&dir.path().join("missing"), "new").is_empty());
+        assert!(broken.iter().chain([&empty]).all(|path| !path.exists()));
+        assert!(others.iter().chain([&strange, &open]).all(|path| path.exists()));
+        assert!(records(&dir.path().join("missing"), &own("new")).is_empty());
     }
 }

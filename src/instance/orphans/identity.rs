@@ -69,14 +69,31 @@ impl Claim {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(ClaimError::InUse(state_dir.to_owned())),
-            // As on some file servers: better without a lock than not at all.
-            Err(TryLockError::Error(error)) => tracing::warn!(%error, "cannot lock {}", path.display()),
+        let locked = file.try_lock();
+        let identity = identity(&mut file, locked, state_dir)?;
+        Ok(Claim { identity, _lock: file })
+    }
+}
+
+/// Who an agent is that has tried to lock the file.
+fn identity(file: &mut File, locked: Result<(), TryLockError>, state_dir: &Path) -> Result<Identity, ClaimError> {
+    let path = state_dir.join(FILE);
+    match locked {
+        Ok(()) => {
+            let agent = known_or_new(file).map_err(|error| ClaimError::Io { path, error })?;
+            Ok(Identity { agent: agent.into(), run: random().into() })
         }
-        let agent = known_or_new(&mut file).map_err(failed)?;
-        Ok(Claim { identity: Identity { agent: agent.into(), run: random().into() }, _lock: file })
+        Err(TryLockError::WouldBlock) => Err(ClaimError::InUse(state_dir.to_owned())),
+        // As on some file servers. Another agent may be alive here: so this one has an identity of its own, by which it
+        // takes nothing for what an earlier one has left.
+        Err(TryLockError::Error(error)) => {
+            tracing::warn!(
+                %error,
+                "cannot lock {}: nothing ends what an earlier agent has left behind, or keeps a second one away",
+                path.display()
+            );
+            Ok(Identity::random())
+        }
     }
 }
 
@@ -118,6 +135,18 @@ mod tests {
         assert_eq!(second.identity.agent, identity.agent);
         assert_ne!(second.identity.run, identity.run);
         assert_ne!(Claim::take(dir.path()).unwrap().identity.agent, identity.agent);
+    }
+
+    #[test]
+    fn without_a_lock_nobody_is_the_next_run_of_an_agent() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Claim::take(dir.path()).unwrap().identity;
+        let text = fs::read(dir.path().join(FILE)).unwrap();
+        let mut file = File::options().read(true).write(true).open(dir.path().join(FILE)).unwrap();
+        let no_locks = Err(TryLockError::Error(io::Error::from_raw_os_error(nix::libc::ENOLCK)));
+        let second = identity(&mut file, no_locks, dir.path()).unwrap();
+        assert_ne!(second.agent, first.agent);
+        assert_eq!(fs::read(dir.path().join(FILE)).unwrap(), text);
     }
 
     #[test]

@@ -10,17 +10,14 @@ pub mod containers;
 pub mod engine;
 pub mod identity;
 pub mod marker;
+pub mod removals;
 pub mod sweep;
 
 pub use identity::{Claim, ClaimError, Identity};
 
-use super::launch::Launcher;
-use std::path::Path;
-
-/// Ends everything that earlier agents of this state directory have left behind, within bounds. To be called before
-/// anything is started, and only by whoever holds the [`Claim`].
-pub async fn clear(launcher: &Launcher, runtime_dir: &Path) {
-    let identity = launcher.identity().clone();
+/// Kills the processes that earlier agents of this state directory have left behind, within bounds. To be called before
+/// anything is started, and only by whoever holds the [`Claim`]. Their [containers] are another matter.
+pub async fn kill_processes(identity: Identity) {
     match tokio::task::spawn_blocking(move || sweep::earlier(&identity)).await {
         Ok(swept) if swept.left > 0 || swept.unseen > 0 => {
             let sweep::Swept { killed, left, unseen } = swept;
@@ -32,5 +29,4 @@ pub async fn clear(launcher: &Launcher, runtime_dir: &Path) {
         Ok(_) => {}
         Err(error) => tracing::error!(%error, "cannot look for what an earlier agent left behind"),
     }
-    containers::clear(launcher, runtime_dir).await;
 }

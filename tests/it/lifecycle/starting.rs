@@ -60,6 +60,10 @@ async fn two_agents_do_not_share_a_port_or_a_socket() {
     agent.ready().await;
     let (code, error) = world.refused(&["fleet", "--set", "gateway.listen=127.0.0.1:0"]).await;
     assert_eq!(code, Some(3), "{error}");
+    assert!(error.contains("another agent uses the state_dir"), "{error}");
+    let elsewhere = format!("state_dir={}", world.path("other").display());
+    let (code, error) = world.refused(&["fleet", "--set", "gateway.listen=127.0.0.1:0", "--set", &elsewhere]).await;
+    assert_eq!(code, Some(3), "{error}");
     assert!(error.contains("another agent answers at") && error.contains("control.sock"), "{error}");
     // The first one is none the worse for it.
     agent.ready().await;

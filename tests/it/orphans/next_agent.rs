@@ -74,12 +74,12 @@ async fn an_agent_that_is_refused_kills_nothing() {
 
     let run = ["fleet", "--set", "gateway.listen=127.0.0.1:0"];
     let (code, error) = world.refused(&run).await;
-    assert!(code == Some(3) && error.contains("another agent answers"), "{error}");
-    let elsewhere = format!("control_socket={}", world.path("other.sock").display());
+    assert!(code == Some(3) && error.contains("another agent uses the state_dir"), "{error}");
+    let elsewhere = format!("state_dir={}", world.path("other").display());
     let mut command = world.command(&run);
     let refused = command.args(["--set", &elsewhere]).output().await.unwrap();
     let error = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(3) && error.contains("another agent uses the state_dir"), "{error}");
+    assert!(refused.status.code() == Some(3) && error.contains("another agent answers"), "{error}");
     assert_eq!((earlier.try_wait().unwrap(), agent.pid("one").await), (None, pid));
     assert!(runs(pid));
     agent.stop().await;
