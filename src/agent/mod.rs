@@ -2,6 +2,7 @@
 
 mod controller;
 mod init;
+mod memory;
 mod observer;
 mod open_files;
 mod run;

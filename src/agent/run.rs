@@ -2,7 +2,7 @@
 
 use super::{
     controller::Controller,
-    open_files,
+    memory, open_files,
     signals::{Signals, Told},
     socket::{self, SocketError},
     suspension::Suspension,
@@ -86,6 +86,7 @@ const REPORT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
+    memory::keep_private();
     let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
     let claim = Claim::take(&settings.state_dir)?;
     let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;

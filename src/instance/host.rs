@@ -71,6 +71,18 @@ const OWN_COMMAND: &str = "mcpfleet";
 /// How many commands of dynamic labels run at a time, over all apps. They are to cost little, and nobody waits for them.
 const LABEL_COMMANDS: usize = 4;
 
+/// How long it may take to find out what a process needs. User databases and secrets may be on a network.
+const PREPARE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a process cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unprepared {
+    /// For people.
+    pub reason: String,
+    /// It will be the same again until somebody changes something.
+    pub lasting: bool,
+}
+
 /// A process of an app.
 #[derive(Clone, Debug)]
 pub enum Purpose {
@@ -91,16 +103,32 @@ impl Host {
     }
 
     /// Everything that is needed to start a server of an app, or why it cannot be.
-    pub async fn prepare(self: &Arc<Self>, app: &Arc<App>) -> Result<LaunchSpec, String> {
+    pub async fn prepare(self: &Arc<Self>, app: &Arc<App>) -> Result<LaunchSpec, Unprepared> {
         self.prepare_for(app, Purpose::Server).await
     }
 
     /// The same for any process of an app: whatever holds for its server holds for all of them.
-    pub async fn prepare_for(self: &Arc<Self>, app: &Arc<App>, purpose: Purpose) -> Result<LaunchSpec, String> {
+    pub async fn prepare_for(self: &Arc<Self>, app: &Arc<App>, purpose: Purpose) -> Result<LaunchSpec, Unprepared> {
         let (host, app) = (self.clone(), app.clone());
-        // Asks the host's user database, and reads secrets.
-        let prepared = tokio::task::spawn_blocking(move || host.prepare_blocking(&app, purpose)).await;
-        prepared.unwrap_or_else(|error| Err(format!("internal error: {error}")))
+        let prepared = async {
+            let turn = self.secrets.turn_to_read(&app).await;
+            // Asks the host's user database, and reads secrets.
+            let prepare = move || {
+                let prepared = host.prepare_blocking(&app, purpose);
+                drop(turn);
+                prepared
+            };
+            tokio::task::spawn_blocking(prepare).await
+        };
+        match tokio::time::timeout(PREPARE_WITHIN, prepared).await {
+            Ok(Ok(prepared)) => prepared.map_err(|reason| Unprepared { reason, lasting: true }),
+            Ok(Err(error)) => Err(Unprepared { reason: format!("internal error: {error}"), lasting: true }),
+            Err(_) => {
+                let dir = self.settings.secrets.dir.display();
+                let reason = format!("the user database or the folder of the secrets, {dir}, does not answer");
+                Err(Unprepared { reason, lasting: false })
+            }
+        }
     }
 
     fn prepare_blocking(&self, app: &App, purpose: Purpose) -> Result<LaunchSpec, String> {

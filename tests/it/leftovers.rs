@@ -1,7 +1,7 @@
 //! Nothing that a server has started stays behind, however it, its keeper or the agent ends.
 
 use crate::support::{
-    eventually,
+    eventually, missing,
     processes::{MCPFLEET, Stage, all_processes, example, exists, is_root, marked, standing},
 };
 use mcpfleet::{
@@ -147,8 +147,11 @@ async fn it_also_works_for_an_agent_that_is_process_1() {
     let test = "an agent that is process 1";
     let namespace = ["--pid", "--fork", "--mount-proc", "--kill-child"];
     let can = std::process::Command::new("unshare").args(namespace).arg("true").stderr(Stdio::null()).status();
-    if !is_root(test) || !can.is_ok_and(|status| status.success()) {
-        return eprintln!("SKIPPED: {test} needs `unshare`");
+    if !is_root(test) {
+        return;
+    }
+    if !can.is_ok_and(|status| status.success()) {
+        return missing(test, "it needs `unshare`");
     }
     let stage = Stage::new();
     let mut unshare = Command::new("unshare");

@@ -15,14 +15,20 @@ use folder::NoValue;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
-use tokio::sync::{Notify, watch as channel};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch as channel};
 use value::{Key, Tag};
 
 /// How long a look at a folder on a network may take, before the secrets count as unreadable.
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many processes have their secrets read at a time. As many threads may hang in a folder that does not answer.
+const READERS: usize = 4;
 
 /// Where secrets are and who may have them.
 #[derive(Clone, Debug)]
@@ -53,6 +59,11 @@ pub struct Secrets {
     /// What the secrets that apps use were at the last look. Held during a look, so that of two looks the later one
     /// has the last word; so not for async code.
     seen: Mutex<BTreeMap<String, Result<Tag, NoValue>>>,
+    /// Whose turn it is to look: while one look hangs, no other thread is sent after it.
+    look: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
+    /// Somebody did not get an answer in time, and is to ask again once there is one.
+    owes_answer: AtomicBool,
     /// Told when there is something to look at for the first time.
     used: Notify,
     changes: channel::Sender<()>,
@@ -64,6 +75,9 @@ impl Secrets {
             settings,
             key: Key::random(),
             seen: Mutex::default(),
+            look: Arc::new(Semaphore::new(1)),
+            readers: Arc::new(Semaphore::new(READERS)),
+            owes_answer: AtomicBool::new(false),
             used: Notify::new(),
             changes: channel::Sender::new(()),
         })
@@ -84,6 +98,10 @@ impl Secrets {
     /// # Errors
     /// Why it cannot have one of them, for people.
     pub async fn fingerprint(self: &Arc<Self>, app: &App) -> Result<Fingerprint, String> {
+        self.fingerprint_within(app, LOOK_WITHIN).await
+    }
+
+    async fn fingerprint_within(self: &Arc<Self>, app: &App, limit: Duration) -> Result<Fingerprint, String> {
         let names = names(app);
         if names.is_empty() {
             return Ok(Fingerprint::default());
@@ -92,24 +110,37 @@ impl Secrets {
         if let Some(name) = denied {
             return Err(self.not_granted(name, app).to_string());
         }
-        let (secrets, dir) = (self.clone(), &self.settings.dir);
-        let mut looking = tokio::task::spawn_blocking(move || secrets.look(&names));
-        match tokio::time::timeout(LOOK_WITHIN, &mut looking).await {
+        let secrets = self.clone();
+        let looked = async {
+            let turn = self.turn_to_look().await;
+            let look = move || {
+                let tags = secrets.look(&names);
+                drop(turn);
+                tags
+            };
+            tokio::task::spawn_blocking(look).await
+        };
+        match tokio::time::timeout(limit, looked).await {
             Ok(Ok(tags)) => tags.map(|tags| self.key.fingerprint(&tags)).map_err(|(name, why)| {
                 let error = self.no_value(&name, app, why);
                 error.to_string()
             }),
             Ok(Err(error)) => Err(format!("internal error: {error}")),
             Err(_) => {
-                let changes = self.changes.clone();
-                // Whoever was told this is to ask again once there is an answer.
-                tokio::spawn(async move {
-                    let _ = looking.await;
-                    changes.send_replace(());
-                });
-                Err(format!("the folder of the secrets, {}, does not answer", dir.display()))
+                self.owes_answer.store(true, Relaxed);
+                Err(format!("the folder of the secrets, {}, does not answer", self.settings.dir.display()))
             }
         }
+    }
+
+    /// To be held during a look.
+    async fn turn_to_look(&self) -> Option<OwnedSemaphorePermit> {
+        self.look.clone().acquire_owned().await.ok()
+    }
+
+    /// To be held while [`values`](Self::values) reads those of this app. At once for an app without secrets.
+    pub async fn turn_to_read(&self, app: &App) -> Option<OwnedSemaphorePermit> {
+        if uses(app) { self.readers.clone().acquire_owned().await.ok() } else { None }
     }
 
     /// The values that an app asks for, by name. Blocking.
@@ -130,7 +161,7 @@ impl Secrets {
             let before = seen.insert(name.clone(), now.clone());
             changed |= before.is_some_and(|before| before != now);
         }
-        if changed {
+        if self.owes_answer.swap(false, Relaxed) || changed {
             self.changes.send_replace(());
         }
         self.used.notify_one();

@@ -167,3 +167,48 @@ async fn changes_are_noticed_wherever_they_come_from() {
     stop.cancel();
     task.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_folder_that_does_not_answer_holds_one_thread_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a"), "hush").unwrap();
+    let secrets = secrets(dir.path(), None);
+    let app = app("{A: {secret: a}}");
+    let mut changes = secrets.subscribe();
+    // Whoever looks hangs as long as this lives.
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (hang, hangs) = tokio::sync::oneshot::channel();
+    let held = secrets.clone();
+    let holder = std::thread::spawn(move || {
+        let _held = held.seen.lock().unwrap();
+        hang.send(()).unwrap();
+        let _ = released.recv();
+    });
+    hangs.await.unwrap();
+    for _ in 0..3 {
+        let answer = secrets.fingerprint_within(&app, Duration::from_millis(20)).await;
+        assert!(answer.unwrap_err().contains("does not answer"));
+    }
+    // One look has the secrets, this test has them, and so has the thread that holds them up.
+    assert_eq!((Arc::strong_count(&secrets), secrets.look.available_permits()), (3, 0));
+    drop(release);
+    holder.join().unwrap();
+    tokio::time::timeout(Duration::from_secs(30), changes.changed()).await.unwrap().unwrap();
+    assert!(secrets.fingerprint(&app).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_so_many_read_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let secrets = secrets(dir.path(), None);
+    let (with, without) = (app("{A: {secret: a}}"), app("{A: plain}"));
+    let mut turns = Vec::new();
+    for _ in 0..READERS {
+        turns.push(secrets.turn_to_read(&with).await.unwrap());
+    }
+    let next = async || tokio::time::timeout(Duration::from_millis(20), secrets.turn_to_read(&with)).await;
+    assert!(next().await.is_err());
+    assert!(secrets.turn_to_read(&without).await.is_none());
+    turns.pop();
+    assert!(next().await.unwrap().is_some());
+}

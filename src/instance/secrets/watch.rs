@@ -54,8 +54,12 @@ impl Secrets {
             ear = kept;
             if armed || due || looked.elapsed() >= LOOK {
                 looked = Instant::now();
-                let secrets = self.clone();
-                let _ = spawn_blocking(move || secrets.look_again()).await;
+                let (secrets, turn) = (self.clone(), self.turn_to_look().await);
+                let look = move || {
+                    secrets.look_again();
+                    drop(turn);
+                };
+                let _ = spawn_blocking(look).await;
             }
             due = timeout(CHECK, ear.heard.news.notified()).await.is_ok();
             if due {

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        host::Unprepared,
         link::Sharing,
         machine::Effect,
         running::{self, Owned, Running},
@@ -41,7 +42,8 @@ impl Supervisor {
         let journal = host.journal.clone();
         let stop = version.stdio()?.stop.clone();
         Some(async move {
-            let spec = host.prepare(&app).await.map_err(|reason| Unstarted { reason, lasting: true })?;
+            let unprepared = |Unprepared { reason, lasting }| Unstarted { reason, lasting };
+            let spec = host.prepare(&app).await.map_err(unprepared)?;
             let started = running::start(&host.launcher, spec, sharing, stop, logs, journal).await;
             started.map_err(|error| Unstarted { reason: error.to_string(), lasting: error.is_lasting() })
         })

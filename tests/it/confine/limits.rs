@@ -217,7 +217,7 @@ async fn what_cannot_be_enforced_is_an_error_or_told() {
         };
         Host::new(settings, Launcher::with_keeper(MCPFLEET), agent.clone())
     };
-    let error = host(Enforcement::Strict).prepare(&app).await.unwrap_err();
+    let error = host(Enforcement::Strict).prepare(&app).await.unwrap_err().reason;
     assert_eq!(
         error,
         "not enforceable on this host: `limits.memory: 1Gi` (control groups are not in use); `limits.cpu: 1` (control \

@@ -62,8 +62,10 @@ async fn two_agents_do_not_share_a_port_or_a_socket() {
     assert_eq!(code, Some(3), "{error}");
     assert!(error.contains("another agent uses the state_dir"), "{error}");
     let elsewhere = format!("state_dir={}", world.path("other").display());
-    let (code, error) = world.refused(&["fleet", "--set", "gateway.listen=127.0.0.1:0", "--set", &elsewhere]).await;
-    assert_eq!(code, Some(3), "{error}");
+    let mut command = world.command(&["fleet", "--set", "gateway.listen=127.0.0.1:0"]);
+    let refused = command.args(["--set", &elsewhere]).output().await.unwrap();
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{error}");
     assert!(error.contains("another agent answers at") && error.contains("control.sock"), "{error}");
     // The first one is none the worse for it.
     agent.ready().await;
@@ -156,5 +158,24 @@ async fn the_agent_may_open_more_files_than_its_servers() {
     let own = open_files(agent.id());
     assert_eq!(own[0], own[1]);
     assert_eq!(server, ["256", &own[1]]);
+    agent.stop().await;
+}
+
+/// It has secrets in its memory.
+#[tokio::test]
+async fn nobody_looks_into_an_agents_memory() {
+    let world = World::new();
+    world.write(
+        "demo.yaml",
+        "kind: app\nversion: v3\nmetadata: {name: demo}\nspec: {mcp: {command: mcpfleet, args: [demo-server]}}\n",
+    );
+    let mut agent = world.run();
+    agent.ready().await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", agent.id())).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{cores}");
+    // The kernel gives what belongs to such a process to root.
+    let folder = std::fs::metadata(format!("/proc/{}", agent.id())).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&folder), 0);
     agent.stop().await;
 }

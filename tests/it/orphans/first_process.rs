@@ -4,7 +4,7 @@ use super::wrappers::has_image;
 use crate::{
     lifecycle::world::World,
     support::{
-        eventually,
+        eventually, missing,
         processes::{MCPFLEET, all_processes, is_root, standing},
     },
 };
@@ -59,7 +59,7 @@ fn can_unshare(test: &str) -> bool {
     let can = std::process::Command::new("unshare").args(NAMESPACE).arg("true").stderr(Stdio::null()).status();
     is_root(test)
         && (can.is_ok_and(|status| status.success()) || {
-            eprintln!("SKIPPED: {test} needs `unshare`");
+            missing(test, "it needs `unshare`");
             false
         })
 }

@@ -1,5 +1,6 @@
 //! Launching processes the way the agent does, and looking at what they leave in /proc.
 
+use super::missing;
 use mcpfleet::instance::launch::{LaunchSpec, Launcher, Process, Program};
 use serde_json::{Value, json};
 use std::{
@@ -137,11 +138,11 @@ pub fn copy(file: &Path, to: PathBuf) -> PathBuf {
     to
 }
 
-/// Whether the tests run as root. Says so if not, because something is not tested then.
+/// Whether the tests run as root, as in CI. Says so if not, because something is not tested then.
 pub fn is_root(test: &str) -> bool {
     let root = nix::unistd::Uid::effective().is_root();
     if !root {
-        eprintln!("SKIPPED: {test} needs root");
+        missing(test, "it needs root");
     }
     root
 }
