@@ -2,6 +2,7 @@
 
 use super::{
     errno_of,
+    removal::remove_all,
     wire::{Directory, Failure, Order, Step},
 };
 use nix::{
@@ -88,7 +89,7 @@ fn create(parent: &Path, name: &str) -> io::Result<PrivateDirectory> {
 impl Drop for PrivateDirectory {
     fn drop(&mut self) {
         // What cannot be removed is left to the sweep at the agent's next start.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = remove_all(&self.path);
     }
 }
 
@@ -106,7 +107,7 @@ pub fn sweep(runtime_dir: &Path) -> io::Result<usize> {
     for entry in entries {
         let path = entry?.path();
         if let Some(_lock) = lock_unused(&path)
-            && fs::remove_dir_all(&path).is_ok()
+            && remove_all(&path).is_ok()
         {
             removed += 1;
         }

@@ -21,6 +21,7 @@ mod child;
 mod container;
 mod directory;
 mod limits;
+mod removal;
 mod tree;
 mod watch;
 pub mod wire;

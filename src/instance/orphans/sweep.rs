@@ -119,11 +119,13 @@ fn chase(wanted: Wanted<'_>, spared: &BTreeSet<i32>, over: Instant) -> BTreeSet<
         for pid in (newest - 2..newest + 4).filter(|pid| !spared.contains(pid)) {
             // The handle first: what is read after that is of its process, or of none.
             let Ok(handle) = sys::open_process(Pid::from_raw(pid)) else { continue };
+            // Before its end, so that none counts twice.
+            let Some(Process { start, .. }) = standing(pid) else { continue };
             let Ok(environment) = beginning(pid, "environ", MAX_ENVIRONMENT) else { continue };
             if Marker::in_environment(&environment).is_some_and(|marker| wanted(&marker))
                 && sys::signal_process(handle.as_fd(), Signal::SIGKILL).is_ok()
             {
-                killed.insert((pid, standing(pid).map_or(0, |process| process.start)));
+                killed.insert((pid, start));
                 until = Instant::now() + CHASE;
             }
         }
