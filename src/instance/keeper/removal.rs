@@ -91,7 +91,7 @@ mod tests {
         let top = base.path().join("top");
         fs::create_dir(&top).unwrap();
         let mut folder = open(&nix::fcntl::AT_FDCWD, &top).unwrap();
-        for _ in 0..20_000 {
+        for _ in 0..10_000 {
             mkdirat(&folder, "d", Mode::S_IRWXU).unwrap();
             folder = open(&folder, Path::new("d")).unwrap();
         }
