@@ -130,7 +130,7 @@ app_service:
   - metadata: {name: everything, description: d, labels: {env: dev}, expires: 2030-01-01T00:00:00Z}
     spec:
       mcp:
-        command: docker
+        command: uvx
         args: [run]
         run_as_host_user: docker
         env: {A: b, S: {secret: s}, F: {from_agent: F}}
