@@ -12,7 +12,7 @@
 //! If the keeper itself dies, the kernel kills the server (`PR_SET_PDEATHSIG`), and the agent what else there is of it
 //! ([`orphans`](super::orphans)).
 //!
-//! A container that the server's command runs is no descendant. The keeper removes it after the end ([`container`]).
+//! A container that the server's command runs is no descendant. The keeper removes it after the end (`container`).
 //!
 //! A keeper has one thread and no runtime, so that it is small and may fork. All it needs comes over the socket,
 //! because arguments and environment of a process can be read by others.
