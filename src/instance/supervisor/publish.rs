@@ -150,16 +150,22 @@ impl Supervisor {
         if !same {
             let route = match service {
                 Some(service) => Route::Ready(service),
-                None => Route::Unready { state, reason: reason.map(Into::into), retry_after: self.retry_after() },
+                None => Route::Unready { state, reason: reason.map(Into::into), retry_after: self.retry_after(state) },
             };
             self.wires.route.send_replace(Arc::new(route));
         }
     }
 
     /// After which time it is worth asking again.
-    fn retry_after(&self) -> Duration {
-        let wake = self.versions().filter_map(Version::wake_at).min();
-        let rest = wake.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
+    fn retry_after(&self, state: AppState) -> Duration {
+        let rest = match self.versions().filter_map(Version::wake_at).min() {
+            Some(at) => at.saturating_duration_since(Instant::now()),
+            None => match state {
+                // Somebody has to do something first.
+                AppState::Suspended | AppState::Stopped | AppState::Failed => Duration::from_secs(60),
+                _ => Duration::ZERO,
+            },
+        };
         rest.max(Duration::from_secs(1))
     }
 }
