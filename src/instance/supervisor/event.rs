@@ -54,6 +54,7 @@ pub(super) enum Event {
     },
     /// What the secrets are of a definition that is to run.
     Secrets {
+        look: u64,
         app: Arc<App>,
         restarts: u64,
         accepts: bool,

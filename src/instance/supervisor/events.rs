@@ -39,10 +39,9 @@ impl Supervisor {
             Event::Ended { version, instance, exit } => self.ended(version, &instance, exit),
             Event::Checked { version, run, finding, watch } => self.checked(version, run, finding, watch),
             Event::Looked { version, run, look, watch } => self.looked(version, run, look, watch),
-            Event::Secrets { app, restarts, accepts, secrets } => {
-                // Meanwhile something else may be wanted.
-                let wanted = self.wanted.as_ref();
-                if wanted.is_some_and(|(wanted, asked)| Arc::ptr_eq(wanted, &app) && *asked == Some(restarts)) {
+            Event::Secrets { look, app, restarts, accepts, secrets } => {
+                // Meanwhile something else may be wanted, or the secrets have changed again.
+                if self.secrets_look == Some(look) {
                     self.want_with(app, restarts, accepts, secrets);
                 }
             }

@@ -69,8 +69,9 @@ pub struct Supervisor {
     /// The newest definition, and how many restarts have been asked for; `None` of them: it is suspended.
     wanted: Option<(Arc<App>, Option<u64>)>,
     aim: Aim,
-    /// It is being found out what the secrets of that definition are.
-    asks_secrets: bool,
+    /// The look at the secrets of that definition that is under way. One that was overtaken does not count.
+    secrets_look: Option<u64>,
+    next_look: u64,
     /// What a process is told that was being started when it was not wanted any more.
     late: Wanted,
     /// Why the newest definition cannot be run at all.
@@ -96,7 +97,8 @@ impl Supervisor {
             next_version: 1,
             wanted: None,
             aim: Aim::Run,
-            asks_secrets: false,
+            secrets_look: None,
+            next_look: 1,
             late: Wanted::Stop,
             refused: None,
             last_exit: None,

@@ -51,7 +51,7 @@ impl Supervisor {
                     .candidate
                     .as_ref()
                     .is_some_and(|version| version.failure.is_none() && version.blocked.is_none())
-                || self.asks_secrets,
+                || self.secrets_look.is_some(),
             confinement: current
                 .and_then(|version| version.primary.as_ref())
                 .map_or_else(Vec::new, |primary| primary.confinement.clone()),

@@ -56,15 +56,15 @@ impl Supervisor {
     /// Turns to a definition, at once, or once it is known what its secrets are: nobody waits for a folder that hangs.
     pub(super) fn want(&mut self, app: Arc<App>, restarts: u64, accepts: bool) {
         self.aim = Aim::Run;
-        self.asks_secrets = secrets::uses(&app);
         self.wanted = Some((app.clone(), Some(restarts)));
-        if !self.asks_secrets {
+        if !secrets::uses(&app) {
             return self.want_with(app, restarts, accepts, Ok(Fingerprint::default()));
         }
-        let host = self.host.clone();
+        let (host, look) = (self.host.clone(), self.next_look);
+        (self.secrets_look, self.next_look) = (Some(look), look + 1);
         self.tasks.spawn(async move {
             let secrets = host.secrets.fingerprint(&app).await;
-            Event::Secrets { app, restarts, accepts, secrets }
+            Event::Secrets { look, app, restarts, accepts, secrets }
         });
     }
 
@@ -77,7 +77,7 @@ impl Supervisor {
         accepts: bool,
         secrets: Result<Fingerprint, String>,
     ) {
-        self.asks_secrets = false;
+        self.secrets_look = None;
         let spec = app.spec.digest();
         let secrets = match secrets {
             Ok(secrets) => secrets,
@@ -135,7 +135,7 @@ impl Supervisor {
     /// Lets everything go. `order` makes of an app's grace period what its processes are told.
     fn let_go(&mut self, aim: Aim, order: impl Fn(Duration) -> Wanted) {
         self.aim = aim;
-        self.refused = None;
+        (self.refused, self.secrets_look) = (None, None);
         let leaving = [self.serving.take(), self.candidate.take()].into_iter().flatten();
         self.draining.extend(leaving);
         for version in &mut self.draining {
