@@ -8,7 +8,7 @@ use super::{
     suspension::Suspension,
 };
 use crate::{
-    gateway::{self, Access, Gateway, Guard, Limits, Listener},
+    gateway::{self, Access, Gateway, Guard, Limits, Listener, access::Policy},
     instance::{
         confine::cgroup::Groups,
         fleet::Fleet,
@@ -122,7 +122,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         tracing::warn!("every user of this machine can read secrets in {dir}: {names}; `chmod o-r` keeps them secret");
     }
     let fleet = Fleet::new(host);
-    let gateway = Gateway::new(fleet.clone(), settings.limits, guard);
+    let (_policy, in_force) = watch::channel(Arc::new(Policy::default()));
+    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force);
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let url = url.trim_end_matches('/').to_owned();
 

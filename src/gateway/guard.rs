@@ -1,5 +1,6 @@
 //! Who may knock: peers of the control socket, the Host and Origin of everybody else. Pure.
 
+use super::{access::Principal, caller::Caller};
 use axum::http::{HeaderMap, StatusCode, header};
 
 /// The other end of a connection.
@@ -40,9 +41,10 @@ pub struct Denial {
 impl Guard {
     /// Checks a request before anything of it is read. Host and Origin are checked because a web page can make a
     /// browser on this machine talk to loopback addresses (DNS rebinding).
-    pub fn admit(&self, peer: Peer, headers: &HeaderMap, open_path: bool) -> Result<(), Denial> {
+    pub fn admit(&self, peer: Peer, headers: &HeaderMap, open_path: bool) -> Result<Caller, Denial> {
+        let caller = |principal| Caller { principal, peer };
         match peer {
-            Peer::Local { uid } if uid == 0 || uid == self.uid => Ok(()),
+            Peer::Local { uid } if uid == 0 || uid == self.uid => Ok(caller(Principal::Operator)),
             Peer::Local { uid } => Err(Denial {
                 status: StatusCode::FORBIDDEN,
                 code: "not-allowed",
@@ -51,7 +53,7 @@ impl Guard {
             Peer::Tcp => {
                 self.check_origin(headers)?;
                 if open_path || self.access == Access::Open {
-                    return Ok(());
+                    return Ok(caller(Principal::Anonymous));
                 }
                 Err(Denial {
                     status: StatusCode::UNAUTHORIZED,

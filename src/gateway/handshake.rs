@@ -3,6 +3,7 @@
 use super::{
     Gateway,
     classify::{Fault, SESSION_ID},
+    exchange::unknown_app,
     http::Post,
     reply,
     session::Backend,
@@ -27,7 +28,7 @@ const HANDSHAKE: Duration = Duration::from_secs(120);
 
 pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     let id = post.message.id.map(|id| id.0);
-    let Some(route) = gateway.route(post.app) else { return reply::unknown_app(post.app, id) };
+    let Some(route) = gateway.route(post.app) else { return reply::fault(&unknown_app(post.app), id) };
     let service = match &*route {
         Route::Ready(service) => service,
         Route::Unready { .. } => return reply::unready(&route, post.app, id),
@@ -69,7 +70,7 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
         result.protocol_version.and_then(text_member).map(|version| version.into_owned())
     });
     let version = version.unwrap_or_default();
-    opened(gateway, post.app, Backend::Own(lease), sink, version, service.idle_timeout, message, id)
+    opened(gateway, post, Backend::Own(lease), sink, version, service.idle_timeout, message, id)
 }
 
 /// A session on a server that has been initialized already: the gateway answers with what the server said then.
@@ -91,13 +92,13 @@ fn initialize_shared(gateway: &Gateway, service: &Service, post: &Post<'_>) -> R
     let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.unwrap_or("null"));
     let sink = Sink::new();
     service.primary.link.attach(&sink);
-    opened(gateway, post.app, Backend::Shared, sink, version, service.idle_timeout, answer.into(), id)
+    opened(gateway, post, Backend::Shared, sink, version, service.idle_timeout, answer.into(), id)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one session, put together in one place")]
 fn opened(
     gateway: &Gateway,
-    app: &str,
+    post: &Post<'_>,
     backend: Backend,
     sink: Arc<Sink>,
     version: String,
@@ -105,7 +106,7 @@ fn opened(
     answer: bytes::Bytes,
     id: Option<&str>,
 ) -> Response {
-    match gateway.sessions.insert(app, backend, sink, version, idle_timeout) {
+    match gateway.sessions.insert(post.right.caller(), post.app, backend, sink, version, idle_timeout) {
         Ok(session) => {
             let mut response = reply::json(StatusCode::OK, answer);
             if let Ok(value) = HeaderValue::from_str(&session) {

@@ -2,13 +2,15 @@
 
 use super::{
     Gateway,
+    caller::Caller,
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
+    exchange::{Exchange, Right, unknown_app},
     guard::Peer,
     legacy, modern, reply,
 };
 use crate::protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version};
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -30,6 +32,7 @@ const MAX_ID: usize = 1024;
 /// A message that was posted to an app.
 #[derive(Clone, Copy)]
 pub struct Post<'a> {
+    pub right: &'a Right,
     pub app: &'a str,
     pub headers: &'a HeaderMap,
     pub message: &'a Message<'a>,
@@ -54,11 +57,14 @@ pub fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     reply::json(status, body.to_string())
 }
 
-async fn admit(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp);
     let open_path = matches!(request.uri().path(), "/healthz" | "/readyz");
     match gateway.guard.admit(peer, request.headers(), open_path) {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(denial) => {
             let mut response = problem(denial.status, denial.code, &denial.message);
             if denial.status == StatusCode::UNAUTHORIZED {
@@ -77,23 +83,27 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
     }
 }
 
-async fn endpoint(State(gateway): State<Arc<Gateway>>, Path(app): Path<String>, request: Request) -> Response {
+async fn endpoint(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(caller): Extension<Caller>,
+    Path(app): Path<String>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    if gateway.fleet.get(&app).is_none() {
-        return reply::unknown_app(&app, None);
-    }
+    let right = Right::to_use(&gateway.policy, &caller, &app).filter(|_| gateway.fleet.get(&app).is_some());
+    let Some(right) = right else { return reply::fault(&unknown_app(&app), None) };
     let headers = &parts.headers;
     match parts.method {
         Method::POST => match read(body, headers, gateway.limits.body).await {
-            Ok(bytes) => posted(&gateway, &app, headers, &bytes).await,
+            Ok(bytes) => posted(&gateway, &right, &app, headers, &bytes).await,
             Err(fault) => reply::fault(&fault, None),
         },
         // Neither exists in the modern era, which knows no sessions.
         Method::GET | Method::DELETE if !is_modern(headers) && headers.contains_key(SESSION_ID) => {
             if parts.method == Method::GET {
-                legacy::get(&gateway, &app, headers)
+                legacy::get(&gateway, right, &app, headers)
             } else {
-                legacy::delete(&gateway, &app, headers)
+                legacy::delete(&gateway, &right, &app, headers)
             }
         }
         _ => {
@@ -133,10 +143,10 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Fa
     }
 }
 
-async fn posted(gateway: &Gateway, app: &str, headers: &HeaderMap, bytes: &[u8]) -> Response {
+async fn posted(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap, bytes: &[u8]) -> Response {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return match split(bytes) {
-            Ok(messages) => legacy::batch(gateway, app, headers, &messages).await,
+            Ok(messages) => legacy::batch(gateway, right, app, headers, &messages).await,
             Err(error) => reply::fault(&frame_fault(&error), None),
         };
     }
@@ -148,10 +158,14 @@ async fn posted(gateway: &Gateway, app: &str, headers: &HeaderMap, bytes: &[u8])
     if let Err(error) = check(&message, &params) {
         return reply::fault(&frame_fault(&error), message.id.map(|id| id.0));
     }
-    let post = Post { app, headers, message: &message, params: &params };
+    let admitted = match Exchange::admit(right, &message, &params) {
+        Ok(admitted) => admitted,
+        Err(fault) => return reply::fault(&fault, message.id.map(|id| id.0)),
+    };
+    let post = Post { right, app, headers, message: &message, params: &params };
     match classify::era_of(headers, &message, &params) {
-        Era::Modern => modern::post(gateway, &post).await,
-        Era::Legacy => legacy::post(gateway, &post).await,
+        Era::Modern => modern::post(gateway, &post, admitted).await,
+        Era::Legacy => legacy::post(gateway, &post, admitted).await,
     }
 }
 

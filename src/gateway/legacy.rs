@@ -2,7 +2,10 @@
 
 use super::{
     Gateway,
+    answering::Answering,
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
+    exchange::{Admitted, Exchange, Right},
+    feed::{Feed, Keeper},
     handshake,
     http::Post,
     reply,
@@ -26,31 +29,38 @@ use std::sync::{Arc, PoisonError};
 const MAX_SUBSCRIPTIONS: usize = 1024;
 const MAX_URI: usize = 4096;
 
-pub async fn post(gateway: &Gateway, post: &Post<'_>) -> Response {
+pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Response {
     if post.message.method == "initialize" && post.message.kind == Kind::Request {
         return handshake::initialize(gateway, post).await;
     }
     let id = post.message.id.map(|id| id.0);
-    let session = match find(gateway, post.app, post.headers) {
+    let session = match find(gateway, post.right, post.app, post.headers) {
         Ok(session) => session,
         Err(fault) => return reply::fault(&fault, id),
     };
     let events = reply::accepts_events(post.headers);
     let mailbox = Arc::new(if events { Mailbox::for_answers(1) } else { Mailbox::for_answers_only(1) });
-    match send(gateway, &session, post, &mailbox) {
-        Ok(()) if post.message.kind == Kind::Request => {
-            let waiting = Awaiting::begin(session, mailbox.clone());
-            reply::deliver(mailbox, waiting, Era::Legacy, events).await
+    match (send(gateway, &session, post, &mailbox), admitted) {
+        (Ok(()), Admitted::Request(exchange)) => {
+            let keeper = Keeper::Session(Awaiting::begin(session, mailbox.clone()));
+            reply::deliver(Answering::new(Feed::Direct { mailbox, _keeper: keeper }, exchange), Era::Legacy, events)
+                .await
         }
-        Ok(()) => reply::empty(StatusCode::ACCEPTED),
-        Err(unsent) => refusal(&unsent, post.app, id),
+        (Ok(()), Admitted::Other) => reply::empty(StatusCode::ACCEPTED),
+        (Err(unsent), _) => refusal(&unsent, post.app, id),
     }
 }
 
 /// A batch, which exists in version 2025-03-26 only. Each message is judged by itself before any is forwarded.
-pub async fn batch(gateway: &Gateway, app: &str, headers: &HeaderMap, messages: &[Message<'_>]) -> Response {
+pub async fn batch(
+    gateway: &Gateway,
+    right: &Right,
+    app: &str,
+    headers: &HeaderMap,
+    messages: &[Message<'_>],
+) -> Response {
     let invalid = |text: &str| reply::fault(&Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, text), None);
-    let session = match find(gateway, app, headers) {
+    let session = match find(gateway, right, app, headers) {
         Ok(session) => session,
         Err(fault) => return reply::fault(&fault, None),
     };
@@ -61,44 +71,62 @@ pub async fn batch(gateway: &Gateway, app: &str, headers: &HeaderMap, messages: 
         return invalid("a batch has at least one message, and no `initialize`");
     }
     let params: Vec<_> = messages.iter().map(Message::params).collect();
-    let posts: Vec<Post<'_>> =
-        messages.iter().zip(&params).map(|(message, params)| Post { app, headers, message, params }).collect();
+    let admitted: Vec<_> =
+        messages.iter().zip(&params).map(|(message, params)| Exchange::admit(right, message, params)).collect();
     let requests = messages.iter().filter(|message| message.kind == Kind::Request).count();
     let mailbox = Arc::new(Mailbox::for_answers(requests));
-    for (index, post) in posts.iter().enumerate() {
-        match (send(gateway, &session, post, &mailbox), post.message.id) {
-            (Err(unsent), _) if index == 0 => return refusal(&unsent, app, None),
-            // Those before it are under way: only this one is answered with the reason.
-            (Err(_), Some(id)) if post.message.kind == Kind::Request => {
-                let text = "the server took the messages before this one of the batch, but not this one";
-                mailbox.answer(error_response(id.0, codes::UNAVAILABLE, text, None).into(), Some(codes::UNAVAILABLE));
+    let answer = |id: &str, fault: &Fault| {
+        let error = error_response(id, fault.code, &fault.message, fault.data.clone());
+        mailbox.answer(error.into(), Some(fault.code));
+    };
+    let (mut exchanges, mut sent) = (Vec::new(), false);
+    for ((message, params), admitted) in messages.iter().zip(&params).zip(admitted) {
+        let id = message.id.map_or("null", |id| id.0);
+        match admitted {
+            Ok(Admitted::Request(exchange)) => exchanges.push(exchange),
+            Ok(Admitted::Other) => {}
+            Err(fault) => {
+                if message.kind == Kind::Request {
+                    answer(id, &fault);
+                }
+                continue;
             }
-            _ => {}
+        }
+        match send(gateway, &session, &Post { right, app, headers, message, params }, &mailbox) {
+            Ok(()) => sent = true,
+            Err(unsent) if !sent => return refusal(&unsent, app, None),
+            // Those before it are under way: only this one is answered with the reason.
+            Err(_) if message.kind == Kind::Request => {
+                let text = "the server took the messages before this one of the batch, but not this one";
+                answer(id, &Fault::new(StatusCode::SERVICE_UNAVAILABLE, codes::UNAVAILABLE, text));
+            }
+            Err(_) => {}
         }
     }
-    if requests == 0 {
-        return reply::empty(StatusCode::ACCEPTED);
+    let keeper = Keeper::Session(Awaiting::begin(session, mailbox.clone()));
+    match Answering::batch(Feed::Direct { mailbox, _keeper: keeper }, exchanges) {
+        Some(answering) => reply::stream(answering, None),
+        None => reply::empty(StatusCode::ACCEPTED),
     }
-    reply::stream(mailbox.clone(), Awaiting::begin(session, mailbox), None)
 }
 
 /// Opens the stream for what belongs to no request.
-pub fn get(gateway: &Gateway, app: &str, headers: &HeaderMap) -> Response {
+pub fn get(gateway: &Gateway, right: Right, app: &str, headers: &HeaderMap) -> Response {
     if !reply::accepts_events(headers) {
         return reply::empty(StatusCode::NOT_ACCEPTABLE);
     }
-    let session = match find(gateway, app, headers) {
+    let session = match find(gateway, &right, app, headers) {
         Ok(session) => session,
         Err(fault) => return reply::fault(&fault, None),
     };
-    stream::of_session(session, &gateway.fleet)
+    stream::of_session(session, right, &gateway.fleet)
 }
 
-pub fn delete(gateway: &Gateway, app: &str, headers: &HeaderMap) -> Response {
+pub fn delete(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap) -> Response {
     let Some(id) = classify::header(headers, &SESSION_ID) else {
         return reply::fault(&missing_session(), None);
     };
-    if gateway.sessions.remove(id, app) {
+    if gateway.sessions.remove(id, app, &right.caller().principal) {
         reply::empty(StatusCode::NO_CONTENT)
     } else {
         reply::fault(&unknown_session(), None)
@@ -118,12 +146,12 @@ fn unknown_session() -> Fault {
     )
 }
 
-fn find(gateway: &Gateway, app: &str, headers: &HeaderMap) -> Result<Arc<Session>, Fault> {
+fn find(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap) -> Result<Arc<Session>, Fault> {
     if let Some(version) = classify::header(headers, &PROTOCOL_VERSION).filter(|v| !LEGACY_VERSIONS.contains(v)) {
         return Err(Fault::unsupported_version(version, &LEGACY_VERSIONS));
     }
     let id = classify::header(headers, &SESSION_ID).ok_or_else(missing_session)?;
-    let session = gateway.sessions.get(id, app).ok_or_else(unknown_session)?;
+    let session = gateway.sessions.get(id, app, &right.caller().principal).ok_or_else(unknown_session)?;
     session.touch();
     Ok(session)
 }

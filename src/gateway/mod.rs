@@ -3,7 +3,12 @@
 //! A request is read as a frame, its era is decided by its content (`classify`), and it is handed to the link of a
 //! process; what comes back goes out as JSON, or as a stream of events as soon as there is more than an answer.
 
+pub mod access;
+mod answering;
+mod caller;
 mod classify;
+mod exchange;
+mod feed;
 mod guard;
 mod handshake;
 mod http;
@@ -14,6 +19,7 @@ mod serve;
 mod session;
 mod stream;
 
+pub use caller::Caller;
 pub use guard::{Access, Guard, Peer};
 pub use http::{problem, router};
 pub use reply::json as reply_json;
@@ -21,7 +27,9 @@ pub use serve::{Listener, serve};
 pub use session::Sessions;
 
 use crate::instance::{fleet::Fleet, view::Route};
+use access::Policy;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// Bounds on what clients may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +46,16 @@ pub struct Gateway {
     pub sessions: Sessions,
     pub limits: Limits,
     pub guard: Guard,
+    /// Who may do what, at present.
+    pub policy: watch::Receiver<Arc<Policy>>,
 }
 
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl Gateway {
-    pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard) -> Arc<Self> {
-        Arc::new(Gateway { fleet, sessions: Sessions::new(limits.sessions), limits, guard })
+    pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard, policy: watch::Receiver<Arc<Policy>>) -> Arc<Self> {
+        Arc::new(Gateway { fleet, sessions: Sessions::new(limits.sessions), limits, guard, policy })
     }
 
     fn route(&self, app: &str) -> Option<Arc<Route>> {

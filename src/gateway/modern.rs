@@ -2,13 +2,16 @@
 
 use super::{
     Gateway,
+    answering::Answering,
     classify::{self, Fault},
+    exchange::{Admitted, unknown_app},
+    feed::{Cancel, Feed, Keeper},
     http::Post,
     reply,
 };
 use crate::{
     instance::{
-        link::{Call, CallId, Link, Refused},
+        link::{Call, Refused},
         mailbox::Mailbox,
         view::{Route, Service},
     },
@@ -17,38 +20,24 @@ use crate::{
 use axum::{http::StatusCode, response::Response};
 use std::sync::Arc;
 
-/// Cancels a request at the server when its client goes away: in this era closing the stream is the cancellation.
-struct Cancel {
-    link: Arc<Link>,
-    call: CallId,
-}
-
-impl Drop for Cancel {
-    fn drop(&mut self) {
-        // Once the request has been answered this does nothing.
-        self.link.cancel(self.call);
-    }
-}
-
-pub async fn post(gateway: &Gateway, post: &Post<'_>) -> Response {
+pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Response {
     let Post { app, headers, message, params, .. } = post;
     let id = message.id.map(|id| id.0);
-    match message.kind {
-        Kind::Request => {}
-        // A client of this era cancels by closing its stream; there is nothing else that it could notify us of.
-        Kind::Notification => return reply::empty(StatusCode::ACCEPTED),
-        Kind::Response => {
+    let Admitted::Request(exchange) = admitted else {
+        if message.kind == Kind::Response {
             let text = "a client of this protocol version sends no responses";
             return reply::fault(&Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, text), id);
         }
-    }
+        // A client of this era cancels by closing its stream; there is nothing else that it could notify us of.
+        return reply::empty(StatusCode::ACCEPTED);
+    };
     if let Err(fault) = classify::check_modern(headers, message, params) {
         return reply::fault(&fault, id);
     }
     // A version may be replaced between finding it and asking it; the next look finds the new one.
     let mut refused = None;
     for _ in 0..3 {
-        let Some(route) = gateway.route(app) else { return reply::unknown_app(app, id) };
+        let Some(route) = gateway.route(app) else { return reply::fault(&unknown_app(app), id) };
         let service = match &*route {
             Route::Ready(service) => service,
             Route::Unready { .. } => return reply::unready(&route, app, id),
@@ -58,8 +47,9 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>) -> Response {
             return reply::fault(&Fault::unsupported_version(&requested, &LEGACY_VERSIONS), id);
         }
         match open(service, post) {
-            Ok((mailbox, cancel)) => {
-                return reply::deliver(mailbox, cancel, Era::Modern, reply::accepts_events(headers)).await;
+            Ok(feed) => {
+                let answering = Answering::new(feed, exchange);
+                return reply::deliver(answering, Era::Modern, reply::accepts_events(headers)).await;
             }
             Err(error @ Refused::Overloaded) => return reply::unavailable(id, &error.to_string(), None, 1),
             Err(error) => refused = Some(error),
@@ -70,12 +60,12 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>) -> Response {
     reply::unavailable(id, &reason, None, 1)
 }
 
-fn open(service: &Service, post: &Post<'_>) -> Result<(Arc<Mailbox>, Cancel), Refused> {
+fn open(service: &Service, post: &Post<'_>) -> Result<Feed, Refused> {
     let mailbox = Arc::new(match reply::accepts_events(post.headers) {
         true => Mailbox::for_answers(1),
         false => Mailbox::for_answers_only(1),
     });
     let link = service.primary.link.clone();
     let call = link.open(Call { message: post.message, params: post.params, owner: 0 }, &mailbox)?;
-    Ok((mailbox, Cancel { link, call }))
+    Ok(Feed::Direct { mailbox, _keeper: Keeper::Cancel(Cancel { link, call }) })
 }

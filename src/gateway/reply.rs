@@ -2,13 +2,11 @@
 
 use super::{
     KEEP_ALIVE,
+    answering::Answering,
     classify::{Fault, modern_status},
 };
 use crate::{
-    instance::{
-        mailbox::{Delivery, Mailbox},
-        view::Route,
-    },
+    instance::{mailbox::Delivery, view::Route},
     protocol::{Era, codes, error_response},
 };
 use axum::{
@@ -17,7 +15,7 @@ use axum::{
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 use tokio::time::{sleep, timeout};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -61,64 +59,64 @@ pub fn unavailable(id: Option<&str>, message: &str, state: Option<&str>, retry_a
     response
 }
 
-/// Waits for what a mailbox brings and answers with it; one that takes messages too needs `events`. `guard` is kept for as long as the answer is under way; it is
-/// dropped when the client goes away before.
-pub async fn deliver<G: Send + 'static>(mailbox: Arc<Mailbox>, guard: G, era: Era, events: bool) -> Response {
+/// Waits for the answer to a request and gives it; what comes before it needs a client that takes `events`. Nothing is
+/// waited for any more once the client goes away.
+pub async fn deliver(mut answering: Answering, era: Era, events: bool) -> Response {
     let delivery = if events {
-        match timeout(KEEP_ALIVE, mailbox.next()).await {
+        match timeout(KEEP_ALIVE, answering.next()).await {
             Ok(delivery) => delivery,
             // A client must not take silence for a broken connection.
-            Err(_) => return stream(mailbox, guard, None),
+            Err(_) => return stream(answering, None),
         }
     } else {
-        mailbox.next().await
+        loop {
+            match answering.next().await {
+                Some(Delivery::Message(_)) => {}
+                other => break other,
+            }
+        }
     };
     match delivery {
         Some(Delivery::Answer { message, error_code }) => {
-            drop(guard);
             let status = if era == Era::Modern { modern_status(error_code) } else { StatusCode::OK };
             json(status, message)
         }
-        Some(first @ Delivery::Message(_)) => stream(mailbox, guard, Some(first)),
+        Some(first @ Delivery::Message(_)) => stream(answering, Some(first)),
         // Cancelled at the client's own word: there will be no answer.
         None => empty(StatusCode::ACCEPTED),
     }
 }
 
-/// A stream of events from a mailbox, to its end.
-pub fn stream<G: Send + 'static>(mailbox: Arc<Mailbox>, guard: G, first: Option<Delivery>) -> Response {
-    let opening = first.map_or_else(|| Bytes::from_static(b": open\n\n"), |first| chunk(&mailbox, first));
-    let state = (mailbox, guard, Some(opening));
-    let body = futures_util::stream::unfold(state, |(mailbox, guard, opening)| async move {
+/// A stream of events, up to the last answer.
+pub fn stream(mut answering: Answering, first: Option<Delivery>) -> Response {
+    let opening = match first {
+        Some(first) => chunk(first, || answering.try_next()),
+        None => Bytes::from_static(b": open\n\n"),
+    };
+    let body = futures_util::stream::unfold((answering, Some(opening)), |(mut answering, opening)| async move {
         if let Some(opening) = opening {
-            return Some((Ok::<_, Infallible>(opening), (mailbox, guard, None)));
+            return Some((Ok::<_, Infallible>(opening), (answering, None)));
         }
         let next = tokio::select! {
-            delivery = mailbox.next() => chunk(&mailbox, delivery?),
+            delivery = answering.next() => chunk(delivery?, || answering.try_next()),
             () = sleep(KEEP_ALIVE) => Bytes::from_static(b": still here\n\n"),
         };
-        Some((Ok(next), (mailbox, guard, None)))
+        Some((Ok(next), (answering, None)))
     });
     events(Body::from_stream(body))
 }
 
 /// One delivery, and what else waits already, as events.
-pub fn chunk(mailbox: &Mailbox, first: Delivery) -> Bytes {
+pub fn chunk(first: Delivery, mut waiting: impl FnMut() -> Option<Delivery>) -> Bytes {
     let mut out = BytesMut::new();
     let mut next = Some(first);
     while let Some(Delivery::Message(message) | Delivery::Answer { message, .. }) = next {
         out.extend_from_slice(b"event: message\ndata: ");
         out.extend_from_slice(&message);
         out.extend_from_slice(b"\n\n");
-        next = if out.len() < CHUNK { mailbox.try_next() } else { None };
+        next = if out.len() < CHUNK { waiting() } else { None };
     }
     out.freeze()
-}
-
-/// There is no such app, or none that this client may know of.
-pub fn unknown_app(app: &str, id: Option<&str>) -> Response {
-    let text = format!("there is no app {app:?} here");
-    fault(&Fault::new(StatusCode::NOT_FOUND, codes::INVALID_REQUEST, text), id)
 }
 
 /// The app does not serve now: 503 with its state.

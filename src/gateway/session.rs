@@ -1,5 +1,6 @@
 //! Sessions of the legacy era.
 
+use super::{access::Principal, caller::Caller};
 use crate::{
     instance::{
         fleet::Fleet,
@@ -24,6 +25,8 @@ pub struct Session {
     /// Tells its requests from other sessions' on a shared link.
     pub owner: u64,
     pub app: String,
+    /// Whose it is: nobody else can use it.
+    pub principal: Principal,
     backend: Backend,
     pub sink: Arc<Sink>,
     /// The version that was agreed on.
@@ -93,6 +96,10 @@ impl Session {
     /// Where to see that another process has taken the place of the shared one.
     pub fn route(&self, fleet: &Fleet) -> Option<watch::Receiver<Arc<Route>>> {
         fleet.get(&self.app).filter(|_| self.is_shared()).map(|entry| entry.route.clone())
+    }
+
+    fn is_of(&self, app: &str, principal: &Principal) -> bool {
+        self.app == app && self.principal == *principal
     }
 
     pub fn is_shared(&self) -> bool {
@@ -176,6 +183,7 @@ impl Sessions {
     /// Makes a session; returns its id, which nobody can guess.
     pub fn insert(
         &self,
+        caller: &Caller,
         app: &str,
         backend: Backend,
         sink: Arc<Sink>,
@@ -191,6 +199,7 @@ impl Sessions {
         let session = Session {
             owner: self.next_owner.fetch_add(1, Relaxed),
             app: app.to_owned(),
+            principal: caller.principal.clone(),
             backend,
             sink,
             protocol_version,
@@ -211,15 +220,15 @@ impl Sessions {
         if lock(&self.by_id).len() < self.max { Ok(()) } else { Err(TooMany(self.max)) }
     }
 
-    pub fn get(&self, id: &str, app: &str) -> Option<Arc<Session>> {
-        lock(&self.by_id).get(id).filter(|session| session.app == app).cloned()
+    pub fn get(&self, id: &str, app: &str, principal: &Principal) -> Option<Arc<Session>> {
+        lock(&self.by_id).get(id).filter(|session| session.is_of(app, principal)).cloned()
     }
 
     /// Ends a session; `false` if there is none of this id.
-    pub fn remove(&self, id: &str, app: &str) -> bool {
+    pub fn remove(&self, id: &str, app: &str, principal: &Principal) -> bool {
         let removed = {
             let mut by_id = lock(&self.by_id);
-            if by_id.get(id).is_some_and(|session| session.app == app) { by_id.remove(id) } else { None }
+            if by_id.get(id).is_some_and(|session| session.is_of(app, principal)) { by_id.remove(id) } else { None }
         };
         removed.is_some_and(|session| {
             session.end();

@@ -2,6 +2,7 @@
 
 use super::{
     KEEP_ALIVE,
+    exchange::Right,
     reply::{chunk, events},
     session::Session,
 };
@@ -14,33 +15,37 @@ use std::{
 };
 use tokio::{sync::watch, time::sleep};
 
-/// Goes on until the client opens another, or the session ends.
-pub fn of_session(session: Arc<Session>, fleet: &Arc<Fleet>) -> Response {
+/// Goes on until the client opens another, the session ends, or its right to the app does.
+pub fn of_session(session: Arc<Session>, right: Right, fleet: &Arc<Fleet>) -> Response {
     let follow = Follow { route: session.route(fleet), fleet: fleet.clone() };
     // Now, not when somebody first reads: what happens from here on belongs to this stream.
     let _ = session.link(fleet);
     let reading = Reading::begin(session);
-    let body = futures_util::stream::unfold((reading, follow, true), |(reading, mut follow, opening)| async move {
-        if opening {
-            return Some((Ok::<_, Infallible>(Bytes::from_static(b": open\n\n")), (reading, follow, false)));
-        }
-        let mailbox = &reading.session.sink.mailbox;
-        let next = loop {
-            tokio::select! {
-                // First of all, so that one who has been overtaken takes nothing that is the other's.
-                biased;
-                () = reading.overtaken() => return None,
-                delivery = mailbox.next() => break chunk(mailbox, delivery?),
-                replaced = follow.replaced() => if replaced {
-                    let _ = reading.session.link(&follow.fleet);
-                } else {
-                    return None;
-                },
-                () = sleep(KEEP_ALIVE) => break Bytes::from_static(b": still here\n\n"),
+    let body = futures_util::stream::unfold(
+        (reading, follow, right, true),
+        |(reading, mut follow, mut right, opening)| async move {
+            if opening {
+                return Some((Ok::<_, Infallible>(Bytes::from_static(b": open\n\n")), (reading, follow, right, false)));
             }
-        };
-        Some((Ok(next), (reading, follow, false)))
-    });
+            let mailbox = &reading.session.sink.mailbox;
+            let next = loop {
+                tokio::select! {
+                    // First of all, so that one who has been overtaken takes nothing that is the other's.
+                    biased;
+                    () = reading.overtaken() => return None,
+                    delivery = mailbox.next() => break chunk(delivery?, || mailbox.try_next()),
+                    () = right.withdrawn() => return None,
+                    replaced = follow.replaced() => if replaced {
+                        let _ = reading.session.link(&follow.fleet);
+                    } else {
+                        return None;
+                    },
+                    () = sleep(KEEP_ALIVE) => break Bytes::from_static(b": still here\n\n"),
+                }
+            };
+            Some((Ok(next), (reading, follow, right, false)))
+        },
+    );
     events(Body::from_stream(body))
 }
 

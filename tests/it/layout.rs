@@ -33,6 +33,7 @@ const PURE: &[&str] = &[
     "client::sse",
     "config",
     "escape",
+    "gateway::access",
     "gateway::classify",
     "instance::backoff",
     "instance::confine::plan",

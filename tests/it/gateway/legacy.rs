@@ -1,5 +1,6 @@
 use super::stage::{Events, Stage, answer, call, is_stream, messages, text};
 use crate::support::eventually;
+use mcpfleet::gateway::access::Principal;
 use mcpfleet::status::model::AppState;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -55,7 +56,7 @@ async fn a_session_is_not_idle_while_its_client_waits_for_an_answer() {
     assert!(answer(response).await["result"].is_object());
     eventually("it is idle, and ended", async || {
         stage.gateway.sessions.sweep(&stage.gateway.fleet);
-        stage.gateway.sessions.get(&session.id, "app").is_none().then_some(())
+        stage.gateway.sessions.get(&session.id, "app", &Principal::Anonymous).is_none().then_some(())
     })
     .await;
 }

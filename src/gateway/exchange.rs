@@ -1,0 +1,118 @@
+//! One message of a client's, from its arrival to its answer: what its sender may do is decided here, and nowhere else.
+
+use super::{
+    access::{Permit, Policy},
+    caller::Caller,
+    classify::Fault,
+};
+use crate::protocol::{Kind, Message, Params, RawId, codes, text_member};
+use axum::http::StatusCode;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A request that has been admitted and awaits its answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The raw id of the request.
+    pub id: Box<str>,
+    right: Right,
+    /// The answer is a list of tools, of which the client is to see those it may use.
+    filter: Option<Arc<Permit>>,
+}
+
+/// That which has been granted, for as long as it is.
+#[derive(Clone, Debug)]
+pub struct Right {
+    caller: Caller,
+    app: Arc<str>,
+    /// The tool that it is about, if it is about one.
+    tool: Option<Arc<str>>,
+    policy: watch::Receiver<Arc<Policy>>,
+}
+
+impl Right {
+    /// What is granted now.
+    fn permit(&self) -> Option<Arc<Permit>> {
+        self.policy.borrow().permit(&self.caller.principal, &self.app)
+    }
+
+    /// The right to use an app at all.
+    pub fn to_use(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, app: &str) -> Option<Right> {
+        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy: policy.clone() };
+        right.permit().map(|_| right)
+    }
+
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Waits until it is withdrawn.
+    pub async fn withdrawn(&mut self) {
+        loop {
+            if self.policy.changed().await.is_err() {
+                // The agent is ending, and with it whatever this is about.
+                return std::future::pending().await;
+            }
+            let holds = self.permit().is_some_and(|permit| match &self.tool {
+                Some(tool) => permit.allows_tool(tool),
+                None => true,
+            });
+            if !holds {
+                return;
+            }
+        }
+    }
+}
+
+/// What has been decided of a message.
+#[derive(Debug)]
+pub enum Admitted {
+    Request(Exchange),
+    /// A notification, or a response: nobody answers it.
+    Other,
+}
+
+impl Exchange {
+    /// Decides whether a message may be forwarded.
+    pub fn admit(right: &Right, message: &Message<'_>, params: &Params<'_>) -> Result<Admitted, Fault> {
+        if message.kind != Kind::Request {
+            return Ok(Admitted::Other);
+        }
+        let permit = right.permit().ok_or_else(|| unknown_app(&right.app))?;
+        let mut right = right.clone();
+        if message.method == "tools/call" && permit.is_restricted() {
+            // Whatever else stands for a name is the server's to refuse, but for one who may call everything.
+            let name = params.name.and_then(text_member).filter(|name| permit.allows_tool(name));
+            let Some(name) = name else { return Err(denied(params)) };
+            right.tool = Some(name.into());
+        }
+        let filter = (message.method == "tools/list" && permit.is_restricted()).then_some(permit);
+        let id = message.id.map_or("null", |RawId(raw)| raw).into();
+        Ok(Admitted::Request(Exchange { id, right, filter }))
+    }
+
+    /// The answer as its client is to have it.
+    pub fn answered(&mut self, answer: Bytes, _error_code: Option<i64>) -> Bytes {
+        match &self.filter {
+            Some(_permit) => answer,
+            None => answer,
+        }
+    }
+
+    /// Waits until the client may not have the answer any more.
+    pub async fn withdrawn(&mut self) {
+        self.right.withdrawn().await;
+    }
+}
+
+/// The answer is the same as for an app that nobody has.
+pub fn unknown_app(app: &str) -> Fault {
+    Fault::new(StatusCode::NOT_FOUND, codes::INVALID_REQUEST, format!("there is no app {app:?} here"))
+}
+
+/// A result of the protocol's own: the server would say the same of a tool that it does not have.
+fn denied(params: &Params<'_>) -> Fault {
+    let name = params.name.and_then(text_member).unwrap_or_default();
+    Fault::new(StatusCode::OK, codes::INVALID_PARAMS, format!("there is no tool {name:?} here that you may call"))
+}
