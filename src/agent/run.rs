@@ -188,7 +188,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     parts.spawn(async move {
         let mut interval = tokio::time::interval(SWEEP);
         while sweep_token.run_until_cancelled(interval.tick()).await.is_some() {
-            sweeping.sessions.sweep(&sweeping.fleet);
+            sweeping.sweep();
         }
         "the sweeper"
     });

@@ -1,17 +1,30 @@
 //! Where the messages come from that answer a request.
 
-use super::session::Awaiting;
+use super::{
+    bridge::{Call, Listening, rounds::Rounds},
+    session::Awaiting,
+};
 use crate::instance::{
     link::{CallId, Link},
     mailbox::{Delivery, Mailbox},
 };
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 /// The answer to a request that has been opened, and what comes before it.
 #[derive(Debug)]
 pub enum Feed {
     /// As the server sends it.
     Direct { mailbox: Arc<Mailbox>, _keeper: Keeper },
+    /// The answer is there already.
+    Ready(Option<Delivery>),
+    /// Of a server of sessions, for a stateless client.
+    Bridged(Box<Call>),
+    /// What such a server tells, for a stateless client that listens.
+    Listening(Box<Listening>),
+    /// Of a stateless server, for the client of a session.
+    Upgraded(Box<Rounds>),
+    /// Requests of a batch, one after the other.
+    InTurn { now: Box<Feed>, then: VecDeque<Feed> },
 }
 
 /// What is to happen when nobody waits for an answer any more.
@@ -42,6 +55,16 @@ impl Feed {
     pub async fn next(&mut self) -> Option<Delivery> {
         match self {
             Feed::Direct { mailbox, .. } => mailbox.next().await,
+            Feed::Ready(answer) => answer.take(),
+            Feed::Bridged(call) => call.next().await,
+            Feed::Listening(listening) => listening.next().await,
+            Feed::Upgraded(rounds) => rounds.next().await,
+            Feed::InTurn { now, then } => loop {
+                if let Some(delivery) = Box::pin(now.next()).await {
+                    return Some(delivery);
+                }
+                **now = then.pop_front()?;
+            },
         }
     }
 
@@ -49,6 +72,11 @@ impl Feed {
     pub fn try_next(&mut self) -> Option<Delivery> {
         match self {
             Feed::Direct { mailbox, .. } => mailbox.try_next(),
+            Feed::Ready(answer) => answer.take(),
+            Feed::Bridged(call) => call.try_next(),
+            Feed::Listening(listening) => listening.try_next(),
+            Feed::Upgraded(rounds) => rounds.try_next(),
+            Feed::InTurn { now, .. } => now.try_next(),
         }
     }
 }

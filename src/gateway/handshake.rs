@@ -2,7 +2,8 @@
 
 use super::{
     Gateway,
-    classify::{Fault, SESSION_ID},
+    bridge::{translate, upgrade::Upgrade},
+    classify::SESSION_ID,
     exchange::unknown_app,
     http::Post,
     reply,
@@ -12,6 +13,7 @@ use crate::{
     instance::{
         link::{Call, Sink},
         mailbox::{Delivery, Mailbox},
+        pool::{Lease, Unavailable},
         view::{Route, Service},
     },
     protocol::{Era, LEGACY_VERSIONS, Message, Params, is_legacy_version, text_member},
@@ -22,6 +24,7 @@ use axum::{
     response::Response,
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
 
 /// How long a server may take to answer `initialize`.
 const HANDSHAKE: Duration = Duration::from_secs(120);
@@ -36,10 +39,14 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     if let Err(error) = gateway.sessions.has_room() {
         return reply::unavailable(id, &error.to_string(), None, 5);
     }
+    let modern = service.profile.era == Era::Modern;
+    if modern && (service.sessions == Sharing::Shared || service.takes_sessions.get() == Some(&false)) {
+        return upgraded(gateway, service, post);
+    }
     if service.sessions == Sharing::Shared {
         return initialize_shared(gateway, service, post);
     }
-    let lease = match service.checkout().await {
+    let lease = match checkout(gateway, service, post.app).await {
         Ok(lease) => lease,
         Err(error) => return reply::unavailable(id, &error.to_string(), None, 1),
     };
@@ -62,6 +69,13 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     let Ok(Some(Delivery::Answer { message, error_code })) = tokio::time::timeout(HANDSHAKE, answer).await else {
         return reply::unavailable(id, "the server has not answered `initialize`", None, 1);
     };
+    if modern {
+        // Most servers of the stateless era know sessions as well, and do not say so.
+        let takes = *service.takes_sessions.get_or_init(|| error_code.is_none());
+        if !takes {
+            return upgraded(gateway, service, post);
+        }
+    }
     if error_code.is_some() {
         return reply::json(StatusCode::OK, message);
     }
@@ -76,10 +90,6 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
 /// A session on a server that has been initialized already: the gateway answers with what the server said then.
 fn initialize_shared(gateway: &Gateway, service: &Service, post: &Post<'_>) -> Response {
     let id = post.message.id.map(|id| id.0);
-    if service.profile.era == Era::Modern {
-        let requested = post.params.protocol_version.and_then(text_member).unwrap_or_default();
-        return reply::fault(&Fault::unsupported_version(&requested, &[crate::protocol::MODERN_VERSION]), id);
-    }
     let mut result = service.profile.introduction.clone();
     let spoken = result.get("protocolVersion").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     let asked = post.params.protocol_version.and_then(text_member).unwrap_or_default();
@@ -93,6 +103,28 @@ fn initialize_shared(gateway: &Gateway, service: &Service, post: &Post<'_>) -> R
     let sink = Sink::new();
     service.primary.link.attach(&sink);
     opened(gateway, post, Backend::Shared, sink, version, service.idle_timeout, answer.into(), id)
+}
+
+/// A session on a server that knows none.
+fn upgraded(gateway: &Gateway, service: &Service, post: &Post<'_>) -> Response {
+    let id = post.message.id.map(|id| id.0);
+    let asked = post.params.protocol_version.and_then(text_member).unwrap_or_default();
+    let result = translate::initialization(&service.profile.introduction, &asked);
+    let version = result.get("protocolVersion").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let answer = translate::result(id.unwrap_or("null"), &result.to_string());
+    let backend = Backend::Upgraded(Box::new(Upgrade::new(post.message.params)));
+    opened(gateway, post, backend, Sink::new(), version, service.idle_timeout, answer.into(), id)
+}
+
+/// A process for a session; what is kept for nobody makes room for it.
+async fn checkout(gateway: &Gateway, service: &Service, app: &str) -> Result<Lease, Unavailable> {
+    for _ in 0..50 {
+        match service.checkout().await {
+            Err(Unavailable::Full(_)) if gateway.bridge.make_room(app) => sleep(Duration::from_millis(20)).await,
+            outcome => return outcome,
+        }
+    }
+    service.checkout().await
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one session, put together in one place")]

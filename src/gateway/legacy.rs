@@ -3,6 +3,7 @@
 use super::{
     Gateway,
     answering::Answering,
+    bridge::{rounds::Rounds, upgrade::Upgrade},
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Admitted, Exchange, Right},
     feed::{Feed, Keeper},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     instance::{
         link::{Call, Link, Refused},
-        mailbox::Mailbox,
+        mailbox::{Delivery, Mailbox},
     },
     protocol::{Era, Kind, LEGACY_VERSIONS, Message, Params, codes, error_response, text_member},
 };
@@ -23,7 +24,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, PoisonError},
+};
 
 /// What is remembered for a session of a shared server: so many subscriptions, to URIs of up to so many bytes.
 const MAX_SUBSCRIPTIONS: usize = 1024;
@@ -39,6 +43,17 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Res
         Err(fault) => return reply::fault(&fault, id),
     };
     let events = reply::accepts_events(post.headers);
+    if let Some(upgrade) = session.upgrade() {
+        return match upgraded(gateway, &session, upgrade, post, events) {
+            Ok(feed) => match admitted {
+                Admitted::Request(exchange) => {
+                    reply::deliver(Answering::new(feed, exchange), Era::Legacy, events).await
+                }
+                Admitted::Other => reply::empty(StatusCode::ACCEPTED),
+            },
+            Err(unsent) => refusal(&unsent, post.app, id),
+        };
+    }
     let mailbox = Arc::new(if events { Mailbox::for_answers(1) } else { Mailbox::for_answers_only(1) });
     match (send(gateway, &session, post, &mailbox), admitted) {
         (Ok(()), Admitted::Request(exchange)) => {
@@ -80,6 +95,7 @@ pub async fn batch(
         mailbox.answer(error.into(), Some(fault.code));
     };
     let (mut exchanges, mut sent) = (Vec::new(), false);
+    let (mut feeds, mut forwarded) = (VecDeque::new(), 0);
     for ((message, params), admitted) in messages.iter().zip(&params).zip(admitted) {
         let id = message.id.map_or("null", |id| id.0);
         match admitted {
@@ -92,8 +108,16 @@ pub async fn batch(
                 continue;
             }
         }
-        match send(gateway, &session, &Post { right, app, headers, message, params }, &mailbox) {
-            Ok(()) => sent = true,
+        let post = Post { right, app, headers, message, params };
+        let outcome = match session.upgrade() {
+            Some(upgrade) => upgraded(gateway, &session, upgrade, &post, true).map(|feed| feeds.push_back(feed)),
+            None => send(gateway, &session, &post, &mailbox),
+        };
+        match outcome {
+            Ok(()) => {
+                sent = true;
+                forwarded += usize::from(message.kind == Kind::Request);
+            }
             Err(unsent) if !sent => return refusal(&unsent, app, None),
             // Those before it are under way: only this one is answered with the reason.
             Err(_) if message.kind == Kind::Request => {
@@ -104,9 +128,48 @@ pub async fn batch(
         }
     }
     let keeper = Keeper::Session(Awaiting::begin(session, mailbox.clone()));
-    match Answering::batch(Feed::Direct { mailbox, _keeper: keeper }, exchanges) {
+    let mut feed = Feed::Direct { mailbox: mailbox.clone(), _keeper: keeper };
+    if let Some(now) = feeds.pop_front() {
+        // What has been refused is answered by the gateway; the rest comes from the server.
+        (0..forwarded).for_each(|_| mailbox.expect_one_less());
+        feeds.push_back(feed);
+        feed = Feed::InTurn { now: Box::new(now), then: feeds };
+    }
+    match Answering::batch(feed, exchanges) {
         Some(answering) => reply::stream(answering, None),
         None => reply::empty(StatusCode::ACCEPTED),
+    }
+}
+
+/// Sends a message of a session to a server that knows none.
+fn upgraded(
+    gateway: &Gateway,
+    session: &Arc<Session>,
+    upgrade: &Upgrade,
+    post: &Post<'_>,
+    events: bool,
+) -> Result<Feed, Unsent> {
+    let Post { message, params, .. } = post;
+    let nothing = Feed::Ready(None);
+    if let Some(answer) = upgrade.take(message, params) {
+        return Ok(Feed::Ready(Some(Delivery::Answer { message: answer.into(), error_code: None })));
+    }
+    match message.kind {
+        Kind::Request => {
+            // Whether there is a server at all is told as for every other session.
+            session.link(&gateway.fleet).map_err(Unsent::NoLink)?;
+            let rounds = Rounds::open(session, upgrade, &gateway.fleet, message, events).map_err(Unsent::Refused)?;
+            Ok(Feed::Upgraded(Box::new(rounds)))
+        }
+        Kind::Notification if message.method == "notifications/cancelled" => {
+            let Some(request) = params.request_id else { return Ok(nothing) };
+            upgrade.asks.forget(request);
+            let link = session.link(&gateway.fleet).map_err(Unsent::NoLink)?;
+            link.cancel_named(session.owner, request, message).map_err(Unsent::Refused)?;
+            Ok(nothing)
+        }
+        // There is nothing else that a stateless server could be told.
+        Kind::Notification | Kind::Response => Ok(nothing),
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod access;
 mod answering;
+mod bridge;
 mod caller;
 mod classify;
 mod exchange;
@@ -48,6 +49,7 @@ pub struct Gateway {
     pub guard: Guard,
     /// Who may do what, at present.
     pub policy: watch::Receiver<Arc<Policy>>,
+    bridge: bridge::Bridge,
 }
 
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
@@ -55,7 +57,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl Gateway {
     pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard, policy: watch::Receiver<Arc<Policy>>) -> Arc<Self> {
-        Arc::new(Gateway { fleet, sessions: Sessions::new(limits.sessions), limits, guard, policy })
+        let (sessions, bridge) = (Sessions::new(limits.sessions), bridge::Bridge::default());
+        Arc::new(Gateway { fleet, sessions, limits, guard, policy, bridge })
+    }
+
+    /// Ends what nobody uses any more: to be called every few seconds.
+    pub fn sweep(&self) {
+        self.sessions.sweep(&self.fleet);
+        self.bridge.sweep();
     }
 
     fn route(&self, app: &str) -> Option<Arc<Route>> {

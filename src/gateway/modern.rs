@@ -3,6 +3,7 @@
 use super::{
     Gateway,
     answering::Answering,
+    bridge::{self, NotOpened},
     classify::{self, Fault},
     exchange::{Admitted, unknown_app},
     feed::{Cancel, Feed, Keeper},
@@ -15,7 +16,7 @@ use crate::{
         mailbox::Mailbox,
         view::{Route, Service},
     },
-    protocol::{Era, Kind, LEGACY_VERSIONS, codes},
+    protocol::{Era, Kind, codes},
 };
 use axum::{http::StatusCode, response::Response};
 use std::sync::Arc;
@@ -42,22 +43,25 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Res
             Route::Ready(service) => service,
             Route::Unready { .. } => return reply::unready(&route, app, id),
         };
-        if service.profile.era == Era::Legacy {
-            let requested = params.meta_version.and_then(crate::protocol::text_member).unwrap_or_default();
-            return reply::fault(&Fault::unsupported_version(&requested, &LEGACY_VERSIONS), id);
-        }
-        match open(service, post) {
+        let opened = match service.profile.era {
+            Era::Modern => open(service, post).map_err(NotOpened::Refused),
+            Era::Legacy => bridge::open(gateway, post, service).await,
+        };
+        match opened {
             Ok(feed) => {
                 let answering = Answering::new(feed, exchange);
                 return reply::deliver(answering, Era::Modern, reply::accepts_events(headers)).await;
             }
-            Err(error @ Refused::Overloaded) => return reply::unavailable(id, &error.to_string(), None, 1),
-            Err(error) => refused = Some(error),
+            Err(NotOpened::Fault(fault)) => return reply::fault(&fault, id),
+            Err(NotOpened::Refused(error @ Refused::Overloaded)) => {
+                return reply::unavailable(id, &error.to_string(), None, 1);
+            }
+            Err(NotOpened::Refused(error)) => refused = Some(error.to_string()),
+            Err(NotOpened::Unavailable(error)) => return reply::unavailable(id, &error.to_string(), None, 1),
         }
         tokio::task::yield_now().await;
     }
-    let reason = refused.map_or_else(String::new, |error| error.to_string());
-    reply::unavailable(id, &reason, None, 1)
+    reply::unavailable(id, &refused.unwrap_or_default(), None, 1)
 }
 
 fn open(service: &Service, post: &Post<'_>) -> Result<Feed, Refused> {

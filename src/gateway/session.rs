@@ -1,6 +1,6 @@
 //! Sessions of the legacy era.
 
-use super::{access::Principal, caller::Caller};
+use super::{access::Principal, bridge::upgrade::Upgrade, caller::Caller};
 use crate::{
     instance::{
         fleet::Fleet,
@@ -11,6 +11,7 @@ use crate::{
         view::{Route, Service},
     },
     protocol::Era,
+    resource::Sessions as Sharing,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -60,6 +61,8 @@ pub enum Backend {
     Own(Lease),
     /// The one process of the app's version that serves at the moment.
     Shared,
+    /// The same, of a server that knows no sessions.
+    Upgraded(Box<Upgrade>),
 }
 
 impl Session {
@@ -70,9 +73,9 @@ impl Session {
         }
         let route = fleet.get(&self.app).ok_or(NoLink::Gone)?.route.borrow().clone();
         match &*route {
-            Route::Ready(service) if fits_sessions(service) => {
+            Route::Ready(service) if self.fits(service) => {
                 let link = service.primary.link.clone();
-                if link.attach(&self.sink) {
+                if self.is_shared() && link.attach(&self.sink) {
                     self.subscribe_again(&link);
                 }
                 Ok(link)
@@ -106,6 +109,23 @@ impl Session {
         matches!(self.backend, Backend::Shared)
     }
 
+    /// What the server does not know of it, if it knows no sessions.
+    pub fn upgrade(&self) -> Option<&Upgrade> {
+        match &self.backend {
+            Backend::Upgraded(upgrade) => Some(upgrade),
+            Backend::Own(_) | Backend::Shared => None,
+        }
+    }
+
+    /// Whether it can go to the process that all clients of a version share.
+    fn fits(&self, service: &Service) -> bool {
+        match self.backend {
+            Backend::Own(_) => false,
+            Backend::Shared => service.sessions == Sharing::Shared && service.profile.era == Era::Legacy,
+            Backend::Upgraded(_) => service.profile.era == Era::Modern,
+        }
+    }
+
     pub fn touch(&self) {
         lock(&self.usage).last = Instant::now();
     }
@@ -123,19 +143,14 @@ impl Session {
     fn is_over(&self, fleet: &Fleet, now: Instant) -> bool {
         let gone = match &self.backend {
             Backend::Own(lease) => lease.running().link.is_closed(),
-            Backend::Shared => match fleet.get(&self.app) {
-                Some(entry) => matches!(&**entry.route.borrow(), Route::Ready(service) if !fits_sessions(service)),
+            Backend::Shared | Backend::Upgraded(_) => match fleet.get(&self.app) {
+                Some(entry) => matches!(&**entry.route.borrow(), Route::Ready(service) if !self.fits(service)),
                 None => true,
             },
         };
         let usage = lock(&self.usage);
         gone || usage.awaited == 0 && now.saturating_duration_since(usage.last) > self.idle_timeout
     }
-}
-
-/// Whether sessions without a process of their own can go to the process that all share.
-fn fits_sessions(service: &Service) -> bool {
-    service.sessions == crate::resource::Sessions::Shared && service.profile.era == Era::Legacy
 }
 
 /// A client that waits for answers. When it goes, nothing more is kept for it; its requests run on, since in this era
@@ -239,7 +254,7 @@ impl Sessions {
     /// How many sessions without a process of their own each app has.
     pub fn shared_by_app(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for session in lock(&self.by_id).values().filter(|session| session.is_shared()) {
+        for session in lock(&self.by_id).values().filter(|session| !matches!(session.backend, Backend::Own(_))) {
             *counts.entry(session.app.clone()).or_default() += 1;
         }
         counts

@@ -1,12 +1,13 @@
 //! The stream of a legacy session, for what belongs to none of its requests.
 
+use super::bridge::subscription::Subscription;
 use super::{
     KEEP_ALIVE,
     exchange::Right,
     reply::{chunk, events},
     session::Session,
 };
-use crate::instance::{fleet::Fleet, view::Route};
+use crate::instance::{fleet::Fleet, mailbox::Delivery, view::Route};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use std::{
@@ -17,7 +18,8 @@ use tokio::{sync::watch, time::sleep};
 
 /// Goes on until the client opens another, the session ends, or its right to the app does.
 pub fn of_session(session: Arc<Session>, right: Right, fleet: &Arc<Fleet>) -> Response {
-    let follow = Follow { route: session.route(fleet), fleet: fleet.clone() };
+    let subscription = Subscription::of(&session, fleet);
+    let follow = Follow { route: session.route(fleet), fleet: fleet.clone(), subscription };
     // Now, not when somebody first reads: what happens from here on belongs to this stream.
     let _ = session.link(fleet);
     let reading = Reading::begin(session);
@@ -35,12 +37,12 @@ pub fn of_session(session: Arc<Session>, right: Right, fleet: &Arc<Fleet>) -> Re
                     () = reading.overtaken() => return None,
                     delivery = mailbox.next() => break chunk(delivery?, || mailbox.try_next()),
                     () = right.withdrawn() => return None,
-                    replaced = follow.replaced() => if replaced {
-                        let _ = reading.session.link(&follow.fleet);
-                    } else {
-                        return None;
-                    },
-                    () = sleep(KEEP_ALIVE) => break Bytes::from_static(b": still here\n\n"),
+                news = follow.next() => match news {
+                    News::Replaced => _ = reading.session.link(&follow.fleet),
+                    News::Heard(message) => break chunk(Delivery::Message(message), || mailbox.try_next()),
+                    News::Over => return None,
+                },
+                () = sleep(KEEP_ALIVE) => break Bytes::from_static(b": still here\n\n"),
                 }
             };
             Some((Ok(next), (reading, follow, right, false)))
@@ -49,19 +51,33 @@ pub fn of_session(session: Arc<Session>, right: Right, fleet: &Arc<Fleet>) -> Re
     events(Body::from_stream(body))
 }
 
-/// Watches for the next process of a shared server, so that a client which only listens hears it too.
+/// Watches for what does not come to the session by itself.
 struct Follow {
-    /// `None`: the session has a process of its own, and ends with it.
+    /// Of a server that all sessions share, so that a client which only listens hears its next process, too.
     route: Option<watch::Receiver<Arc<Route>>>,
     fleet: Arc<Fleet>,
+    /// To a server that knows no sessions.
+    subscription: Option<Subscription>,
+}
+
+enum News {
+    /// Another process has taken the place of the shared one.
+    Replaced,
+    Heard(Bytes),
+    /// There will be no server any more.
+    Over,
 }
 
 impl Follow {
-    /// Waits until the way to the server has changed; `false`: there will be none any more.
-    async fn replaced(&mut self) -> bool {
-        match &mut self.route {
-            Some(route) => route.changed().await.is_ok(),
-            None => std::future::pending().await,
+    async fn next(&mut self) -> News {
+        match (&mut self.subscription, &mut self.route) {
+            (Some(subscription), _) => News::Heard(subscription.next().await),
+            (None, Some(route)) => match route.changed().await {
+                Ok(()) => News::Replaced,
+                Err(_) => News::Over,
+            },
+            // Its process is its own, and ends with it.
+            (None, None) => std::future::pending().await,
         }
     }
 }

@@ -11,7 +11,10 @@ use crate::{
     status::model::{AppState, Confinement, InstanceRole, InstanceStatus},
 };
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// How an app's server is, for people.
@@ -100,6 +103,8 @@ pub struct Service {
     pub idle_timeout: Duration,
     /// The instance that all clients share, where the server is shared.
     pub primary: Arc<Running>,
+    /// Whether a server of the stateless era has taken a session, too; empty as long as nobody has tried.
+    pub takes_sessions: OnceLock<bool>,
     pub(super) checkouts: mpsc::Sender<Reply>,
 }
 

@@ -249,7 +249,7 @@ fn is_number(raw: &str) -> bool {
 }
 
 /// Calls `each` with every member of an object; `false` if the JSON is something else.
-fn members<'a>(json: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> Result<bool, FrameError> {
+pub(super) fn members<'a>(json: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> Result<bool, FrameError> {
     struct Members<F>(F);
     impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Members<F> {
         type Value = ();

@@ -6,10 +6,12 @@
 mod era;
 mod frame;
 mod message;
+mod object;
 
 pub use era::{Era, LEGACY_VERSIONS, MODERN_VERSION, is_legacy_version};
 pub use frame::{Edit, FrameError, Kind, Message, Params, RawId, check_unambiguous, one_line, text_member};
 pub use message::{codes, error_response, notification, request};
+pub use object::Object;
 
 /// Keys of `params._meta` in the modern era.
 pub mod meta {

@@ -34,6 +34,7 @@ const PURE: &[&str] = &[
     "config",
     "escape",
     "gateway::access",
+    "gateway::bridge::translate",
     "gateway::classify",
     "instance::backoff",
     "instance::confine::plan",

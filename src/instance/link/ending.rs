@@ -19,6 +19,20 @@ impl Link {
             call.mailbox.answer(end.into(), None);
         }
         self.signal_idle();
+        self.leaving.notify_waiters();
+    }
+
+    /// Waits until it takes no new requests any more.
+    pub async fn leaves(&self) {
+        loop {
+            let leaving = self.leaving.notified();
+            tokio::pin!(leaving);
+            leaving.as_mut().enable();
+            if self.lock().check_open().is_err() {
+                return;
+            }
+            leaving.await;
+        }
     }
 
     /// Waits until a draining link has no open request of a client.
@@ -75,8 +89,9 @@ impl Link {
             call.mailbox.answer(answer.into(), Some(code));
         }
         if self.sharing == Sharing::Exclusive {
-            sinks.iter().for_each(|sink| sink.mailbox.close());
+            sinks.iter().filter(|sink| !sink.lasting).for_each(|sink| sink.mailbox.close());
         }
         self.idle.notify_waiters();
+        self.leaving.notify_waiters();
     }
 }

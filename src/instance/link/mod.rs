@@ -57,15 +57,27 @@ pub struct Sink {
     pub subscriptions: Mutex<BTreeSet<String>>,
     /// Whether somebody reads the mailbox now.
     pub attached: std::sync::atomic::AtomicBool,
+    /// Whether it goes on when the only server that it hears has ended.
+    lasting: bool,
 }
 
 impl Sink {
     pub fn new() -> Arc<Self> {
-        Arc::new(Sink {
+        Arc::new(Sink::with(false, BTreeSet::new()))
+    }
+
+    /// One that is read from the start, and hears whatever it is attached to.
+    pub fn listening(subscriptions: BTreeSet<String>) -> Arc<Self> {
+        Arc::new(Sink::with(true, subscriptions))
+    }
+
+    fn with(listening: bool, subscriptions: BTreeSet<String>) -> Self {
+        Sink {
             mailbox: Mailbox::endless(),
-            subscriptions: Mutex::default(),
-            attached: std::sync::atomic::AtomicBool::new(false),
-        })
+            subscriptions: Mutex::new(subscriptions),
+            attached: std::sync::atomic::AtomicBool::new(listening),
+            lasting: listening,
+        }
     }
 }
 
@@ -94,6 +106,8 @@ pub struct Link {
     state: Mutex<State>,
     /// The last open request of a draining link has been answered, or the link has ended.
     idle: Notify,
+    /// It takes nothing new any more.
+    leaving: Notify,
     /// The server has announced other tools.
     tools: Notify,
 }
@@ -154,6 +168,7 @@ impl Link {
                 garbage: 0,
             }),
             idle: Notify::new(),
+            leaving: Notify::new(),
             tools: Notify::new(),
         })
     }

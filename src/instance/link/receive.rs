@@ -212,12 +212,14 @@ fn recipients(sharing: Sharing, state: &State, method: &str, params: &Params<'_>
     let announces = method.ends_with("/list_changed") || method == "notifications/resources/updated";
     match sharing {
         Sharing::Exclusive => {
+            let sinks = state.sinks();
+            if announces && sinks.iter().any(|sink| sink.attached.load(Relaxed)) {
+                let read = sinks.into_iter().filter(|sink| sink.attached.load(Relaxed));
+                return read.map(Recipient::Stream).collect();
+            }
             let newest = state.open.values().rfind(|call| call.mailbox.takes_messages()).map(call);
-            let stream = state.sinks().pop();
-            let read = stream.as_ref().is_some_and(|sink| sink.attached.load(Relaxed));
-            let stream = stream.map(Recipient::Stream);
-            let first = if announces && read { stream.or(newest) } else { newest.or(stream) };
-            first.into_iter().collect()
+            let stream = || state.sinks().pop().map(Recipient::Stream);
+            newest.or_else(stream).into_iter().collect()
         }
         Sharing::Shared if announces => {
             let uri = params.uri.and_then(text_member);

@@ -12,7 +12,7 @@ use super::{
 use crate::status::model::AppState;
 use jiff::Timestamp;
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -136,6 +136,7 @@ impl Supervisor {
                     sessions: stdio.sessions,
                     idle_timeout: stdio.idle_timeout,
                     primary: primary.clone(),
+                    takes_sessions: OnceLock::new(),
                     checkouts: self.wires.checkouts.0.clone(),
                 })
             }))

@@ -1,0 +1,79 @@
+//! What the client of a session is asked in the course of its requests.
+
+use crate::protocol::{Message, Object, RawId, text_member};
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64, atomic::Ordering::Relaxed},
+};
+use tokio::sync::oneshot;
+
+/// The most questions that a client can have open.
+const MAX_ASKED: usize = 1024;
+
+/// The answer to a question: a raw result, or why there is none.
+pub type Reply = Result<String, String>;
+
+/// The questions that wait for their answers, by the raw id that the client knows them by.
+#[derive(Debug, Default)]
+pub struct Asks {
+    waiting: Mutex<HashMap<String, Waiting>>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// The raw id of the client's request that it is about.
+    about: Box<str>,
+    reply: oneshot::Sender<Reply>,
+}
+
+impl Asks {
+    /// Makes a request of the client's out of what a server wants to know (a raw `{method, params}`).
+    pub fn ask(&self, about: &str, request: &str) -> Option<(Vec<u8>, oneshot::Receiver<Reply>)> {
+        let id = Value::from(format!("ask-{}", self.next.fetch_add(1, Relaxed))).to_string();
+        let message = Object::read(request).with(&[("jsonrpc", "\"2.0\""), ("id", &id)]);
+        let (reply, answer) = oneshot::channel();
+        let mut waiting = self.lock();
+        waiting.retain(|_, waiting| !waiting.reply.is_closed());
+        if waiting.len() >= MAX_ASKED {
+            return None;
+        }
+        waiting.insert(id, Waiting { about: about.into(), reply });
+        Some((message.into(), answer))
+    }
+
+    /// Takes the client's answer. One that nobody waits for is nobody's.
+    pub fn answered(&self, message: &Message<'_>) {
+        let waiting = message.id.and_then(|RawId(id)| self.lock().remove(id));
+        let Some(Waiting { reply, .. }) = waiting else { return };
+        let said = match (message.result, message.error) {
+            (Some(result), _) => Ok(result.to_owned()),
+            (None, error) => {
+                let error = Object::read(error.unwrap_or("{}"));
+                let text = error.get("message").and_then(text_member);
+                Err(text.map_or_else(|| "it gave no reason".into(), |text| text.chars().take(500).collect()))
+            }
+        };
+        // Whoever asked may have gone.
+        let _ = reply.send(said);
+    }
+
+    /// The client has cancelled a request: what was asked because of it needs no answer.
+    pub fn forget(&self, about: &str) {
+        self.lock().retain(|_, waiting| *waiting.about != *about);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a stateless server is told of a client that has refused to answer; `None`: there is no way to say so.
+pub fn refusal(method: &str) -> Option<&'static str> {
+    match method {
+        "elicitation/create" => Some(r#"{"action":"cancel"}"#),
+        "roots/list" => Some(r#"{"roots":[]}"#),
+        _ => None,
+    }
+}
