@@ -18,11 +18,19 @@ pub struct Fault {
     pub code: i64,
     pub message: String,
     pub data: Option<Value>,
+    /// After how many seconds it is worth asking again.
+    pub retry_after: Option<u64>,
 }
 
 impl Fault {
     pub fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
-        Fault { status, code, message: message.into(), data: None }
+        Fault { status, code, message: message.into(), data: None, retry_after: None }
+    }
+
+    /// The server is not there to answer: 503, and after how many seconds to ask again.
+    pub fn unavailable(message: impl Into<String>, retry_after: u64) -> Self {
+        let fault = Fault::new(StatusCode::SERVICE_UNAVAILABLE, codes::UNAVAILABLE, message);
+        Fault { retry_after: Some(retry_after), ..fault }
     }
 
     fn bad(code: i64, message: impl Into<String>) -> Self {

@@ -3,7 +3,7 @@
 use super::{
     Gateway,
     bridge::{translate, upgrade::Upgrade},
-    classify::SESSION_ID,
+    classify::{Fault, SESSION_ID},
     exchange::unknown_app,
     http::Post,
     reply,
@@ -13,7 +13,6 @@ use crate::{
     instance::{
         link::{Call, Sink},
         mailbox::{Delivery, Mailbox},
-        pool::{Lease, Unavailable},
         view::{Route, Service},
     },
     protocol::{Era, LEGACY_VERSIONS, Message, Params, is_legacy_version, text_member},
@@ -24,7 +23,6 @@ use axum::{
     response::Response,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::sleep;
 
 /// How long a server may take to answer `initialize`.
 const HANDSHAKE: Duration = Duration::from_secs(120);
@@ -34,10 +32,10 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     let Some(route) = gateway.route(post.app) else { return reply::fault(&unknown_app(post.app), id) };
     let service = match &*route {
         Route::Ready(service) => service,
-        Route::Unready { .. } => return reply::unready(&route, post.app, id),
+        Route::Unready { .. } => return reply::fault(&reply::unready(&route, post.app), id),
     };
     if let Err(error) = gateway.sessions.has_room() {
-        return reply::unavailable(id, &error.to_string(), None, 5);
+        return reply::fault(&Fault::unavailable(error.to_string(), 5), id);
     }
     let modern = service.profile.era == Era::Modern;
     if modern && (service.sessions == Sharing::Shared || service.takes_sessions.get() == Some(&false)) {
@@ -46,16 +44,16 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     if service.sessions == Sharing::Shared {
         return initialize_shared(gateway, service, post);
     }
-    let lease = match checkout(gateway, service, post.app).await {
+    let lease = match gateway.checkout(service, post.app).await {
         Ok(lease) => lease,
-        Err(error) => return reply::unavailable(id, &error.to_string(), None, 1),
+        Err(error) => return reply::fault(&Fault::unavailable(error.to_string(), 1), id),
     };
     let link = lease.running().link.clone();
     let sink = Sink::new();
     link.attach(&sink);
     let mailbox = Arc::new(Mailbox::for_answers(1));
     if let Err(refused) = link.open(Call { message: post.message, params: post.params, owner: 0 }, &mailbox) {
-        return reply::unavailable(id, &refused.to_string(), None, 1);
+        return reply::fault(&Fault::unavailable(refused.to_string(), 1), id);
     }
     // What the server says before it answers is kept for the session's stream.
     let answer = async {
@@ -67,7 +65,7 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
         }
     };
     let Ok(Some(Delivery::Answer { message, error_code })) = tokio::time::timeout(HANDSHAKE, answer).await else {
-        return reply::unavailable(id, "the server has not answered `initialize`", None, 1);
+        return reply::fault(&Fault::unavailable("the server has not answered `initialize`", 1), id);
     };
     if modern {
         // Most servers of the stateless era know sessions as well, and do not say so.
@@ -116,17 +114,6 @@ fn upgraded(gateway: &Gateway, service: &Service, post: &Post<'_>) -> Response {
     opened(gateway, post, backend, Sink::new(), version, service.idle_timeout, answer.into(), id)
 }
 
-/// A process for a session; what is kept for nobody makes room for it.
-async fn checkout(gateway: &Gateway, service: &Service, app: &str) -> Result<Lease, Unavailable> {
-    for _ in 0..50 {
-        match service.checkout().await {
-            Err(Unavailable::Full(_)) if gateway.bridge.make_room(app) => sleep(Duration::from_millis(20)).await,
-            outcome => return outcome,
-        }
-    }
-    service.checkout().await
-}
-
 #[expect(clippy::too_many_arguments, reason = "the parts of one session, put together in one place")]
 fn opened(
     gateway: &Gateway,
@@ -146,6 +133,6 @@ fn opened(
             }
             response
         }
-        Err(error) => reply::unavailable(id, &error.to_string(), None, 5),
+        Err(error) => reply::fault(&Fault::unavailable(error.to_string(), 5), id),
     }
 }

@@ -227,8 +227,8 @@ enum Unsent {
 
 fn refusal(unsent: &Unsent, app: &str, id: Option<&str>) -> Response {
     match unsent {
-        Unsent::NoLink(NoLink::Unready(route)) => reply::unready(route, app, id),
-        Unsent::Refused(refused @ Refused::Overloaded) => reply::unavailable(id, &refused.to_string(), None, 1),
+        Unsent::NoLink(NoLink::Unready(route)) => reply::fault(&reply::unready(route, app), id),
+        Unsent::Refused(refused @ Refused::Overloaded) => reply::fault(&Fault::unavailable(refused.to_string(), 1), id),
         // The client opens a new session, on the version that serves now.
         Unsent::NoLink(NoLink::Gone) | Unsent::Refused(Refused::Closed(_) | Refused::Draining) => {
             reply::fault(&unknown_session(), id)

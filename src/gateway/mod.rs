@@ -27,10 +27,17 @@ pub use reply::json as reply_json;
 pub use serve::{Listener, serve};
 pub use session::Sessions;
 
-use crate::instance::{fleet::Fleet, view::Route};
+use crate::instance::{
+    fleet::Fleet,
+    pool::{Lease, Unavailable},
+    view::{Route, Service},
+};
 use access::Policy;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::watch, time::sleep};
 
 /// Bounds on what clients may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +62,9 @@ pub struct Gateway {
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// How long a client waits for a process that is in nobody's use to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Gateway {
     pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard, policy: watch::Receiver<Arc<Policy>>) -> Arc<Self> {
         let (sessions, bridge) = (Sessions::new(limits.sessions), bridge::Bridge::default());
@@ -65,6 +75,24 @@ impl Gateway {
     pub fn sweep(&self) {
         self.sessions.sweep(&self.fleet);
         self.bridge.sweep();
+    }
+
+    /// A process for a session or a call; what is kept for nobody makes room for it.
+    async fn checkout(&self, service: &Service, app: &str) -> Result<Lease, Unavailable> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut ending = false;
+        loop {
+            match service.checkout().await {
+                Err(Unavailable::Full(_)) if Instant::now() < deadline => {
+                    if !ending && !self.bridge.make_room(app) && !self.sessions.make_room(app) {
+                        return service.checkout().await;
+                    }
+                    ending = true;
+                    sleep(Duration::from_millis(20)).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn route(&self, app: &str) -> Option<Arc<Route>> {

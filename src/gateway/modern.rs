@@ -22,7 +22,7 @@ use axum::{http::StatusCode, response::Response};
 use std::sync::Arc;
 
 pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Response {
-    let Post { app, headers, message, params, .. } = post;
+    let Post { headers, message, params, .. } = post;
     let id = message.id.map(|id| id.0);
     let Admitted::Request(exchange) = admitted else {
         if message.kind == Kind::Response {
@@ -35,36 +35,47 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Res
     if let Err(fault) = classify::check_modern(headers, message, params) {
         return reply::fault(&fault, id);
     }
+    match open(gateway, post).await {
+        Ok(feed) => {
+            let answering = Answering::new(feed, exchange);
+            reply::deliver(answering, Era::Modern, reply::accepts_events(headers)).await
+        }
+        Err(fault) => reply::fault(&fault, id),
+    }
+}
+
+/// Opens a request of a stateless client at its server, of whatever era that is.
+///
+/// # Errors
+/// When there is no server to take it, or it is not to be.
+pub async fn open(gateway: &Gateway, post: &Post<'_>) -> Result<Feed, Fault> {
     // A version may be replaced between finding it and asking it; the next look finds the new one.
     let mut refused = None;
     for _ in 0..3 {
-        let Some(route) = gateway.route(app) else { return reply::fault(&unknown_app(app), id) };
+        let route = gateway.route(post.app).ok_or_else(|| unknown_app(post.app))?;
         let service = match &*route {
             Route::Ready(service) => service,
-            Route::Unready { .. } => return reply::unready(&route, app, id),
+            Route::Unready { .. } => return Err(reply::unready(&route, post.app)),
         };
         let opened = match service.profile.era {
-            Era::Modern => open(service, post).map_err(NotOpened::Refused),
+            Era::Modern => direct(service, post).map_err(NotOpened::Refused),
             Era::Legacy => bridge::open(gateway, post, service).await,
         };
         match opened {
-            Ok(feed) => {
-                let answering = Answering::new(feed, exchange);
-                return reply::deliver(answering, Era::Modern, reply::accepts_events(headers)).await;
-            }
-            Err(NotOpened::Fault(fault)) => return reply::fault(&fault, id),
-            Err(NotOpened::Refused(error @ Refused::Overloaded)) => {
-                return reply::unavailable(id, &error.to_string(), None, 1);
+            Ok(feed) => return Ok(feed),
+            Err(NotOpened::Fault(fault)) => return Err(fault),
+            Err(NotOpened::Refused(Refused::Overloaded)) => {
+                return Err(Fault::unavailable(Refused::Overloaded.to_string(), 1));
             }
             Err(NotOpened::Refused(error)) => refused = Some(error.to_string()),
-            Err(NotOpened::Unavailable(error)) => return reply::unavailable(id, &error.to_string(), None, 1),
+            Err(NotOpened::Unavailable(error)) => return Err(Fault::unavailable(error.to_string(), 1)),
         }
         tokio::task::yield_now().await;
     }
-    reply::unavailable(id, &refused.unwrap_or_default(), None, 1)
+    Err(Fault::unavailable(refused.unwrap_or_default(), 1))
 }
 
-fn open(service: &Service, post: &Post<'_>) -> Result<Feed, Refused> {
+fn direct(service: &Service, post: &Post<'_>) -> Result<Feed, Refused> {
     let mailbox = Arc::new(match reply::accepts_events(post.headers) {
         true => Mailbox::for_answers(1),
         false => Mailbox::for_answers_only(1),

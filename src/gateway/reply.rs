@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     instance::{mailbox::Delivery, view::Route},
-    protocol::{Era, codes, error_response},
+    protocol::{Era, error_response},
 };
 use axum::{
     body::Body,
@@ -47,15 +47,11 @@ pub fn empty(status: StatusCode) -> Response {
 
 /// A JSON-RPC error. `id` is the raw id of the request, if it could be read.
 pub fn fault(fault: &Fault, id: Option<&str>) -> Response {
-    json(fault.status, error_response(id.unwrap_or("null"), fault.code, &fault.message, fault.data.clone()))
-}
-
-/// The server is not there to answer: 503, and when to ask again.
-pub fn unavailable(id: Option<&str>, message: &str, state: Option<&str>, retry_after: u64) -> Response {
-    let data = state.map(|state| serde_json::json!({ "state": state }));
-    let body = error_response(id.unwrap_or("null"), codes::UNAVAILABLE, message, data);
-    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, body);
-    response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
+    let body = error_response(id.unwrap_or("null"), fault.code, &fault.message, fault.data.clone());
+    let mut response = json(fault.status, body);
+    if let Some(seconds) = fault.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
     response
 }
 
@@ -120,13 +116,14 @@ pub fn chunk(first: Delivery, mut waiting: impl FnMut() -> Option<Delivery>) -> 
 }
 
 /// The app does not serve now: 503 with its state.
-pub fn unready(route: &Route, app: &str, id: Option<&str>) -> Response {
+pub fn unready(route: &Route, app: &str) -> Fault {
     let Route::Unready { state, reason, retry_after } = route else {
-        return unavailable(id, &format!("{app} is not ready"), None, 1);
+        return Fault::unavailable(format!("{app} is not ready"), 1);
     };
     let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let text = format!("{app} is not ready ({state}){reason}");
-    unavailable(id, &text, Some(&state.to_string()), retry_after.as_secs().max(1))
+    let data = Some(serde_json::json!({ "state": state.to_string() }));
+    Fault { data, ..Fault::unavailable(text, retry_after.as_secs().max(1)) }
 }
 
 /// A stream of events as a response.

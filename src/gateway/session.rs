@@ -177,6 +177,10 @@ impl Drop for Awaiting {
     }
 }
 
+/// Clients that go away without a word are many. One that has been silent for so long gives its process to another when
+/// there are no more; it is told to initialize again if it comes back.
+const SILENT: Duration = Duration::from_secs(60);
+
 /// All sessions by id.
 #[derive(Debug)]
 pub struct Sessions {
@@ -246,6 +250,24 @@ impl Sessions {
             if by_id.get(id).is_some_and(|session| session.is_of(app, principal)) { by_id.remove(id) } else { None }
         };
         removed.is_some_and(|session| {
+            session.end();
+            true
+        })
+    }
+
+    /// Ends the session of an app that has been silent for longest, if any has been for long, so that its process ends.
+    pub fn make_room(&self, app: &str) -> bool {
+        let now = Instant::now();
+        let mut by_id = lock(&self.by_id);
+        let silent = by_id.iter().filter(|(_, session)| session.app == app).filter_map(|(id, session)| {
+            let owns = matches!(session.backend, Backend::Own(_)) && !session.sink.attached.load(Relaxed);
+            let usage = lock(&session.usage);
+            let silent = usage.awaited == 0 && now.saturating_duration_since(usage.last) > SILENT;
+            (owns && silent).then(|| (usage.last, id.clone()))
+        });
+        let longest = silent.min().and_then(|(_, id)| by_id.remove(&id));
+        drop(by_id);
+        longest.is_some_and(|session| {
             session.end();
             true
         })

@@ -64,6 +64,8 @@ pub struct Call {
     /// What the server has asked in this round.
     asked: Vec<Asked>,
     gather_until: Option<Instant>,
+    /// A capability that the server needs and the client has not declared.
+    missing: Option<&'static str>,
 }
 
 impl Call {
@@ -74,8 +76,8 @@ impl Call {
         server_info: Option<Arc<str>>,
         pending: Pending,
     ) -> Self {
-        let (asked, gather_until) = (Vec::new(), None);
-        Call { held, subject, terms, server_info, pending: Some(pending), asked, gather_until }
+        let (asked, gather_until, missing) = (Vec::new(), None, None);
+        Call { held, subject, terms, server_info, pending: Some(pending), asked, gather_until, missing }
     }
 
     /// Goes on with a call whose client has come back with answers (a raw object). Those that are missing are asked for
@@ -83,15 +85,16 @@ impl Call {
     pub fn resume(held: Arc<Held>, call: HeldCall, terms: Terms, answers: &str) -> Self {
         let HeldCall { subject, server_info, pending, asked } = call;
         let answers = Object::read(answers);
-        let mut missing = Vec::new();
+        let mut unanswered = Vec::new();
         for asked in asked {
             match answers.get(&asked.key) {
                 Some(answer) => respond(&pending.cancel.link, &asked.id, answer),
-                None => missing.push(asked),
+                None => unanswered.push(asked),
             }
         }
-        let gather_until = (!missing.is_empty()).then(Instant::now);
-        Call { held, subject, terms, server_info, pending: Some(pending), asked: missing, gather_until }
+        let gather_until = (!unanswered.is_empty()).then(Instant::now);
+        let (pending, asked, missing) = (Some(pending), unanswered, None);
+        Call { held, subject, terms, server_info, pending, asked, gather_until, missing }
     }
 
     /// The next message; `None` when no more will come. Cancel safe.
@@ -143,7 +146,10 @@ impl Call {
                 let answer = Message::parse(&message).ok()?;
                 let Terms { id, .. } = &self.terms;
                 let info = self.server_info.as_deref();
-                let (message, error_code) = translate::answer_to_stateless(&answer, id, &self.subject.method, info);
+                let (message, error_code) = match self.missing.filter(|_| has_failed(&answer)) {
+                    Some(capability) => missing_capability(id, capability),
+                    None => translate::answer_to_stateless(&answer, id, &self.subject.method, info),
+                };
                 self.pending = None;
                 Some(Delivery::Answer { message: message.into(), error_code })
             }
@@ -181,6 +187,8 @@ impl Call {
             _ => "",
         };
         if Object::read(&self.terms.capabilities).get(needed).is_none() {
+            // Of several calls it would not be known whose it is.
+            self.missing = (!needed.is_empty() && link.open_calls() == 1).then_some(needed).or(self.missing);
             let text = "the client has not declared that it can answer this";
             return answer_server(link, &error_response(id, codes::METHOD_NOT_FOUND, text, None));
         }
@@ -225,6 +233,19 @@ impl Drop for Call {
             process.spoil_alone();
         }
     }
+}
+
+/// Whether a call has come to nothing, be it for the protocol or for the tool.
+fn has_failed(answer: &Message<'_>) -> bool {
+    answer.error.is_some() || answer.result.is_some_and(|raw| Object::read(raw).get("isError") == Some("true"))
+}
+
+/// The server cannot do it without what the client has not declared.
+fn missing_capability(id: &str, capability: &str) -> (Vec<u8>, Option<i64>) {
+    let text = format!("the server needs the client to have declared `{capability}`");
+    let data = json!({ "requiredCapabilities": { capability: {} } });
+    let code = codes::MISSING_CAPABILITY;
+    (error_response(id, code, &text, Some(data)), Some(code))
 }
 
 /// Gives a server the answer (raw JSON) to a request of its own.

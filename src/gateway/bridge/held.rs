@@ -10,6 +10,9 @@ use std::{
 /// People are asked, and take their time.
 const LIFETIME: Duration = Duration::from_secs(600);
 
+/// By this a state is known as the gateway's own: any other is the server's to understand.
+const PREFIX: &str = "mcpfleet-";
+
 /// Each keeps a process.
 const MAX_HELD: usize = 4096;
 
@@ -41,6 +44,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether a state is one that has been given out here.
+    pub fn is_own(state: &str) -> bool {
+        state.starts_with(PREFIX)
+    }
+
     pub fn key(&self) -> String {
         format!("ask-{}", self.next_key.fetch_add(1, Relaxed))
     }
@@ -49,7 +57,8 @@ impl Held {
     pub fn keep(&self, call: HeldCall) -> Option<String> {
         let mut random = [0; 24];
         getrandom::fill(&mut random).ok()?;
-        let state: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let number: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let state = format!("{PREFIX}{number}");
         let mut by_state = self.lock();
         if by_state.len() >= MAX_HELD {
             return None;

@@ -118,9 +118,8 @@ pub async fn open(gateway: &Gateway, post: &Post<'_>, service: &Arc<Service>) ->
         wants_logs: params.meta_log_level.is_some(),
     };
     let retry = Object::read(message.params.unwrap_or("{}"));
-    if let Some(state) = retry.get("requestState") {
-        let held = text_member(state).and_then(|state| gateway.bridge.held.take(&state, &subject));
-        let Some(held) = held else {
+    if let Some(state) = retry.get("requestState").and_then(text_member).filter(|state| Held::is_own(state)) {
+        let Some(held) = gateway.bridge.held.take(&state, &subject) else {
             let text = "`requestState` belongs to no call of yours that waits: make the call again without it";
             return Err(NotOpened::Fault(Fault::new(StatusCode::OK, codes::INVALID_PARAMS, text)));
         };
@@ -159,7 +158,8 @@ async fn process(gateway: &Gateway, post: &Post<'_>, service: &Arc<Service>) -> 
         info: info.map(str::to_owned),
         alone: call::can_be_asked(capabilities) || params.meta_log_level.is_some(),
     };
-    gateway.bridge.processes.acquire(post.app, service, kind).await.map(Some)
+    let checkout = gateway.checkout(service, post.app);
+    gateway.bridge.processes.acquire(post.app, service, kind, checkout).await.map(Some)
 }
 
 async fn listen(gateway: &Gateway, post: &Post<'_>, service: &Arc<Service>) -> Result<Feed, NotOpened> {
@@ -177,7 +177,8 @@ async fn listen(gateway: &Gateway, post: &Post<'_>, service: &Arc<Service>) -> R
         _ => {
             let capabilities = "{}".to_owned();
             let kind = Kind { principal: listener.principal.clone(), capabilities, info: None, alone: false };
-            Some(gateway.bridge.processes.acquire(post.app, service, kind).await?)
+            let checkout = gateway.checkout(service, post.app);
+            Some(gateway.bridge.processes.acquire(post.app, service, kind, checkout).await?)
         }
     };
     let link = process.as_ref().map_or(&service.primary.link, Use::link).clone();

@@ -21,16 +21,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
-use tokio::{sync::Mutex as Turn, time::sleep};
+use tokio::sync::Mutex as Turn;
 
 /// How long a process that nobody uses is kept for the next call.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// How long a server may take to answer `initialize`.
 const HANDSHAKE: Duration = Duration::from_secs(60);
-
-/// How long a client waits for one of too many processes to end.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What two calls must have in common to be made of the same process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,11 +156,20 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// A process for a call: one that is there already, or another.
+    /// A process for a call: one that is there already, or the one of `checkout`.
     ///
     /// # Errors
     /// When the app has no room for another, or it does not start or greet.
-    pub async fn acquire(&self, app: &str, service: &Arc<Service>, kind: Kind) -> Result<Use, Unavailable> {
+    pub async fn acquire<C>(
+        &self,
+        app: &str,
+        service: &Arc<Service>,
+        kind: Kind,
+        checkout: C,
+    ) -> Result<Use, Unavailable>
+    where
+        C: Future<Output = Result<Lease, Unavailable>>,
+    {
         if let Some(found) = self.find(app, service, &kind) {
             return Ok(found);
         }
@@ -179,7 +185,7 @@ impl Processes {
         {
             return Ok(found);
         }
-        let lease = self.checkout(app, service).await?;
+        let lease = checkout.await?;
         greet(&lease, &kind).await?;
         let usage = Usage { calls: 1, since: Instant::now(), level: None, spoiled: false };
         let process = Arc::new(Process { kind, service: Arc::downgrade(service), lease, usage: Mutex::new(usage) });
@@ -226,19 +232,6 @@ impl Processes {
                 Use(process.clone())
             })
         })
-    }
-
-    async fn checkout(&self, app: &str, service: &Arc<Service>) -> Result<Lease, Unavailable> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match service.checkout().await {
-                // What is kept in stock makes room for what is wanted now.
-                Err(Unavailable::Full(_)) if self.evict(app) && Instant::now() < deadline => {
-                    sleep(Duration::from_millis(20)).await;
-                }
-                outcome => return outcome,
-            }
-        }
     }
 
     /// Lets go of the process of an app that has been unused for longest. Whether there may be room soon.

@@ -6,14 +6,11 @@ use serde_json::{Value, json};
 /// What in `_meta` belongs to the stateless era.
 const STATELESS: &[&str] = &[meta::PROTOCOL_VERSION, meta::CLIENT_CAPABILITIES, meta::CLIENT_INFO, meta::LOG_LEVEL];
 
-/// What of a request belongs to its being made again with answers.
-const RETRY: &[&str] = &["inputResponses", "requestState"];
-
 /// A stateless request as the server of a session understands it.
 pub fn to_session(message: &Message<'_>, params: &Params<'_>) -> Vec<u8> {
     let Some(raw) = message.params else { return message.raw.into() };
     let meta = Object::read(params.meta.unwrap_or("{}")).without(STATELESS);
-    let object = Object::read(raw).without(RETRY);
+    let object = Object::read(raw);
     let params = match meta.is_empty() {
         true => object.without(&["_meta"]).with(&[]),
         false => object.with(&[("_meta", &meta.with(&[]))]),

@@ -11,7 +11,7 @@ fn text(bytes: Vec<u8>) -> String {
 
 #[test]
 fn a_stateless_request_loses_what_only_its_era_knows() {
-    let sent = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"x","arguments":{"n":1.50},"requestState":"s","inputResponses":{},"_meta":{"progressToken":7,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"traceparent":"00"}},"odd":1}"#;
+    let sent = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"x","arguments":{"n":1.50},"_meta":{"progressToken":7,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"traceparent":"00"}},"odd":1}"#;
     let expected = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"x","arguments":{"n":1.50},"_meta":{"progressToken":7,"traceparent":"00"}},"odd":1}"#;
     assert_eq!(text(with_message(sent, to_session)), expected);
     let bare = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
