@@ -2,6 +2,7 @@
 
 mod agent;
 mod eventually;
+mod fixture;
 mod home;
 mod mcp;
 mod outside;
@@ -12,6 +13,7 @@ mod repository;
 
 pub use agent::{Agent, demo_app, fake_app};
 pub use eventually::{PATIENCE, eventually};
+pub use fixture::write_fixture_app;
 pub use home::Home;
 pub use mcp::{Era, RealClient, arguments, text};
 pub use outside::{missing, outside};
