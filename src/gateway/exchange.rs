@@ -2,6 +2,7 @@
 
 use super::{
     access::{Permit, Policy},
+    all,
     caller::Caller,
     classify::Fault,
 };
@@ -34,13 +35,22 @@ pub struct Right {
 impl Right {
     /// What is granted now.
     fn permit(&self) -> Option<Arc<Permit>> {
-        self.policy.borrow().permit(&self.caller.principal, &self.app)
+        let policy = self.policy.borrow();
+        if *self.app == *all::NAME {
+            return policy.knows(&self.caller.principal).then(|| Arc::new(Permit::everything()));
+        }
+        policy.permit(&self.caller.principal, &self.app)
     }
 
     /// The right to use an app at all.
     pub fn to_use(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, app: &str) -> Option<Right> {
         let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy: policy.clone() };
         right.permit().map(|_| right)
+    }
+
+    /// The right to ask for all apps at once what one may have of each.
+    pub fn to_all(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller) -> Right {
+        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy: policy.clone() }
     }
 
     pub fn caller(&self) -> &Caller {
@@ -90,6 +100,11 @@ impl Exchange {
         let filter = (message.method == "tools/list" && permit.is_restricted()).then_some(permit);
         let id = message.id.map_or("null", |RawId(raw)| raw).into();
         Ok(Admitted::Request(Exchange { id, right, filter }))
+    }
+
+    /// A request in whose answer there is nothing to be judged.
+    pub fn unjudged(right: Right, id: &str) -> Exchange {
+        Exchange { id: id.into(), right, filter: None }
     }
 
     /// The answer as its client is to have it.

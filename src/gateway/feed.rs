@@ -1,6 +1,7 @@
 //! Where the messages come from that answer a request.
 
 use super::{
+    all,
     bridge::{Call, Listening, rounds::Rounds},
     session::Awaiting,
 };
@@ -21,6 +22,8 @@ pub enum Feed {
     Bridged(Box<Call>),
     /// What such a server tells, for a stateless client that listens.
     Listening(Box<Listening>),
+    /// What all apps together have to tell a stateless client that listens.
+    ListeningToAll(Box<all::Listening>),
     /// Of a stateless server, for the client of a session.
     Upgraded(Box<Rounds>),
     /// Requests of a batch, one after the other.
@@ -29,7 +32,6 @@ pub enum Feed {
 
 /// What is to happen when nobody waits for an answer any more.
 #[derive(Debug)]
-#[expect(dead_code, reason = "each acts when it is dropped")]
 pub enum Keeper {
     /// In the stateless era closing the stream is the cancellation.
     Cancel(Cancel),
@@ -58,7 +60,8 @@ impl Feed {
             Feed::Ready(answer) => answer.take(),
             Feed::Bridged(call) => call.next().await,
             Feed::Listening(listening) => listening.next().await,
-            Feed::Upgraded(rounds) => rounds.next().await,
+            Feed::ListeningToAll(listening) => listening.next().await,
+            Feed::Upgraded(rounds) => Box::pin(rounds.next()).await,
             Feed::InTurn { now, then } => loop {
                 if let Some(delivery) = Box::pin(now.next()).await {
                     return Some(delivery);
@@ -75,6 +78,7 @@ impl Feed {
             Feed::Ready(answer) => answer.take(),
             Feed::Bridged(call) => call.try_next(),
             Feed::Listening(listening) => listening.try_next(),
+            Feed::ListeningToAll(_) => None,
             Feed::Upgraded(rounds) => rounds.try_next(),
             Feed::InTurn { now, .. } => now.try_next(),
         }

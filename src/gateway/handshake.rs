@@ -1,7 +1,7 @@
 //! How a session begins: with a process of its own, or with the one that all sessions of a server share.
 
 use super::{
-    Gateway,
+    Gateway, all,
     bridge::{translate, upgrade::Upgrade},
     classify::{Fault, SESSION_ID},
     exchange::unknown_app,
@@ -22,13 +22,20 @@ use axum::{
     http::{HeaderValue, StatusCode},
     response::Response,
 };
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// How long a server may take to answer `initialize`.
 const HANDSHAKE: Duration = Duration::from_secs(120);
 
+/// A session with all apps at once ends after so long without a message.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
 pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     let id = post.message.id.map(|id| id.0);
+    if post.app == all::NAME {
+        return upgraded(gateway, &all::discovery(), IDLE, post);
+    }
     let Some(route) = gateway.route(post.app) else { return reply::fault(&unknown_app(post.app), id) };
     let service = match &*route {
         Route::Ready(service) => service,
@@ -39,7 +46,7 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     }
     let modern = service.profile.era == Era::Modern;
     if modern && (service.sessions == Sharing::Shared || service.takes_sessions.get() == Some(&false)) {
-        return upgraded(gateway, service, post);
+        return upgraded(gateway, &service.profile.introduction, service.idle_timeout, post);
     }
     if service.sessions == Sharing::Shared {
         return initialize_shared(gateway, service, post);
@@ -71,7 +78,7 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
         // Most servers of the stateless era know sessions as well, and do not say so.
         let takes = *service.takes_sessions.get_or_init(|| error_code.is_none());
         if !takes {
-            return upgraded(gateway, service, post);
+            return upgraded(gateway, &service.profile.introduction, service.idle_timeout, post);
         }
     }
     if error_code.is_some() {
@@ -104,14 +111,14 @@ fn initialize_shared(gateway: &Gateway, service: &Service, post: &Post<'_>) -> R
 }
 
 /// A session on a server that knows none.
-fn upgraded(gateway: &Gateway, service: &Service, post: &Post<'_>) -> Response {
+fn upgraded(gateway: &Gateway, discovered: &Value, idle_timeout: Duration, post: &Post<'_>) -> Response {
     let id = post.message.id.map(|id| id.0);
     let asked = post.params.protocol_version.and_then(text_member).unwrap_or_default();
-    let result = translate::initialization(&service.profile.introduction, &asked);
+    let result = translate::initialization(discovered, &asked);
     let version = result.get("protocolVersion").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     let answer = translate::result(id.unwrap_or("null"), &result.to_string());
     let backend = Backend::Upgraded(Box::new(Upgrade::new(post.message.params)));
-    opened(gateway, post, backend, Sink::new(), version, service.idle_timeout, answer.into(), id)
+    opened(gateway, post, backend, Sink::new(), version, idle_timeout, answer.into(), id)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one session, put together in one place")]

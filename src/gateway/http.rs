@@ -1,7 +1,7 @@
 //! Requests in, by path and method.
 
 use super::{
-    Gateway,
+    Gateway, all,
     caller::Caller,
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Exchange, Right, unknown_app},
@@ -42,6 +42,7 @@ pub struct Post<'a> {
 /// The gateway's routes, with `api` beside them, behind the guard.
 pub fn router(gateway: Arc<Gateway>, api: Router) -> Router {
     Router::new()
+        .route("/mcp", any(endpoint_of_all))
         .route("/mcp/{app}", any(endpoint))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -89,21 +90,36 @@ async fn endpoint(
     Path(app): Path<String>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
     let right = Right::to_use(&gateway.policy, &caller, &app).filter(|_| gateway.fleet.get(&app).is_some());
-    let Some(right) = right else { return reply::fault(&unknown_app(&app), None) };
+    match right {
+        Some(right) => serve(&gateway, right, &app, request).await,
+        None => reply::fault(&unknown_app(&app), None),
+    }
+}
+
+async fn endpoint_of_all(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
+    let right = Right::to_all(&gateway.policy, &caller);
+    serve(&gateway, right, all::NAME, request).await
+}
+
+async fn serve(gateway: &Arc<Gateway>, right: Right, app: &str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     match parts.method {
         Method::POST => match read(body, headers, gateway.limits.body).await {
-            Ok(bytes) => posted(&gateway, &right, &app, headers, &bytes).await,
+            Ok(bytes) => posted(gateway, &right, app, headers, &bytes).await,
             Err(fault) => reply::fault(&fault, None),
         },
         // Neither exists in the modern era, which knows no sessions.
         Method::GET | Method::DELETE if !is_modern(headers) && headers.contains_key(SESSION_ID) => {
             if parts.method == Method::GET {
-                legacy::get(&gateway, right, &app, headers)
+                legacy::get(gateway, right, app, headers)
             } else {
-                legacy::delete(&gateway, &right, &app, headers)
+                legacy::delete(gateway, &right, app, headers)
             }
         }
         _ => {
@@ -143,7 +159,7 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Fa
     }
 }
 
-async fn posted(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap, bytes: &[u8]) -> Response {
+async fn posted(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &HeaderMap, bytes: &[u8]) -> Response {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return match split(bytes) {
             Ok(messages) => legacy::batch(gateway, right, app, headers, &messages).await,

@@ -1,9 +1,12 @@
 //! The era of sessions: 2024-11-05 to 2025-11-25.
 
 use super::{
-    Gateway,
+    Gateway, all,
     answering::Answering,
-    bridge::{rounds::Rounds, upgrade::Upgrade},
+    bridge::{
+        rounds::{Rounds, Server},
+        upgrade::Upgrade,
+    },
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Admitted, Exchange, Right},
     feed::{Feed, Keeper},
@@ -33,7 +36,7 @@ use std::{
 const MAX_SUBSCRIPTIONS: usize = 1024;
 const MAX_URI: usize = 4096;
 
-pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Response {
+pub async fn post(gateway: &Arc<Gateway>, post: &Post<'_>, admitted: Admitted) -> Response {
     if post.message.method == "initialize" && post.message.kind == Kind::Request {
         return handshake::initialize(gateway, post).await;
     }
@@ -44,14 +47,13 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Res
     };
     let events = reply::accepts_events(post.headers);
     if let Some(upgrade) = session.upgrade() {
-        return match upgraded(gateway, &session, upgrade, post, events) {
-            Ok(feed) => match admitted {
-                Admitted::Request(exchange) => {
-                    reply::deliver(Answering::new(feed, exchange), Era::Legacy, events).await
-                }
-                Admitted::Other => reply::empty(StatusCode::ACCEPTED),
-            },
-            Err(unsent) => refusal(&unsent, post.app, id),
+        return match (upgraded(gateway, &session, upgrade, post, events).await, admitted) {
+            (Ok((feed, own)), Admitted::Request(exchange)) => {
+                let answering = Answering::new(feed, own.unwrap_or(exchange));
+                reply::deliver(answering, Era::Legacy, events).await
+            }
+            (Ok(_), Admitted::Other) => reply::empty(StatusCode::ACCEPTED),
+            (Err(unsent), _) => refusal(&unsent, post.app, id),
         };
     }
     let mailbox = Arc::new(if events { Mailbox::for_answers(1) } else { Mailbox::for_answers_only(1) });
@@ -68,7 +70,7 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Res
 
 /// A batch, which exists in version 2025-03-26 only. Each message is judged by itself before any is forwarded.
 pub async fn batch(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     right: &Right,
     app: &str,
     headers: &HeaderMap,
@@ -110,7 +112,16 @@ pub async fn batch(
         }
         let post = Post { right, app, headers, message, params };
         let outcome = match session.upgrade() {
-            Some(upgrade) => upgraded(gateway, &session, upgrade, &post, true).map(|feed| feeds.push_back(feed)),
+            Some(upgrade) => match upgraded(gateway, &session, upgrade, &post, true).await {
+                Ok((feed, own)) => {
+                    feeds.push_back(feed);
+                    if let (Some(own), Some(last)) = (own, exchanges.last_mut()) {
+                        *last = own;
+                    }
+                    Ok(())
+                }
+                Err(unsent) => Err(unsent),
+            },
             None => send(gateway, &session, &post, &mailbox),
         };
         match outcome {
@@ -141,40 +152,49 @@ pub async fn batch(
     }
 }
 
-/// Sends a message of a session to a server that knows none.
-fn upgraded(
-    gateway: &Gateway,
+/// Sends a message of a session to a server that knows none. Where what it is about is decided on the way, with what has
+/// been decided.
+async fn upgraded(
+    gateway: &Arc<Gateway>,
     session: &Arc<Session>,
     upgrade: &Upgrade,
     post: &Post<'_>,
     events: bool,
-) -> Result<Feed, Unsent> {
+) -> Result<(Feed, Option<Exchange>), Unsent> {
     let Post { message, params, .. } = post;
-    let nothing = Feed::Ready(None);
+    let nothing = Ok((Feed::Ready(None), None));
     if let Some(answer) = upgrade.take(message, params) {
-        return Ok(Feed::Ready(Some(Delivery::Answer { message: answer.into(), error_code: None })));
+        return Ok((Feed::Ready(Some(Delivery::Answer { message: answer.into(), error_code: None })), None));
     }
+    let server = match post.app == all::NAME {
+        true => Server::All { gateway: gateway.clone(), caller: post.right.caller().clone() },
+        false => Server::Process(gateway.fleet.clone()),
+    };
     match message.kind {
         Kind::Request => {
-            // Whether there is a server at all is told as for every other session.
-            session.link(&gateway.fleet).map_err(Unsent::NoLink)?;
-            let rounds = Rounds::open(session, upgrade, &gateway.fleet, message, events).map_err(Unsent::Refused)?;
-            Ok(Feed::Upgraded(Box::new(rounds)))
+            if let Server::Process(fleet) = &server {
+                // Whether there is a server at all is told as for every other session.
+                session.link(fleet).map_err(Unsent::NoLink)?;
+            }
+            let opened = Rounds::open(session, upgrade, server, message, events).await;
+            opened.map(|(rounds, own)| (Feed::Upgraded(Box::new(rounds)), own)).map_err(Unsent::Fault)
         }
         Kind::Notification if message.method == "notifications/cancelled" => {
-            let Some(request) = params.request_id else { return Ok(nothing) };
-            upgrade.asks.forget(request);
-            let link = session.link(&gateway.fleet).map_err(Unsent::NoLink)?;
-            link.cancel_named(session.owner, request, message).map_err(Unsent::Refused)?;
-            Ok(nothing)
+            let Some(request) = params.request_id else { return nothing };
+            upgrade.asks.cancel(request);
+            if let Server::Process(fleet) = &server {
+                let link = session.link(fleet).map_err(Unsent::NoLink)?;
+                link.cancel_named(session.owner, request, message).map_err(Unsent::Refused)?;
+            }
+            nothing
         }
         // There is nothing else that a stateless server could be told.
-        Kind::Notification | Kind::Response => Ok(nothing),
+        Kind::Notification | Kind::Response => nothing,
     }
 }
 
 /// Opens the stream for what belongs to no request.
-pub fn get(gateway: &Gateway, right: Right, app: &str, headers: &HeaderMap) -> Response {
+pub fn get(gateway: &Arc<Gateway>, right: Right, app: &str, headers: &HeaderMap) -> Response {
     if !reply::accepts_events(headers) {
         return reply::empty(StatusCode::NOT_ACCEPTABLE);
     }
@@ -182,10 +202,10 @@ pub fn get(gateway: &Gateway, right: Right, app: &str, headers: &HeaderMap) -> R
         Ok(session) => session,
         Err(fault) => return reply::fault(&fault, None),
     };
-    stream::of_session(session, right, &gateway.fleet)
+    stream::of_session(session, right, gateway)
 }
 
-pub fn delete(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap) -> Response {
+pub fn delete(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &HeaderMap) -> Response {
     let Some(id) = classify::header(headers, &SESSION_ID) else {
         return reply::fault(&missing_session(), None);
     };
@@ -209,7 +229,7 @@ fn unknown_session() -> Fault {
     )
 }
 
-fn find(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap) -> Result<Arc<Session>, Fault> {
+fn find(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &HeaderMap) -> Result<Arc<Session>, Fault> {
     if let Some(version) = classify::header(headers, &PROTOCOL_VERSION).filter(|v| !LEGACY_VERSIONS.contains(v)) {
         return Err(Fault::unsupported_version(version, &LEGACY_VERSIONS));
     }
@@ -223,11 +243,13 @@ fn find(gateway: &Gateway, right: &Right, app: &str, headers: &HeaderMap) -> Res
 enum Unsent {
     NoLink(NoLink),
     Refused(Refused),
+    Fault(Fault),
 }
 
 fn refusal(unsent: &Unsent, app: &str, id: Option<&str>) -> Response {
     match unsent {
         Unsent::NoLink(NoLink::Unready(route)) => reply::fault(&reply::unready(route, app), id),
+        Unsent::Fault(fault) => reply::fault(fault, id),
         Unsent::Refused(refused @ Refused::Overloaded) => reply::fault(&Fault::unavailable(refused.to_string(), 1), id),
         // The client opens a new session, on the version that serves now.
         Unsent::NoLink(NoLink::Gone) | Unsent::Refused(Refused::Closed(_) | Refused::Draining) => {
@@ -237,7 +259,7 @@ fn refusal(unsent: &Unsent, app: &str, id: Option<&str>) -> Response {
 }
 
 /// Sends a message of a session to its server. If it is a request, its answer goes to the mailbox.
-fn send(gateway: &Gateway, session: &Session, post: &Post<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Unsent> {
+fn send(gateway: &Arc<Gateway>, session: &Session, post: &Post<'_>, mailbox: &Arc<Mailbox>) -> Result<(), Unsent> {
     let attempt = || {
         let link = session.link(&gateway.fleet).map_err(Unsent::NoLink)?;
         forward(&link, session, post, mailbox).map_err(Unsent::Refused)

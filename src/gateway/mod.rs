@@ -4,6 +4,7 @@
 //! process; what comes back goes out as JSON, or as a stream of events as soon as there is more than an answer.
 
 pub mod access;
+pub mod all;
 mod answering;
 mod bridge;
 mod caller;
@@ -57,6 +58,7 @@ pub struct Gateway {
     /// Who may do what, at present.
     pub policy: watch::Receiver<Arc<Policy>>,
     bridge: bridge::Bridge,
+    catalog: all::Catalog,
 }
 
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
@@ -68,7 +70,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Gateway {
     pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard, policy: watch::Receiver<Arc<Policy>>) -> Arc<Self> {
         let (sessions, bridge) = (Sessions::new(limits.sessions), bridge::Bridge::default());
-        Arc::new(Gateway { fleet, sessions, limits, guard, policy, bridge })
+        Arc::new(Gateway { fleet, sessions, limits, guard, policy, bridge, catalog: all::Catalog::default() })
     }
 
     /// Ends what nobody uses any more: to be called every few seconds.

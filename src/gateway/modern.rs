@@ -1,7 +1,7 @@
 //! The stateless era: every request stands for itself, and all clients share one process.
 
 use super::{
-    Gateway,
+    Gateway, all,
     answering::Answering,
     bridge::{self, NotOpened},
     classify::{self, Fault},
@@ -21,7 +21,7 @@ use crate::{
 use axum::{http::StatusCode, response::Response};
 use std::sync::Arc;
 
-pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Response {
+pub async fn post(gateway: &Arc<Gateway>, post: &Post<'_>, admitted: Admitted) -> Response {
     let Post { headers, message, params, .. } = post;
     let id = message.id.map(|id| id.0);
     let Admitted::Request(exchange) = admitted else {
@@ -35,8 +35,12 @@ pub async fn post(gateway: &Gateway, post: &Post<'_>, admitted: Admitted) -> Res
     if let Err(fault) = classify::check_modern(headers, message, params) {
         return reply::fault(&fault, id);
     }
-    match open(gateway, post).await {
-        Ok(feed) => {
+    let opened = match post.app == all::NAME {
+        true => all::open(gateway, post.right.caller(), headers, message).await,
+        false => open(gateway, post).await.map(|feed| (feed, exchange)),
+    };
+    match opened {
+        Ok((feed, exchange)) => {
             let answering = Answering::new(feed, exchange);
             reply::deliver(answering, Era::Modern, reply::accepts_events(headers)).await
         }

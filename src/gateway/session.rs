@@ -1,6 +1,6 @@
 //! Sessions of the legacy era.
 
-use super::{access::Principal, bridge::upgrade::Upgrade, caller::Caller};
+use super::{access::Principal, all, bridge::upgrade::Upgrade, caller::Caller};
 use crate::{
     instance::{
         fleet::Fleet,
@@ -143,6 +143,7 @@ impl Session {
     fn is_over(&self, fleet: &Fleet, now: Instant) -> bool {
         let gone = match &self.backend {
             Backend::Own(lease) => lease.running().link.is_closed(),
+            Backend::Upgraded(_) if self.app == all::NAME => false,
             Backend::Shared | Backend::Upgraded(_) => match fleet.get(&self.app) {
                 Some(entry) => matches!(&**entry.route.borrow(), Route::Ready(service) if !self.fits(service)),
                 None => true,

@@ -2,7 +2,8 @@
 
 use super::bridge::subscription::Subscription;
 use super::{
-    KEEP_ALIVE,
+    Gateway, KEEP_ALIVE,
+    all::{self, Changes},
     exchange::Right,
     reply::{chunk, events},
     session::Session,
@@ -17,8 +18,12 @@ use std::{
 use tokio::{sync::watch, time::sleep};
 
 /// Goes on until the client opens another, the session ends, or its right to the app does.
-pub fn of_session(session: Arc<Session>, right: Right, fleet: &Arc<Fleet>) -> Response {
-    let subscription = Subscription::of(&session, fleet);
+pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -> Response {
+    let fleet = &gateway.fleet;
+    let subscription = match session.app == all::NAME {
+        true => Some(Heard::All(Box::new(Changes::new(gateway, right.caller())))),
+        false => Subscription::of(&session, fleet).map(|own| Heard::Server(Box::new(own))),
+    };
     let follow = Follow { route: session.route(fleet), fleet: fleet.clone(), subscription };
     // Now, not when somebody first reads: what happens from here on belongs to this stream.
     let _ = session.link(fleet);
@@ -56,8 +61,15 @@ struct Follow {
     /// Of a server that all sessions share, so that a client which only listens hears its next process, too.
     route: Option<watch::Receiver<Arc<Route>>>,
     fleet: Arc<Fleet>,
-    /// To a server that knows no sessions.
-    subscription: Option<Subscription>,
+    subscription: Option<Heard>,
+}
+
+/// What is listened to for a session, where it does not hear by itself.
+enum Heard {
+    /// A server that knows no sessions.
+    Server(Box<Subscription>),
+    /// All apps together.
+    All(Box<Changes>),
 }
 
 enum News {
@@ -71,7 +83,8 @@ enum News {
 impl Follow {
     async fn next(&mut self) -> News {
         match (&mut self.subscription, &mut self.route) {
-            (Some(subscription), _) => News::Heard(subscription.next().await),
+            (Some(Heard::Server(subscription)), _) => News::Heard(subscription.next().await),
+            (Some(Heard::All(changes)), _) => News::Heard(changes.told().await),
             (None, Some(route)) => match route.changed().await {
                 Ok(()) => News::Replaced,
                 Err(_) => News::Over,

@@ -82,6 +82,16 @@ impl Fleet {
         &self.host.journal
     }
 
+    /// Tells when anything that is seen of any app has changed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// The apps that clients may reach, by name.
+    pub fn reachable(&self) -> Vec<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// An app that clients may reach.
     pub fn get(&self, name: &str) -> Option<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()

@@ -26,7 +26,7 @@ pub mod mailbox;
 pub mod orphans;
 pub mod pool;
 pub mod probe;
-mod question;
+pub mod question;
 pub mod redact;
 pub mod running;
 pub mod secrets;

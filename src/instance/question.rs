@@ -34,10 +34,8 @@ pub async fn ask(
     mut params: Value,
     limit: Duration,
 ) -> Result<Value, Unanswered> {
-    if era == Era::Modern
-        && let Some(params) = params.as_object_mut()
-    {
-        params.insert("_meta".into(), modern_meta());
+    if let (Some(params), Value::Object(own)) = (params.as_object_mut(), self::params(era)) {
+        params.extend(own);
     }
     let (id, mailbox) = link.ask(method, &params).map_err(|refused| match refused {
         Refused::Overloaded => Unanswered::Overloaded,
@@ -51,6 +49,14 @@ pub async fn ask(
             link.forget(id);
             Err(Unanswered::Silent { method, limit })
         }
+    }
+}
+
+/// The `params` that a request of an era has at least.
+pub fn params(era: Era) -> Value {
+    match era {
+        Era::Modern => json!({ "_meta": modern_meta() }),
+        Era::Legacy => json!({}),
     }
 }
 

@@ -34,6 +34,7 @@ const PURE: &[&str] = &[
     "config",
     "escape",
     "gateway::access",
+    "gateway::all::names",
     "gateway::bridge::translate",
     "gateway::classify",
     "instance::backoff",

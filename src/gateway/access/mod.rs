@@ -21,6 +21,11 @@ pub enum Principal {
 pub struct Policy {}
 
 impl Policy {
+    /// Whether a principal is still what it was taken for.
+    pub fn knows(&self, principal: &Principal) -> bool {
+        !matches!(principal, Principal::User(_))
+    }
+
     /// What a principal may do with an app; `None`: for it there is no such app.
     pub fn permit(&self, principal: &Principal, _app: &str) -> Option<Arc<Permit>> {
         match principal {

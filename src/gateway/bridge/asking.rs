@@ -1,4 +1,4 @@
-//! What the client of a session is asked in the course of its requests.
+//! The requests of a session that are open at a stateless server, and what its client is asked in their course.
 
 use crate::protocol::{Message, Object, RawId, text_member};
 use serde_json::Value;
@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64, atomic::Ordering::Relaxed},
 };
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// The most questions that a client can have open.
 const MAX_ASKED: usize = 1024;
@@ -18,6 +19,8 @@ pub type Reply = Result<String, String>;
 #[derive(Debug, Default)]
 pub struct Asks {
     waiting: Mutex<HashMap<String, Waiting>>,
+    /// By the raw ids of the client's requests that are open: how they are given up.
+    open: Mutex<HashMap<String, CancellationToken>>,
     next: AtomicU64,
 }
 
@@ -59,9 +62,27 @@ impl Asks {
         let _ = reply.send(said);
     }
 
-    /// The client has cancelled a request: what was asked because of it needs no answer.
-    pub fn forget(&self, about: &str) {
+    /// A request has been opened; what is returned is cancelled when the client does so.
+    pub fn opened(&self, about: &str) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.requests().insert(about.to_owned(), token.clone());
+        token
+    }
+
+    /// A request is over.
+    pub fn closed(&self, about: &str) {
+        self.requests().remove(about);
         self.lock().retain(|_, waiting| *waiting.about != *about);
+    }
+
+    /// The client has cancelled a request.
+    pub fn cancel(&self, about: &str) {
+        let token = self.requests().remove(about);
+        token.inspect(CancellationToken::cancel);
+    }
+
+    fn requests(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {

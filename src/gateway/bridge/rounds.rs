@@ -7,17 +7,26 @@ use super::{
     upgrade::Upgrade,
 };
 use crate::{
-    gateway::session::{Awaiting, Session},
+    gateway::{
+        Gateway, all,
+        caller::Caller,
+        classify::Fault,
+        exchange::Exchange,
+        feed::{Feed, Keeper},
+        session::{Awaiting, Session},
+    },
     instance::{
         fleet::Fleet,
         link::{Call, Refused},
         mailbox::{Delivery, Mailbox},
     },
-    protocol::{Message, Object, RawId, codes, error_response, text_member},
+    protocol::{FrameError, Message, Object, codes, error_response, text_member},
 };
+use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, fmt, pin::Pin, sync::Arc};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// After so many rounds a server does not know what it wants.
 const MAX_ROUNDS: u32 = 64;
@@ -26,11 +35,14 @@ const MAX_ROUNDS: u32 = 64;
 #[derive(Debug)]
 pub struct Rounds {
     session: Arc<Session>,
-    fleet: Arc<Fleet>,
+    server: Server,
     /// The request as the client sent it.
     request: Bytes,
-    mailbox: Arc<Mailbox>,
-    _awaiting: Awaiting,
+    /// Its raw id.
+    id: Box<str>,
+    feed: Box<Feed>,
+    /// The next round, while it is being opened.
+    opening: Option<Opening>,
     /// What the client is yet to be asked.
     to_ask: VecDeque<Bytes>,
     /// What it has been asked.
@@ -42,6 +54,25 @@ pub struct Rounds {
     rounds: u32,
     /// Whether the client takes requests on the stream of its own request.
     events: bool,
+    /// Cancelled at the client's word.
+    cancelled: CancellationToken,
+}
+
+/// Who answers.
+#[derive(Clone, Debug)]
+pub enum Server {
+    /// The process that all clients of the session's app share.
+    Process(Arc<Fleet>),
+    /// All apps together.
+    All { gateway: Arc<Gateway>, caller: Caller },
+}
+
+struct Opening(Pin<Box<dyn Future<Output = Result<Feed, Fault>> + Send>>);
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opening")
+    }
 }
 
 #[derive(Debug)]
@@ -51,52 +82,65 @@ struct Question {
     reply: oneshot::Receiver<Reply>,
 }
 
-/// Sends a request of a session to its server, with answers for what it asked before.
-fn send(
-    session: &Session,
-    upgrade: &Upgrade,
-    fleet: &Fleet,
-    request: &[u8],
-    retry: &[(&str, &str)],
-) -> Result<Arc<Mailbox>, Refused> {
-    let unreadable = |error: &dyn std::fmt::Display| Refused::Closed(error.to_string().into());
-    let message = Message::parse(request).map_err(|error| unreadable(&error))?;
-    let bytes = translate::to_stateless(&message, &message.params(), &upgrade.client(), retry);
-    let message = Message::parse(&bytes).map_err(|error| unreadable(&error))?;
+/// Sends a request of a session to the process that is its server, with answers for what it asked before.
+fn send(session: &Arc<Session>, fleet: &Fleet, message: &Message<'_>) -> Result<Feed, Fault> {
     let params = message.params();
     let mailbox = Arc::new(Mailbox::for_answers(1));
     // A server may be replaced between finding it and asking it; the next look finds the new one.
     let mut outcome = Err(Refused::Draining);
     for _ in 0..3 {
-        let link = session.link(fleet).map_err(|_| Refused::Closed("it does not serve at the moment".into()))?;
-        outcome = link.open(Call { message: &message, params: &params, owner: session.owner }, &mailbox);
+        let gone = || Fault::unavailable("the server does not serve at the moment", 1);
+        let link = session.link(fleet).map_err(|_| gone())?;
+        outcome = link.open(Call { message, params: &params, owner: session.owner }, &mailbox);
         if !matches!(outcome, Err(Refused::Draining)) {
             break;
         }
     }
-    outcome.map(|_| mailbox)
+    outcome.map_err(|refused| Fault::unavailable(refused.to_string(), 1))?;
+    let keeper = Keeper::Session(Awaiting::begin(session.clone(), mailbox.clone()));
+    Ok(Feed::Direct { mailbox, _keeper: keeper })
+}
+
+/// A request with what the client has said of itself, and what it has answered.
+fn completed(upgrade: &Upgrade, request: &[u8], retry: &[(&str, &str)]) -> Result<Vec<u8>, Fault> {
+    let message = Message::parse(request).map_err(|error| unreadable(&error))?;
+    Ok(translate::to_stateless(&message, &message.params(), &upgrade.client(), retry))
+}
+
+fn unreadable(error: &FrameError) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, error.to_string())
 }
 
 impl Rounds {
-    /// Opens a request.
+    /// Opens a request. Where what it is about is decided on the way, with what has been decided.
     ///
     /// # Errors
-    /// When the server does not take it.
-    pub fn open(
+    /// When nobody takes it.
+    pub async fn open(
         session: &Arc<Session>,
         upgrade: &Upgrade,
-        fleet: &Arc<Fleet>,
+        server: Server,
         request: &Message<'_>,
         events: bool,
-    ) -> Result<Self, Refused> {
+    ) -> Result<(Self, Option<Exchange>), Fault> {
+        let id = request.id.map_or("null", |id| id.0);
         let bytes = Bytes::copy_from_slice(request.raw.as_bytes());
-        let mailbox = send(session, upgrade, fleet, &bytes, &[])?;
-        Ok(Rounds {
-            _awaiting: Awaiting::begin(session.clone(), mailbox.clone()),
+        let sent = completed(upgrade, &bytes, &[])?;
+        let message = Message::parse(&sent).map_err(|error| unreadable(&error))?;
+        let (feed, exchange) = match &server {
+            Server::Process(fleet) => (send(session, fleet, &message)?, None),
+            Server::All { gateway, caller } => {
+                let (feed, exchange) = all::open(gateway, caller, &HeaderMap::new(), &message).await?;
+                (feed, Some(exchange))
+            }
+        };
+        let rounds = Rounds {
             session: session.clone(),
-            fleet: fleet.clone(),
+            server,
             request: bytes,
-            mailbox,
+            id: id.into(),
+            feed: Box::new(feed),
+            opening: None,
             to_ask: VecDeque::new(),
             asked: VecDeque::new(),
             answers: Vec::new(),
@@ -104,29 +148,42 @@ impl Rounds {
             again: false,
             rounds: 0,
             events,
-        })
+            cancelled: upgrade.asks.opened(id),
+        };
+        Ok((rounds, exchange))
     }
 
     /// The next message; `None` when no more will come. Cancel safe.
     pub async fn next(&mut self) -> Option<Delivery> {
+        let cancelled = self.cancelled.clone();
+        // Whoever has cancelled waits for nothing.
+        cancelled.run_until_cancelled(self.advance()).await.flatten()
+    }
+
+    async fn advance(&mut self) -> Option<Delivery> {
         loop {
             if let Some(message) = self.to_ask.pop_front() {
                 return Some(Delivery::Message(message));
             }
             if let Some(question) = self.asked.front_mut() {
-                let Ok(reply) = (&mut question.reply).await else {
-                    // Nobody waits for the answer any more.
-                    return None;
-                };
+                // Nobody waits for an answer that cannot come any more.
+                let reply = (&mut question.reply).await.ok()?;
                 if let Some(failure) = self.take_reply(reply) {
                     return Some(failure);
                 }
+            } else if let Some(Opening(opening)) = &mut self.opening {
+                let opened = opening.await;
+                self.opening = None;
+                match opened {
+                    Ok(feed) => *self.feed = feed,
+                    Err(fault) => return Some(self.failed(fault.code, &fault.message)),
+                }
             } else if std::mem::take(&mut self.again) {
-                if let Some(failure) = self.ask_again() {
-                    return Some(failure);
+                if let Err(fault) = self.ask_again() {
+                    return Some(self.failed(fault.code, &fault.message));
                 }
             } else {
-                let delivery = self.mailbox.next().await?;
+                let delivery = Box::pin(self.feed.next()).await?;
                 if let Some(delivery) = self.take(delivery) {
                     return Some(delivery);
                 }
@@ -139,10 +196,10 @@ impl Rounds {
         if let Some(message) = self.to_ask.pop_front() {
             return Some(Delivery::Message(message));
         }
-        if self.again || !self.asked.is_empty() {
+        if self.again || self.opening.is_some() || !self.asked.is_empty() {
             return None;
         }
-        let delivery = self.mailbox.try_next()?;
+        let delivery = self.feed.try_next()?;
         self.take(delivery)
     }
 
@@ -159,7 +216,7 @@ impl Rounds {
     fn ask(&mut self, requests: Vec<(String, String)>, state: Option<String>) -> Result<(), Delivery> {
         self.rounds += 1;
         if self.rounds > MAX_ROUNDS || requests.is_empty() && state.is_none() {
-            return Err(self.failed("the server asks again and again"));
+            return Err(self.failed(codes::INTERNAL_ERROR, "the server asks again and again"));
         }
         self.answers.clear();
         (self.state, self.again) = (state, true);
@@ -169,16 +226,15 @@ impl Rounds {
             let upgrade = session.upgrade().filter(|upgrade| upgrade.can_answer(&method));
             let Some(upgrade) = upgrade else {
                 let text = "the server wants to know what the client has not declared that it can say";
-                return Err(self.failed(&format!("{text}: {method}")));
+                return Err(self.failed(codes::INTERNAL_ERROR, &format!("{text}: {method}")));
             };
-            let id = self.id();
-            let Some((message, reply)) = upgrade.asks.ask(&id, &request) else {
-                return Err(self.failed("the client has too many questions open"));
+            let Some((message, reply)) = upgrade.asks.ask(&self.id, &request) else {
+                return Err(self.failed(codes::INTERNAL_ERROR, "the client has too many questions open"));
             };
             if self.events {
                 self.to_ask.push_back(message.into());
             } else if !self.session.sink.mailbox.push(message.into()) {
-                return Err(self.failed("the client cannot be asked: it reads no stream"));
+                return Err(self.failed(codes::INTERNAL_ERROR, "the client cannot be asked: it reads no stream"));
             }
             self.asked.push_back(Question { key, method, reply });
         }
@@ -191,37 +247,46 @@ impl Rounds {
             (Ok(answer), _) => self.answers.push((key, answer)),
             (Err(_), Some(answer)) => self.answers.push((key, answer.to_owned())),
             (Err(reason), None) => {
-                return Some(self.failed(&format!("the client has not answered {method}: {reason}")));
+                return Some(
+                    self.failed(codes::INTERNAL_ERROR, &format!("the client has not answered {method}: {reason}")),
+                );
             }
         }
         None
     }
 
-    fn ask_again(&mut self) -> Option<Delivery> {
+    fn ask_again(&mut self) -> Result<(), Fault> {
         let answers: Vec<_> = self.answers.iter().map(|(key, answer)| (key.as_str(), answer.as_str())).collect();
         let answers = Object::default().with(&answers);
         let mut retry = vec![("inputResponses", answers.as_str())];
         retry.extend(self.state.as_deref().map(|state| ("requestState", state)));
-        let session = self.session.clone();
-        let sent = session.upgrade().map(|upgrade| send(&session, upgrade, &self.fleet, &self.request, &retry))?;
-        match sent {
-            Ok(mailbox) => {
-                self._awaiting = Awaiting::begin(session, mailbox.clone());
-                self.mailbox = mailbox;
-                None
+        let Some(upgrade) = self.session.upgrade() else { return Ok(()) };
+        let sent = completed(upgrade, &self.request, &retry)?;
+        match self.server.clone() {
+            Server::Process(fleet) => {
+                let message = Message::parse(&sent).map_err(|error| unreadable(&error))?;
+                *self.feed = send(&self.session, &fleet, &message)?;
             }
-            Err(refused) => Some(self.failed(&refused.to_string())),
+            Server::All { gateway, caller } => {
+                self.opening = Some(Opening(Box::pin(async move {
+                    let message = Message::parse(&sent).map_err(|error| unreadable(&error))?;
+                    // What has been decided of it the first time still stands guard.
+                    all::open(&gateway, &caller, &HeaderMap::new(), &message).await.map(|(feed, _)| feed)
+                })));
+            }
         }
+        Ok(())
     }
 
-    /// The raw id of the request.
-    fn id(&self) -> String {
-        let message = Message::parse(&self.request).ok();
-        message.and_then(|message| message.id).map_or("null", |RawId(id)| id).to_owned()
+    fn failed(&self, code: i64, why: &str) -> Delivery {
+        Delivery::Answer { message: error_response(&self.id, code, why, None).into(), error_code: Some(code) }
     }
+}
 
-    fn failed(&self, why: &str) -> Delivery {
-        let code = codes::INTERNAL_ERROR;
-        Delivery::Answer { message: error_response(&self.id(), code, why, None).into(), error_code: Some(code) }
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        if let Some(upgrade) = self.session.upgrade() {
+            upgrade.asks.closed(&self.id);
+        }
     }
 }

@@ -39,6 +39,11 @@ impl ToolSet {
         Ok(())
     }
 
+    /// Each tool's name, and the digest of what is said of it.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, digest)| (name.as_str(), digest.as_str()))
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
