@@ -3,6 +3,7 @@
 //! `fake-mcp-server [FLAG…]`; see `modes.rs` for the flags and `tools.rs` for the tools. Requests are handled as they
 //! come, slow tools on a thread each, so that calls overlap and can be cancelled.
 
+mod mirror;
 mod modes;
 mod reach;
 mod server;
@@ -30,9 +31,11 @@ fn main() -> ExitCode {
         return ExitCode::from(3);
     }
     let ignore_eof = modes.ignore_eof;
+    let mut mirror = modes.mirror.then(mirror::Mirror::default);
     let server = Arc::new(server::Server::new(modes));
     for line in io::stdin().lines() {
         match line {
+            Ok(line) if mirror.as_mut().is_some_and(|mirror| mirror.handle(&line)) => {}
             Ok(line) => server::handle(&server, &line),
             Err(_) => break,
         }

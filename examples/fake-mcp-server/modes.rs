@@ -66,6 +66,8 @@ pub struct Modes {
     changes_file: Option<std::path::PathBuf>,
     /// Use so many MiB of memory at start.
     eat_memory: Option<usize>,
+    /// Show messages as they come, and say what they ask to be said; see `mirror.rs`.
+    pub mirror: bool,
     /// Do nothing for ever: what the grandchildren do.
     pub park: bool,
     /// Be such a descendant.
@@ -110,6 +112,7 @@ impl Modes {
                 "--close-stdout" => modes.close_stdout = true,
                 "--changes-file" => modes.changes_file = Some(value()?.into()),
                 "--eat-memory" => modes.eat_memory = Some(number(&value()?)?),
+                "--mirror" => modes.mirror = true,
                 "--park" => modes.park = true,
                 "--detach" => modes.detach = true,
                 other => return Err(format!("unknown flag {other}")),

@@ -19,11 +19,28 @@ pub enum FrameError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawId<'a>(pub &'a str);
 
-impl RawId<'_> {
+impl<'a> RawId<'a> {
     /// The id as one that the gateway itself has given out.
     pub fn as_mapped(&self) -> Option<u64> {
         // A number as the gateway writes it: `1.0`, `01` and `1e0` are somebody else's.
         self.0.parse().ok().filter(|_| self.0.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    /// What is the same for all forms in which programs write this id: they read `1.0` and write `1`, or write letters
+    /// as escapes or as they are. A number that a double cannot hold is only the same as itself.
+    pub fn value(self) -> Cow<'a, str> {
+        let plain = |c: char| c.is_ascii_digit() || c == '-';
+        if self.0.starts_with('"') {
+            // As JSON again, so that it is no number.
+            let text = self.0.contains('\\').then(|| text_member(self.0)).flatten();
+            return text.map_or(Cow::Borrowed(self.0), |text| Cow::Owned(serde_json::Value::from(text).to_string()));
+        }
+        match self.0.parse::<f64>() {
+            Ok(number) if !self.0.chars().all(plain) && number.fract() == 0.0 && number.abs() < 9e15 => {
+                Cow::Owned((number as i64).to_string())
+            }
+            _ => Cow::Borrowed(self.0),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
-"""Calls a tool with the Python SDK, and prints the protocol version, the names of the tools and the text of the result.
+"""Calls tools with the Python SDK.
 
-usage: python_sdk.py legacy|auto TOOL ARGUMENTS URL
-       python_sdk.py legacy|auto TOOL ARGUMENTS COMMAND [ARG...]
+usage: python_sdk.py legacy|auto PLAN
+
+PLAN, JSON: [{way: [URL] or [COMMAND, ARG...], calls: [{tool, arguments}]}]; printed is, as JSON,
+[{version, tools: [NAME], results: [{text, progress}]}]. A model answers what it is asked, a user accepts with "it".
 """
 
 import asyncio
@@ -9,24 +11,43 @@ import json
 import os
 import sys
 
-from mcp import Client, StdioServerParameters
+from mcp import Client, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
 
 
-async def main(mode: str, tool: str, arguments: str, *way: str) -> None:
-    if way[0].startswith("http://"):
-        server = way[0]
-    else:
-        server = stdio_client(StdioServerParameters(command=way[0], args=list(way[1:]), env=dict(os.environ)))
-    async with Client(server, mode=mode) as client:
-        tools = [t.name for t in (await client.list_tools()).tools]
-        if tool not in tools:
-            sys.exit(f"no tool {tool} among {tools}")
-        result = await client.call_tool(tool, json.loads(arguments))
-        text = "".join(block.text for block in result.content if block.type == "text")
-        print(client.protocol_version, *tools, text, sep="\n")
-        if result.is_error:
-            sys.exit(1)
+async def sample(context, params):
+    text = f"heard: {params.messages[0].content.text}"
+    return types.CreateMessageResult(role="assistant", model="m", content=types.TextContent(type="text", text=text))
+
+
+async def elicit(context, params):
+    schema = params.requested_schema
+    wanted = [name for name in schema.get("required", []) if schema["properties"][name]["type"] == "string"]
+    return types.ElicitResult(action="accept", content={name: "it" for name in wanted})
+
+
+async def visit(mode: str, server: dict) -> dict:
+    command, *args = server["way"]
+    target = command
+    if not command.startswith("http://"):
+        target = stdio_client(StdioServerParameters(command=command, args=args, env=dict(os.environ)))
+    async with Client(target, mode=mode, sampling_callback=sample, elicitation_callback=elicit) as client:
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+        results = []
+        for call in server["calls"]:
+            steps = []
+
+            async def progress(done, total, message):
+                steps.append(done)
+
+            result = await client.call_tool(call["tool"], call["arguments"], progress_callback=progress)
+            text = "".join(block.text for block in result.content if block.type == "text")
+            results.append({"text": text, "progress": len(steps)})
+        return {"version": client.protocol_version, "tools": tools, "results": results}
+
+
+async def main(mode: str, plan: str) -> None:
+    print(json.dumps([await visit(mode, server) for server in json.loads(plan)]))
 
 
 asyncio.run(main(*sys.argv[1:]))

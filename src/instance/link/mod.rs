@@ -116,7 +116,7 @@ pub struct Link {
 struct State {
     open: BTreeMap<u64, OpenCall>,
     next: u64,
-    /// Raw ids of the server's requests that its client has not answered.
+    /// Ids of the server's requests that its client has not answered, as values ([`RawId::value`]).
     asked: HashSet<Box<str>>,
     /// By address, which is theirs for as long as they are here.
     sinks: BTreeMap<usize, Weak<Sink>>,
@@ -259,7 +259,7 @@ impl Link {
 
     /// Forwards a client's answer to a request of the server's, if the server asked and has no answer yet.
     pub fn respond(&self, message: &Message<'_>) -> Result<(), Refused> {
-        let known = message.id.is_some_and(|RawId(raw)| self.lock().asked.remove(raw));
+        let known = message.id.is_some_and(|id| self.lock().asked.remove(&*id.value()));
         if known { self.forward(message) } else { Ok(()) }
     }
 
@@ -267,7 +267,8 @@ impl Link {
     pub fn cancel_named(&self, owner: u64, client_id: &str, notification: &Message<'_>) -> Result<(), Refused> {
         let found = {
             let mut state = self.lock();
-            let found = state.open.iter().find(|(_, call)| call.owner == owner && *call.id == *client_id);
+            let client_id = RawId(client_id).value();
+            let found = state.open.iter().find(|(_, call)| call.owner == owner && RawId(&call.id).value() == client_id);
             found.map(|(id, _)| *id).and_then(|id| state.open.remove(&id).map(|call| (id, call)))
         };
         let Some((id, call)) = found else { return Ok(()) };

@@ -133,7 +133,7 @@ impl Link {
     }
 
     fn take_request(&self, message: &Message<'_>) -> Use {
-        let Some(RawId(raw)) = message.id else { return Use::None };
+        let Some(id @ RawId(raw)) = message.id else { return Use::None };
         let mut state = self.lock();
         let refusal = match self.sharing {
             Sharing::Shared if message.method == "ping" => {
@@ -147,11 +147,11 @@ impl Link {
             Sharing::Exclusive => {
                 let recipients = recipients(self.sharing, &state, &message.method, &message.params());
                 let bytes = edited(message, &[]);
-                state.asked.insert(raw.into());
+                state.asked.insert(id.value().into());
                 if recipients.iter().any(|recipient| recipient.push(bytes.clone())) {
                     return Use::Some;
                 }
-                state.asked.remove(raw);
+                state.asked.remove(&*id.value());
                 "the client cannot be reached"
             }
         };

@@ -66,6 +66,19 @@ fn mapped_ids_have_one_form() {
 }
 
 #[test]
+fn an_id_is_the_same_in_every_form() {
+    for (one, other) in
+        [(r#""gr\u00fc\u00df \/""#, r#""grüß /""#), (r#""\"""#, r#""\u0022""#), ("1.0", "1"), ("-2e3", "-2000")]
+    {
+        assert_eq!(RawId(one).value(), RawId(other).value());
+    }
+    let large = "12345678901234567890123456789012345678901234567890";
+    for (one, other) in [("1", "\"1\""), ("1.5", "1"), (large, "1e49"), (r#""\ud800""#, r#""\ud801""#)] {
+        assert_ne!(RawId(one).value(), RawId(other).value());
+    }
+}
+
+#[test]
 fn smuggling_is_refused() {
     for json in [
         r#"{"id":1,"method":"a","method":"b"}"#,

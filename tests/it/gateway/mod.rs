@@ -8,3 +8,4 @@ mod refusals;
 mod shared;
 mod stage;
 mod subscriptions;
+mod transparency;
