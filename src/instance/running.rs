@@ -98,6 +98,16 @@ impl Running {
         });
     }
 
+    /// Waits until it is about to end, or has.
+    pub async fn leaves(&self) {
+        let mut wanted = self.wanted.subscribe();
+        tokio::select! {
+            // The sender is this process's own: it does not go away.
+            _ = wanted.wait_for(|wanted| *wanted != Wanted::Run) => {}
+            () = self.link.leaves() => {}
+        }
+    }
+
     /// Whether it has been told to end, now or later.
     pub fn is_leaving(&self) -> bool {
         *self.wanted.borrow() != Wanted::Run

@@ -2,10 +2,7 @@
 
 use super::{processes::Use, translate};
 use crate::{
-    instance::{
-        link::{Link, Sink},
-        mailbox::Delivery,
-    },
+    instance::{link::Sink, mailbox::Delivery, running::Running},
     protocol::{Message, Object, meta, text_member},
 };
 use bytes::Bytes;
@@ -78,7 +75,7 @@ pub struct Listening {
     id: Box<str>,
     filter: Filter,
     sink: Arc<Sink>,
-    link: Arc<Link>,
+    running: Arc<Running>,
     /// `None`: the process that all clients share.
     _process: Option<Use>,
     acknowledged: bool,
@@ -86,8 +83,8 @@ pub struct Listening {
 }
 
 impl Listening {
-    pub fn new(id: &str, filter: Filter, sink: Arc<Sink>, link: Arc<Link>, process: Option<Use>) -> Self {
-        Listening { id: id.into(), filter, sink, link, _process: process, acknowledged: false, over: false }
+    pub fn new(id: &str, filter: Filter, sink: Arc<Sink>, running: Arc<Running>, process: Option<Use>) -> Self {
+        Listening { id: id.into(), filter, sink, running, _process: process, acknowledged: false, over: false }
     }
 
     /// The next message; it goes on until the server is replaced or gone. Cancel safe.
@@ -102,7 +99,7 @@ impl Listening {
             let delivery = tokio::select! {
                 biased;
                 delivery = self.sink.mailbox.next() => delivery,
-                () = self.link.leaves() => None,
+                () = self.running.leaves() => None,
             };
             let Some(delivery) = delivery else {
                 self.over = true;
@@ -148,9 +145,9 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        for uri in self.filter.uris.iter().filter(|uri| !self.link.subscribed_elsewhere(uri, &self.sink)) {
+        for uri in self.filter.uris.iter().filter(|uri| !self.running.link.subscribed_elsewhere(uri, &self.sink)) {
             // A server that is gone has forgotten it anyway.
-            let _ = self.link.ask("resources/unsubscribe", &json!({ "uri": uri }));
+            let _ = self.running.link.ask("resources/unsubscribe", &json!({ "uri": uri }));
         }
     }
 }

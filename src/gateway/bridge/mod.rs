@@ -181,10 +181,10 @@ async fn listen(gateway: &Gateway, post: &Post<'_>, service: &Arc<Service>) -> R
             Some(gateway.bridge.processes.acquire(post.app, service, kind, checkout).await?)
         }
     };
-    let link = process.as_ref().map_or(&service.primary.link, Use::link).clone();
+    let running = process.as_ref().map_or(&service.primary, Use::running).clone();
     match process {
         Some(_) => gateway.bridge.processes.listen(post.app, listener),
-        None => listener.listen_to(&link),
+        None => listener.listen_to(&running.link),
     }
-    Ok(Feed::Listening(Box::new(Listening::new(id, filter, sink, link, process))))
+    Ok(Feed::Listening(Box::new(Listening::new(id, filter, sink, running, process))))
 }

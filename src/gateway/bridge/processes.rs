@@ -11,6 +11,7 @@ use crate::{
         link::{Link, Sink},
         pool::{Lease, Unavailable},
         probe::{NoResult, answer},
+        running::Running,
         view::Service,
     },
     protocol::{LEGACY_VERSIONS, Message, notification},
@@ -85,8 +86,12 @@ impl Process {
 pub struct Use(Arc<Process>);
 
 impl Use {
+    pub fn running(&self) -> &Arc<Running> {
+        self.0.lease.running()
+    }
+
     pub fn link(&self) -> &Arc<Link> {
-        &self.0.lease.running().link
+        &self.running().link
     }
 
     /// A call has been given up in the middle: if the process was its own, it is not to be used again.

@@ -4,8 +4,10 @@ use super::{
     super::{
         health::{self, Finding, Verdict},
         journal::Draft,
+        link::Link,
         machine::{self, Phase, Run, step},
-        question::Unanswered,
+        probe::Profile,
+        question::{self, Unanswered},
         running::Wanted,
         tools::{self, Look, Take, Unseen},
         version::{Version, VersionId},
@@ -14,7 +16,8 @@ use super::{
     event::Event,
     wanting::in_grace,
 };
-use crate::{jitter, resource::OnToolChange, status::model::event::EventKind};
+use crate::{jitter, protocol::Era, resource::OnToolChange, status::model::event::EventKind};
+use serde_json::{Value, json};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -36,6 +39,9 @@ impl Supervisor {
     pub(super) fn watch(&mut self, id: VersionId, run: Run) {
         let Some(version) = self.version_mut(id) else { return };
         let token = version.watch();
+        if let Some((running, profile)) = version.primary.as_ref().zip(version.profile.as_ref()) {
+            ask_to_be_told(&running.link, profile);
+        }
         self.check_later(id, run, token.clone());
         self.look(id, run, token, None);
     }
@@ -168,6 +174,19 @@ impl Version {
     /// Whether clients must not see tools that have changed.
     pub(super) fn blocks_changes(&self) -> bool {
         self.stdio().is_some_and(|stdio| stdio.on_tool_change == OnToolChange::Block)
+    }
+}
+
+/// A server of the stateless era tells of other tools only whom it has promised to.
+fn ask_to_be_told(link: &Link, profile: &Profile) {
+    let tells = profile.introduction.pointer("/capabilities/tools/listChanged") == Some(&Value::Bool(true));
+    if profile.era == Era::Modern && tells {
+        let mut params = question::params(profile.era);
+        if let Some(params) = params.as_object_mut() {
+            params.insert("notifications".into(), json!({ "toolsListChanged": true }));
+        }
+        // What it tells is noticed by the link. One that refuses is looked at now and then all the same.
+        let _ = link.ask("subscriptions/listen", &params);
     }
 }
 

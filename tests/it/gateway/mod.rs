@@ -1,6 +1,8 @@
 //! The gateway, over real HTTP, with real processes behind it.
 
+mod all;
 mod bounds;
+mod bridge;
 mod isolation;
 mod legacy;
 mod modern;

@@ -49,20 +49,6 @@ async fn errors_have_the_status_that_the_protocol_gives_them() {
     let future = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2031-01-01","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
     let request = stage.post(future).header("mcp-protocol-version", "2031-01-01").header("mcp-method", "tools/list");
     assert_eq!(send(request).await, (400, -32022));
-    // A client of the other era learns which one is spoken here.
-    let legacy =
-        stage.initialize(json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {} })).await;
-    assert_eq!(legacy.2["error"]["code"], -32022, "{legacy:?}");
-}
-
-#[tokio::test]
-async fn a_legacy_server_tells_a_modern_client_what_it_speaks() {
-    let stage = Stage::with(&["--era", "legacy"], json!({})).await;
-    let response = stage.modern(&json!(1), "server/discover", json!({})).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
-    let error = &answer(response).await["error"];
-    assert_eq!(error["code"], -32022);
-    assert_eq!(error["data"]["supported"][0], "2025-11-25");
 }
 
 #[tokio::test]

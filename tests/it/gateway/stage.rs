@@ -33,6 +33,7 @@ pub struct Stage {
     pub http: reqwest::Client,
     stop: CancellationToken,
     dir: TempDir,
+    path: &'static str,
 }
 
 impl Stage {
@@ -60,7 +61,7 @@ impl Stage {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(serve(Listener::Tcp(listener), router(gateway.clone(), axum::Router::new()), stop.clone()));
-        Stage { gateway, url, http: reqwest::Client::new(), stop, dir }
+        Stage { gateway, url, http: reqwest::Client::new(), stop, dir, path: "/mcp/app" }
     }
 
     /// A gateway with the fake server behind it as `app`, ready.
@@ -97,7 +98,13 @@ impl Stage {
     }
 
     pub fn endpoint(&self) -> String {
-        format!("{}/mcp/app", self.url)
+        format!("{}{}", self.url, self.path)
+    }
+
+    /// Its clients go to another endpoint from now on.
+    pub fn at(mut self, path: &'static str) -> Stage {
+        self.path = path;
+        self
     }
 
     pub fn post(&self, body: impl Into<String>) -> RequestBuilder {
