@@ -5,4 +5,4 @@ mod rmcp;
 mod scripts;
 mod world;
 
-use world::{World, expected};
+use world::World;

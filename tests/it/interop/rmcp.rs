@@ -57,13 +57,15 @@ async fn with_the_servers_of_npm_and_pypi() {
     let Some(time_server) = outside(test, "MCPFLEET_TEST_SERVER_TIME") else { return };
     let time_resource = resource("time", &time_server, &[]);
     let agent = Agent::start(&[("everything.yaml", &everything(&npm)), ("time.yaml", &time_resource)]).await;
-    for client in connect(&agent, Era::Legacy, "everything").await {
-        let mut calls = calls();
-        calls.retain(|call| call.app == "everything" && ["echo", "trigger-sampling-request"].contains(&call.tool));
-        check(client, Era::Legacy, &calls).await;
-    }
-    for client in connect(&agent, Era::Legacy, "time").await {
-        check(client, Era::Legacy, &[time()]).await;
+    for era in Era::BOTH {
+        for client in connect(&agent, era, "everything").await {
+            let mut calls = calls();
+            calls.retain(|call| call.app == "everything" && ["echo", "trigger-sampling-request"].contains(&call.tool));
+            check(client, era, &calls).await;
+        }
+        for client in connect(&agent, era, "time").await {
+            check(client, era, &[time()]).await;
+        }
     }
     agent.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Clients that are driven by a script in `tests/clients`.
 
 use super::{
-    World, expected,
+    World,
     world::{Call, calls},
 };
 use crate::support::Era;
@@ -56,7 +56,7 @@ fn plan(world: &World, app: &str, way: usize, calls: &[Call]) -> Value {
 }
 
 fn check(era: Era, app: &str, visited: &Visited, calls: &[Call]) {
-    assert_eq!(visited.version, expected(era, app).version().as_str(), "{era:?} {app}");
+    assert_eq!(visited.version, era.version().as_str(), "{era:?} {app}");
     let calls: Vec<&Call> = calls.iter().filter(|call| call.app == app).collect();
     assert_eq!(visited.results.len(), calls.len(), "{visited:?}");
     for (call, outcome) in calls.into_iter().zip(&visited.results) {

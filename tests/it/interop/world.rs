@@ -1,6 +1,6 @@
 //! The servers that every client visits, and what it should find there.
 
-use crate::support::{Agent, Era, Home, demo_app, outside, write_fixture_app};
+use crate::support::{Agent, Home, demo_app, outside, write_fixture_app};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -22,7 +22,7 @@ fn call(app: &'static str, tool: &'static str, given: Value, answer: &'static st
     Call { app, tool, given, answer, progress }
 }
 
-/// What is called; in the order in which it is called.
+/// What is called; in the order in which it is called. npm's server speaks the legacy era alone, the others both.
 pub fn calls() -> Vec<Call> {
     vec![
         call("demo", "add", json!({"a": 2, "b": 40}), "42", 0),
@@ -36,12 +36,6 @@ pub fn calls() -> Vec<Call> {
         call("everything", "trigger-sampling-request", json!({"prompt": "How?"}), "context: How?", 0),
         call("everything", "trigger-elicitation-request", json!({}), "- Name: it", 0),
     ]
-}
-
-/// The era in which a client that prefers one ends up with an app.
-pub fn expected(preferred: Era, app: &str) -> Era {
-    // npm's server speaks the legacy one alone.
-    if app == "everything" { Era::Legacy } else { preferred }
 }
 
 /// A resource file for a server from elsewhere.
