@@ -4,6 +4,7 @@ mod decision;
 mod linear;
 mod merge;
 mod old;
+mod origin;
 mod replay;
 mod walk;
 

@@ -6,7 +6,7 @@ use super::{
         rights::Rights,
         state::{Value, is_policy},
     },
-    Code, Decision, Failure, Slot, Walk, Weighed, refuse, vouch_advice,
+    Code, Decision, Failure, Walk, Weighed, refuse, vouch_advice,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -111,7 +111,7 @@ impl Walk<'_, '_> {
     }
 
     /// What a commit decides.
-    fn own(&mut self, id: ObjectId) -> Result<Arc<[Decision]>, Failure> {
+    pub(super) fn own(&mut self, id: ObjectId) -> Result<Arc<[Decision]>, Failure> {
         if self.graph.is_trusted(id) {
             return Ok(self.own.get(&id).cloned().unwrap_or_default());
         }
@@ -246,29 +246,5 @@ impl Walk<'_, '_> {
             }
         }
         Ok(taint)
-    }
-
-    /// The content of a parent that was written by skipped commits: path by path, the last of them.
-    pub(super) fn written_by_skipped(
-        &mut self,
-        parent: ObjectId,
-        line: ObjectId,
-        skipped: &HashSet<ObjectId>,
-    ) -> Result<BTreeMap<Arc<str>, ObjectId>, Failure> {
-        let mut writers: BTreeMap<Arc<str>, (ObjectId, Slot)> = BTreeMap::new();
-        if !skipped.is_empty() {
-            for id in self.graph.brought_in_order(parent, line, &HashSet::new()) {
-                for decision in self.own(id)?.iter() {
-                    writers.insert(decision.path.clone(), (id, decision.to));
-                }
-            }
-        }
-        let mut found = BTreeMap::new();
-        for (path, (id, to)) in writers.into_iter().filter(|(_, (id, _))| skipped.contains(id)) {
-            if self.slot(parent, &path)? == to {
-                found.insert(path, id);
-            }
-        }
-        Ok(found)
     }
 }

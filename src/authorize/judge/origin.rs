@@ -1,0 +1,73 @@
+//! Which commits wrote what a side of a merge has.
+
+use super::{Failure, ObjectId, Slot, Walk};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+type Paths = BTreeSet<Arc<str>>;
+
+impl Walk<'_, '_> {
+    /// The content of a parent of a merge that skipped commits wrote; path by path, one of these. A commit that decides
+    /// nothing of a path has its content from those of its parents that have the same. No order of all that is brought
+    /// tells this: of two sides, the one that comes last in it need not be the one that a merge has taken.
+    pub(super) fn written_by_skipped(
+        &mut self,
+        parent: ObjectId,
+        line: ObjectId,
+        skipped: &HashSet<ObjectId>,
+    ) -> Result<BTreeMap<Arc<str>, ObjectId>, Failure> {
+        let mut found = BTreeMap::new();
+        if skipped.is_empty() {
+            return Ok(found);
+        }
+        let order = self.graph.brought_in_order(parent, line, &HashSet::new());
+        let content = self.left_of_skipped(parent, order.iter().copied().filter(|id| skipped.contains(id)))?;
+        let mut open: HashMap<ObjectId, Paths> = HashMap::from([(parent, content.keys().cloned().collect())]);
+        // Children come before their parents, so that everything that leads to a commit has been seen before it.
+        for id in order.into_iter().rev() {
+            let Some(mut paths) = open.remove(&id).filter(|paths| !paths.is_empty()) else { continue };
+            for decision in self.own(id)?.iter() {
+                if paths.remove(&decision.path) && skipped.contains(&id) {
+                    found.insert(decision.path.clone(), id);
+                }
+            }
+            let links = self.judge.cache.links(self.judge.objects, id)?;
+            if let [before] = *links.parents {
+                let before_tree = self.judge.tree(before)?;
+                for path in self.judge.trees.compare(Some(before_tree), Some(links.tree))?.keys() {
+                    paths.remove(path);
+                }
+                open.entry(before).or_default().append(&mut paths);
+                continue;
+            }
+            self.spend(paths.len())?;
+            for before in links.parents.iter() {
+                for (path, has) in paths.iter().filter_map(|path| content.get_key_value(path)) {
+                    if self.slot(*before, path)? == *has {
+                        open.entry(*before).or_default().insert(path.clone());
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What some commits wrote and a later one has, as far as trees tell.
+    fn left_of_skipped(
+        &mut self,
+        parent: ObjectId,
+        skipped: impl Iterator<Item = ObjectId>,
+    ) -> Result<BTreeMap<Arc<str>, Slot>, Failure> {
+        let mut content = BTreeMap::new();
+        for id in skipped {
+            for decision in self.own(id)?.iter() {
+                if self.slot(parent, &decision.path)? == decision.to {
+                    content.insert(decision.path.clone(), decision.to);
+                }
+            }
+        }
+        Ok(content)
+    }
+}
