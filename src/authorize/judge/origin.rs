@@ -33,17 +33,20 @@ impl Walk<'_, '_> {
                     found.insert(decision.path.clone(), id);
                 }
             }
-            let links = self.judge.cache.links(self.judge.objects, id)?;
-            if let [before] = *links.parents {
-                let before_tree = self.judge.tree(before)?;
-                for path in self.judge.trees.compare(Some(before_tree), Some(links.tree))?.keys() {
+            let parents = match self.graph.is_trusted(id) {
+                true => self.graph.parents(id).into(),
+                false => self.parents_of_old(id)?,
+            };
+            if let [before] = *parents {
+                let trees = (self.judge.tree(before)?, self.judge.tree(id)?);
+                for path in self.judge.trees.compare(Some(trees.0), Some(trees.1))?.keys() {
                     paths.remove(path);
                 }
                 open.entry(before).or_default().append(&mut paths);
                 continue;
             }
             self.spend(paths.len())?;
-            for before in links.parents.iter() {
+            for before in parents.iter() {
                 for (path, has) in paths.iter().filter_map(|path| content.get_key_value(path)) {
                     if self.slot(*before, path)? == *has {
                         open.entry(*before).or_default().insert(path.clone());

@@ -202,7 +202,7 @@ impl Walk<'_, '_> {
         taints: &mut Taints,
     ) -> Result<Taint, Failure> {
         let links = self.judge.cache.links(self.judge.objects, id)?;
-        let mut taint = Taint::new();
+        let mut sides = Vec::new();
         for parent in links.parents.iter() {
             let left = taints.children.get_mut(parent).map(|children| {
                 *children = children.saturating_sub(1);
@@ -219,14 +219,23 @@ impl Walk<'_, '_> {
             if links.parents.len() == 1 {
                 return Ok(of_parent);
             }
+            sides.push((*parent, of_parent));
+        }
+        sides.retain(|(_, taint)| !taint.is_empty());
+        let mut taint = Taint::new();
+        if sides.is_empty() {
+            return Ok(taint);
+        }
+        let counting = self.parents_of_old(id)?;
+        for (parent, of_parent) in sides.into_iter().filter(|(parent, _)| counting.contains(parent)) {
             for (path, reasons) in of_parent {
                 // The merge may have taken another side's.
                 let has = self.slot(id, &path)?;
                 let mut others = false;
-                for other in links.parents.iter().filter(|other| *other != parent) {
+                for other in counting.iter().filter(|other| **other != parent) {
                     others |= self.slot(*other, &path)? == has;
                 }
-                if !others || self.slot(*parent, &path)? == has {
+                if !others || self.slot(parent, &path)? == has {
                     taint.entry(path).or_default().extend(reasons);
                 }
             }

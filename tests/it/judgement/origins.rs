@@ -77,3 +77,19 @@ fn what_was_written_by_right_counts_though_a_side_that_came_to_nothing_wrote_the
         verdicts.assert(A, Some("2"));
     }
 }
+
+#[test]
+fn in_an_old_branch_too_a_parent_that_another_contains_counts_for_nothing() {
+    let stage = Stage::new();
+    // Carol's app is gone, and bob makes one of his own in its place.
+    let gone = stage.put(stage.root, Some(&stage.carol), B, None);
+    let base = stage.edit(gone, Some(&stage.bob), "a", "2");
+    let (a, own) = (app("a", "a", "2"), app("b", "a", "bob's"));
+    for parents in [[gone, stage.root], [stage.root, gone]] {
+        let old = stage.merge(&parents, Some(&stage.bob), &[(B, Some(&own))]);
+        let verdicts = stage.judge_from(base, stage.merge(&[base, old], None, &[(A, Some(&a)), (B, Some(&own))]));
+        assert_eq!(verdicts.answer(old), CommitAnswer::Accepted);
+        verdicts.assert_whole();
+        verdicts.assert(B, Some("bob's"));
+    }
+}
