@@ -9,7 +9,7 @@ use std::{
 type Paths = BTreeSet<Arc<str>>;
 
 impl Walk<'_, '_> {
-    /// The content of a parent of a merge that skipped commits wrote; path by path, one of these. A commit that decides
+    /// The content of a parent of a merge that skipped commits wrote, with these, path by path. A commit that decides
     /// nothing of a path has its content from those of its parents that have the same. No order of all that is brought
     /// tells this: of two sides, the one that comes last in it need not be the one that a merge has taken.
     pub(super) fn written_by_skipped(
@@ -17,8 +17,8 @@ impl Walk<'_, '_> {
         parent: ObjectId,
         line: ObjectId,
         skipped: &HashSet<ObjectId>,
-    ) -> Result<BTreeMap<Arc<str>, ObjectId>, Failure> {
-        let mut found = BTreeMap::new();
+    ) -> Result<BTreeMap<Arc<str>, BTreeSet<ObjectId>>, Failure> {
+        let mut found: BTreeMap<Arc<str>, BTreeSet<ObjectId>> = BTreeMap::new();
         if skipped.is_empty() {
             return Ok(found);
         }
@@ -30,7 +30,7 @@ impl Walk<'_, '_> {
             let Some(mut paths) = open.remove(&id).filter(|paths| !paths.is_empty()) else { continue };
             for decision in self.own(id)?.iter() {
                 if paths.remove(&decision.path) && skipped.contains(&id) {
-                    found.insert(decision.path.clone(), id);
+                    found.entry(decision.path.clone()).or_default().insert(id);
                 }
             }
             let parents = match self.graph.is_trusted(id) {

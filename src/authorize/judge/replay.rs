@@ -247,11 +247,10 @@ impl Walk<'_, '_> {
     fn held_at(&mut self, parent: ObjectId, own: &[Decision], start: &State) -> Result<Taint, Failure> {
         let mut taint = Taint::new();
         for path in own.iter().map(|decision| &decision.path) {
-            if let Some(held) = start.held.get(path)
-                && self.graph.leads_to(held.reason, parent)
-                && self.slot(parent, path)? == held.has
-            {
-                taint.insert(path.clone(), BTreeSet::from([held.reason]));
+            let writers = start.writers(path).into_iter().flatten().copied();
+            let before: BTreeSet<ObjectId> = writers.filter(|writer| self.graph.leads_to(*writer, parent)).collect();
+            if !before.is_empty() && self.slot(parent, path)? == self.slot(start.commit, path)? {
+                taint.insert(path.clone(), before);
             }
         }
         Ok(taint)

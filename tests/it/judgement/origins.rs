@@ -2,7 +2,7 @@
 
 use super::{A, B, Stage};
 use crate::support::{app, user};
-use mcpfleet::authorize::{CommitAnswer, ObjectId};
+use mcpfleet::authorize::{Code, CommitAnswer, ObjectId};
 
 const BOB: &str = "users/bob.yaml";
 
@@ -91,5 +91,23 @@ fn in_an_old_branch_too_a_parent_that_another_contains_counts_for_nothing() {
         assert_eq!(verdicts.answer(old), CommitAnswer::Accepted);
         verdicts.assert_whole();
         verdicts.assert(B, Some("bob's"));
+    }
+}
+
+#[test]
+fn of_several_who_wrote_the_same_refused_content_each_is_remembered() {
+    let stage = Stage::new();
+    let base = stage.edit(stage.root, Some(&stage.alice), "b", "2");
+    let (text, next, b) = (app("a", "a", "bad"), app("a", "a", "next"), app("b", "b", "2"));
+    let refused = ["One", "Two"]
+        .map(|message| stage.repo.commit(&[stage.root], Some(&stage.carol), &[(A, Some(&text))], message));
+    let first = stage.merge(&[base, refused[0], refused[1]], None, &[(A, Some(&text))]);
+    assert_eq!(stage.judge_from(base, first).held(), [A]);
+    for bad in refused {
+        let on_bad = stage.edit(bad, Some(&stage.bob), "a", "next");
+        let merge = stage.merge(&[first, on_bad], Some(&stage.bob), &[(A, Some(&next)), (B, Some(&b))]);
+        let verdicts = stage.judge_from(base, merge);
+        assert_eq!(verdicts.codes(on_bad), [Code::HeldUnderneath]);
+        verdicts.assert(A, Some("1"));
     }
 }
