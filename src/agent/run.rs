@@ -116,11 +116,9 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let guard = Guard { access: settings.access, hosts: hosts(&settings), uid: agent.uid };
     let host = Host::new(settings.host.clone(), launcher, agent);
     let secrets = host.secrets.clone();
-    let (dir, names) = secrets.readable_by_all();
-    if !names.is_empty() {
-        let (dir, names) = (dir.display(), names.join(", "));
-        tracing::warn!("every user of this machine can read secrets in {dir}: {names}; `chmod o-r` keeps them secret");
-    }
+    // Nobody waits for it: the folder may be on a network that does not answer.
+    let folder = secrets.clone();
+    tokio::task::spawn_blocking(move || folder.warn_if_readable_by_all());
     let fleet = Fleet::new(host);
     let (_policy, in_force) = watch::channel(Arc::new(Policy::default()));
     let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force);

@@ -72,7 +72,7 @@ impl Graph {
             graph.parents.insert(id, parents);
             if past.is_none() && (roots || graph.parents.len() > max_commits) {
                 // Not everything leads to the base: what it has itself must be known to tell the rest.
-                past = Some(ancestors(objects, cache, base)?);
+                past = Some(ancestors(objects, cache, &[base])?);
             }
             if let Some(past) = &past
                 && graph.parents.len() > max_commits
@@ -260,10 +260,10 @@ impl Graph {
     }
 }
 
-/// A commit and everything that leads to it.
-pub fn ancestors(objects: &dyn Objects, cache: &mut Cache, of: ObjectId) -> Result<HashSet<ObjectId>, Failure> {
-    let mut reached = HashSet::from([of]);
-    let mut open = vec![of];
+/// Some commits and everything that leads to them.
+pub fn ancestors(objects: &dyn Objects, cache: &mut Cache, of: &[ObjectId]) -> Result<HashSet<ObjectId>, Failure> {
+    let mut reached: HashSet<ObjectId> = of.iter().copied().collect();
+    let mut open = of.to_vec();
     while let Some(id) = open.pop() {
         if objects.is_shallow(id) {
             continue;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod shown;
+mod waiting;
 
 pub use faults::Fault;
 
@@ -43,6 +44,8 @@ pub struct Accepted {
 pub struct Held {
     /// The refused commit that last wrote what the commit has.
     pub reason: ObjectId,
+    /// All refused commits that wrote the same, as far as it was not before the base.
+    pub writers: BTreeSet<ObjectId>,
     pub code: Option<Code>,
     /// What the commit has.
     pub has: Slot,
@@ -53,8 +56,10 @@ pub struct Held {
 pub struct Undecided {
     /// What each of them accepted.
     pub candidates: BTreeMap<Slot, Option<Arc<Content>>>,
-    /// The merge that left it undecided.
+    /// The merge that left it undecided, or the refused commit that last wrote what the commit has.
     pub reason: ObjectId,
+    /// As of what is held.
+    pub writers: BTreeSet<ObjectId>,
     /// What is in force until somebody decides.
     pub applied: Option<Accepted>,
 }
@@ -201,35 +206,6 @@ impl State {
             undecided: Arc::default(),
             lines: vec![],
             names: Layered::new(BTreeMap::new()),
-        }
-    }
-
-    /// What waits for a commit by somebody with the right, held or undecided, and the commits to blame.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (&Arc<str>, ObjectId)> {
-        let held = self.held.iter().map(|(path, held)| (path, held.reason));
-        held.chain(self.undecided.iter().map(|(path, undecided)| (path, undecided.reason)))
-    }
-
-    /// Which commit is to blame for a path that waits.
-    pub(super) fn reason(&self, path: &str) -> Option<ObjectId> {
-        let undecided = || self.undecided.get(path).map(|undecided| undecided.reason);
-        self.held.get(path).map(|held| held.reason).or_else(undecided)
-    }
-
-    pub(super) fn hold(&mut self, path: &Arc<str>, held: Held) {
-        Arc::make_mut(&mut self.held).insert(path.clone(), held);
-    }
-
-    pub(super) fn release(&mut self, path: &Arc<str>) {
-        if self.held.contains_key(path) {
-            Arc::make_mut(&mut self.held).remove(path);
-        }
-    }
-
-    /// Makes a commit the reason for which a path is undecided.
-    pub(super) fn blame(&mut self, path: &Arc<str>, reason: ObjectId) {
-        if let Some(undecided) = Arc::make_mut(&mut self.undecided).get_mut(path) {
-            undecided.reason = reason;
         }
     }
 

@@ -6,7 +6,10 @@ use super::{
     state::{Accepted, Held, Line, Undecided},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The form of a stored state. Only a reader that knows it may use it.
 pub const VERSION: u32 = 1;
@@ -73,7 +76,8 @@ impl Stored {
         for (path, held) in &self.held {
             let accepted = load(path, held.accepted)?;
             state.decide(path, accepted, None);
-            state.hold(path, Held { reason: held.reason, code: held.code, has: held.head });
+            let writers = BTreeSet::from([held.reason]);
+            state.hold(path, Held { reason: held.reason, writers, code: held.code, has: held.head });
         }
         for (path, one) in &self.undecided {
             let mut candidates = BTreeMap::new();
@@ -83,7 +87,8 @@ impl Stored {
             let applied = load(path, one.applied)?;
             // What the tree has there is no policy, were it only until the lines are put in place.
             state.decide(path, None, None);
-            state.leave_undecided(path, Undecided { candidates, reason: one.reason, applied });
+            let writers = BTreeSet::from([one.reason]);
+            state.leave_undecided(path, Undecided { candidates, reason: one.reason, writers, applied });
         }
         let mut lines = Vec::with_capacity(self.lines.len());
         for line in &self.lines {

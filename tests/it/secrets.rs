@@ -1,5 +1,7 @@
 //! Secrets by reference: who gets them, that nobody else sees them, and what happens when they change.
 
+mod silent;
+
 use crate::{
     lifecycle::world::{Agent, World, app, runs},
     support::{
@@ -10,6 +12,10 @@ use crate::{
 use mcpfleet::{
     client::mcp::McpClient,
     status::model::{AppState, AppStatus, InstanceRole, Status},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 use serde_json::{Value, json};
 use std::{
@@ -251,6 +257,48 @@ async fn a_rotation_drops_nobody_and_touches_nobody_else() {
         assert_eq!(agent.pid(name).await, *pid, "{name} has nothing to do with it");
         assert!(runs(*pid));
     }
+    open.close().await;
+    agent.stop().await;
+}
+
+/// The process that stands for the app is down, and stays so: what is started next, of whichever version, has the new
+/// value, and the session that is open has the old one.
+#[tokio::test]
+async fn a_rotation_while_no_process_stands_for_the_app() {
+    let vault = Vault::new();
+    vault.put("token", "old");
+    let down = vault.world.path("down");
+    let mut session = vault.world.app("session", &[]);
+    let script =
+        format!("[ ! -e {} ] || exit 7; exec {} --era legacy", down.display(), vault.world.path("fake").display());
+    session["spec"]["mcp"]["command"] = json!("sh");
+    session["spec"]["mcp"]["args"] = json!(["-c", script]);
+    session["spec"]["mcp"]["warm"] = json!(0);
+    session["spec"]["mcp"]["env"]["TOKEN"] = json!({"secret": "token"});
+    vault.world.put("session.yaml", &session);
+    let mut agent = vault.run(Value::Null);
+    let first = agent.app("session", "ready", |app| primary(app).is_some()).await;
+    let open = McpClient::connect(agent.client.clone(), "session").await.unwrap();
+    let token = async || {
+        let result = open.call_tool("env", &json!({}), &mut |_| {}).await.map_err(|error| error.to_string())?;
+        let result: Value = serde_json::from_str(result.get()).unwrap();
+        variable(result["content"][0]["text"].as_str().unwrap(), "TOKEN").ok_or_else(|| "no TOKEN".into())
+    };
+    assert_eq!(token().await, Ok::<_, String>("old".into()));
+
+    fs::write(&down, "").unwrap();
+    let pid = i32::try_from(primary(&first).unwrap()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    agent.app("session", "down", |app| has_reason(app, AppState::Backoff, &["exit status 7"])).await;
+    vault.put("token", "new");
+    agent.app("session", "a new version", |app| app.updating || app.instances.iter().any(|i| i.draining)).await;
+    assert_eq!(token().await, Ok("old".into()));
+
+    fs::remove_file(&down).unwrap();
+    let stands = |app: &AppStatus| app.instances.iter().any(|i| i.role == InstanceRole::Primary && !i.draining);
+    agent.app("session", "ready again", |app| app.state == Some(AppState::Ready) && stands(app)).await;
+    assert_eq!(value(&agent, "session", "TOKEN").await.as_deref(), Some("new"));
+    assert_eq!(token().await, Ok("old".into()), "an open session stays where it is");
     open.close().await;
     agent.stop().await;
 }

@@ -95,9 +95,12 @@ impl Walk<'_, '_> {
             if touch.restored {
                 state.release(&touch.path);
             } else if let Some(code) = refused.get(&touch.path) {
+                let writers = BTreeSet::from([id]);
                 match state.value(&touch.path) {
-                    Value::Decided(_) => state.hold(&touch.path, Held { reason: id, code: *code, has: touch.after }),
-                    Value::Undecided(_) => state.blame(&touch.path, id),
+                    Value::Decided(_) => {
+                        state.hold(&touch.path, Held { reason: id, writers, code: *code, has: touch.after });
+                    }
+                    Value::Undecided(_) => state.blame(&touch.path, id, writers),
                 }
             }
         }

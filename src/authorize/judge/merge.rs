@@ -17,8 +17,10 @@ use std::{
 /// A parent of a merge, as far as content that was refused there matters.
 struct Parent {
     id: ObjectId,
-    /// The paths whose content was refused, and by which commits.
+    /// The paths whose content was refused, and the reasons.
     refused: BTreeMap<Arc<str>, ObjectId>,
+    /// All refused commits that wrote that content.
+    writers: BTreeMap<Arc<str>, BTreeSet<ObjectId>>,
 }
 
 /// A path at which there is something to say.
@@ -30,13 +32,9 @@ struct Place {
     has: Slot,
     /// What refused that content, on a parent that has the same.
     came_with: BTreeSet<ObjectId>,
+    /// All refused commits that wrote it there.
+    writers: BTreeSet<ObjectId>,
     own: Option<Decision>,
-}
-
-impl Place {
-    fn contested(&self) -> bool {
-        self.values.len() > 1
-    }
 }
 
 impl Walk<'_, '_> {
@@ -92,13 +90,21 @@ impl Walk<'_, '_> {
     ) -> Result<Vec<Parent>, Failure> {
         let mut all = Vec::new();
         for parent in parents {
-            let mut refused = BTreeMap::new();
+            let mut writers: BTreeMap<Arc<str>, BTreeSet<ObjectId>> = BTreeMap::new();
             for (line, replayed) in lines.iter().filter(|(line, _)| line != parent) {
-                refused.extend(self.written_by_skipped(*parent, *line, &replayed.skipped)?);
+                for (path, skipped) in self.written_by_skipped(*parent, *line, &replayed.skipped)? {
+                    writers.entry(path).or_default().extend(skipped);
+                }
             }
-            let state = states.iter().find(|(line, _)| line == parent).map(|(_, state)| state);
-            refused.extend(state.into_iter().flat_map(State::waiting).map(|(path, reason)| (path.clone(), reason)));
-            all.push(Parent { id: *parent, refused });
+            let mut refused: BTreeMap<Arc<str>, ObjectId> =
+                writers.iter().filter_map(|(path, skipped)| Some((path.clone(), *skipped.first()?))).collect();
+            if let Some((_, state)) = states.iter().find(|(line, _)| line == parent) {
+                for (path, reason) in state.waiting() {
+                    refused.insert(path.clone(), reason);
+                    writers.insert(path.clone(), state.writers(path).cloned().unwrap_or_default());
+                }
+            }
+            all.push(Parent { id: *parent, refused, writers });
         }
         Ok(all)
     }
@@ -147,7 +153,7 @@ impl Walk<'_, '_> {
         before: &State,
     ) -> Result<Place, Failure> {
         let vouches = self.vouches(id)?;
-        let mut came_with = BTreeSet::new();
+        let (mut came_with, mut writers) = (BTreeSet::new(), BTreeSet::new());
         let mut underneath = BTreeSet::new();
         let mut new = true;
         for parent in refused {
@@ -157,6 +163,7 @@ impl Walk<'_, '_> {
                 underneath.insert(*reason);
                 if same {
                     came_with.insert(*reason);
+                    writers.extend(parent.writers.get(&path).into_iter().flatten().copied());
                 }
             }
         }
@@ -180,7 +187,7 @@ impl Walk<'_, '_> {
             let needed = if new { &underneath } else { &came_with };
             Some(decision(needed, approves))
         };
-        Ok(Place { path, values, has, came_with, own })
+        Ok(Place { path, values, has, came_with, writers, own })
     }
 
     /// Enters what a path is after the merge, as far as that is not accepted content.
@@ -192,34 +199,33 @@ impl Walk<'_, '_> {
         codes: &HashMap<&str, Code>,
         verdict: CommitAnswer,
     ) -> Result<(), Failure> {
-        let Place { path, has, .. } = &place;
-        if place.own.is_some() && verdict == CommitAnswer::Accepted {
+        let Place { path, values, has, came_with, writers, own } = place;
+        if own.is_some() && verdict == CommitAnswer::Accepted {
             return Ok(());
         }
-        let refused_here = place.own.is_some();
-        if place.contested() {
-            let slots: BTreeSet<Slot> = place.values.iter().flat_map(value_set).collect();
+        let refused_here = own.is_some();
+        let (reason, writers) = match came_with.first() {
+            Some(reason) if !refused_here => (*reason, writers),
+            _ => (id, BTreeSet::from([id])),
+        };
+        if values.len() > 1 {
+            let slots: BTreeSet<Slot> = values.iter().flat_map(value_set).collect();
             let mut candidates = BTreeMap::new();
             for slot in slots {
-                candidates.insert(slot, self.judge.content(path, slot)?);
+                candidates.insert(slot, self.judge.content(&path, slot)?);
             }
-            state.leave_undecided(path, Undecided { candidates, reason: id, applied: None });
+            state.leave_undecided(&path, Undecided { candidates, reason, writers, applied: None });
             return Ok(());
         }
-        match state.value(path) {
-            Value::Undecided(_) => {
-                let carried = place.came_with.iter().next().copied().filter(|_| !refused_here);
-                state.blame(path, carried.unwrap_or(id));
-            }
-            Value::Decided(slot) if slot == *has => {}
+        match state.value(&path) {
+            Value::Undecided(_) => state.blame(&path, reason, writers),
+            Value::Decided(slot) if slot == has => {}
             Value::Decided(_) => {
-                let carried = place.came_with.iter().next().copied().filter(|_| !refused_here);
-                let reason = carried.unwrap_or(id);
                 let code = match refused_here {
-                    true => codes.get(&**path).copied(),
+                    true => codes.get(&*path).copied(),
                     false => self.refused.get(&(reason, path.clone())).copied(),
                 };
-                state.hold(path, Held { reason, code, has: *has });
+                state.hold(&path, Held { reason, writers, code, has });
             }
         }
         Ok(())

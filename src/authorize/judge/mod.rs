@@ -4,6 +4,7 @@ mod decision;
 mod linear;
 mod merge;
 mod old;
+mod origin;
 mod replay;
 mod walk;
 
@@ -112,6 +113,7 @@ impl<'a> Judge<'a> {
             refused: HashMap::new(),
             plain: HashMap::new(),
             bases: HashMap::new(),
+            counting: HashMap::new(),
             work: 0,
             graph,
             judge: self,

@@ -18,33 +18,60 @@ impl Walk<'_, '_> {
             return Ok(own.clone());
         }
         let links = self.judge.cache.links(self.judge.objects, id)?;
-        let mut paths: BTreeMap<Arc<str>, (BTreeSet<Slot>, Slot)> = BTreeMap::new();
-        let parents: Vec<Option<ObjectId>> = match &*links.parents {
-            [] => vec![None],
-            parents => parents.iter().map(|parent| Some(*parent)).collect(),
-        };
-        for parent in &parents {
-            let tree = parent.map(|parent| self.judge.tree(parent)).transpose()?;
-            for (path, (_, is)) in self.judge.trees.compare(tree, Some(links.tree))? {
-                paths.entry(path).or_insert_with(|| (BTreeSet::new(), is));
-            }
+        let mut paths: BTreeMap<Arc<str>, Slot> = BTreeMap::new();
+        if links.parents.is_empty() {
+            let files = self.judge.trees.compare(None, Some(links.tree))?;
+            paths.extend(files.into_iter().map(|(path, (_, is))| (path, is)));
+        }
+        for parent in links.parents.iter() {
+            let tree = self.judge.tree(*parent)?;
+            let differences = self.judge.trees.compare(Some(tree), Some(links.tree))?;
+            paths.extend(differences.into_iter().map(|(path, (_, is))| (path, is)));
         }
         let mut own = Vec::new();
-        for (path, (mut from, to)) in paths {
-            for parent in &parents {
-                from.insert(match parent {
-                    Some(parent) => self.slot(*parent, &path)?,
-                    None => None,
-                });
-            }
-            let merged = parents.len() > 1 && self.plain(&path, &links.parents, 0)? == Some(to);
+        for (path, to) in paths {
+            let merged = links.parents.len() > 1 && self.plain(&path, &links.parents, 0)? == Some(to);
             if !merged {
+                let mut from = BTreeSet::new();
+                for parent in self.parents_of_old(id)?.iter() {
+                    from.insert(self.slot(*parent, &path)?);
+                }
+                if links.parents.is_empty() {
+                    from.insert(None);
+                }
                 own.push(Decision { path, from, to, obstacle: None, contested: false });
             }
         }
         let own: Arc<[Decision]> = own.into();
         self.own.insert(id, own.clone());
         Ok(own)
+    }
+
+    /// The parents that count. For a merge whole histories are looked at: only to be asked for where it matters.
+    pub(super) fn parents_of_old(&mut self, id: ObjectId) -> Result<Arc<[ObjectId]>, Failure> {
+        let (objects, cache) = (self.judge.objects, &mut *self.judge.cache);
+        let all = cache.links(objects, id)?.parents;
+        if all.len() < 2 {
+            return Ok(all);
+        }
+        if let Some(known) = self.counting.get(&id) {
+            return Ok(known.clone());
+        }
+        let mut below = Vec::new();
+        for parent in all.iter() {
+            below.extend(cache.links(objects, *parent)?.parents.iter().copied());
+        }
+        let below = ancestors(objects, cache, &below)?;
+        let mut counting = Vec::new();
+        for parent in all.iter().filter(|parent| !below.contains(parent)) {
+            if !counting.contains(parent) {
+                counting.push(*parent);
+            }
+        }
+        self.spend(below.len() / 50)?;
+        let counting: Arc<[ObjectId]> = counting.into();
+        self.counting.insert(id, counting.clone());
+        Ok(counting)
     }
 
     pub(super) fn slot(&mut self, commit: ObjectId, path: &str) -> Result<Slot, Failure> {
@@ -89,11 +116,9 @@ impl Walk<'_, '_> {
             return Ok(bases.clone());
         }
         let (objects, cache) = (self.judge.objects, &mut *self.judge.cache);
-        let theirs = ancestors(objects, cache, theirs)?;
-        let mut common = HashSet::new();
-        for one in ours {
-            common.extend(ancestors(objects, cache, *one)?.into_iter().filter(|id| theirs.contains(id)));
-        }
+        let theirs = ancestors(objects, cache, &[theirs])?;
+        let mut common = ancestors(objects, cache, ours)?;
+        common.retain(|id| theirs.contains(id));
         let mut older = HashSet::new();
         for id in &common {
             older.extend(cache.links(objects, *id)?.parents.iter().copied());

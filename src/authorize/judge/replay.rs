@@ -6,7 +6,7 @@ use super::{
         rights::Rights,
         state::{Value, is_policy},
     },
-    Code, Decision, Failure, Slot, Walk, Weighed, refuse, vouch_advice,
+    Code, Decision, Failure, Walk, Weighed, refuse, vouch_advice,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -111,7 +111,7 @@ impl Walk<'_, '_> {
     }
 
     /// What a commit decides.
-    fn own(&mut self, id: ObjectId) -> Result<Arc<[Decision]>, Failure> {
+    pub(super) fn own(&mut self, id: ObjectId) -> Result<Arc<[Decision]>, Failure> {
         if self.graph.is_trusted(id) {
             return Ok(self.own.get(&id).cloned().unwrap_or_default());
         }
@@ -202,7 +202,7 @@ impl Walk<'_, '_> {
         taints: &mut Taints,
     ) -> Result<Taint, Failure> {
         let links = self.judge.cache.links(self.judge.objects, id)?;
-        let mut taint = Taint::new();
+        let mut sides = Vec::new();
         for parent in links.parents.iter() {
             let left = taints.children.get_mut(parent).map(|children| {
                 *children = children.saturating_sub(1);
@@ -219,14 +219,23 @@ impl Walk<'_, '_> {
             if links.parents.len() == 1 {
                 return Ok(of_parent);
             }
+            sides.push((*parent, of_parent));
+        }
+        sides.retain(|(_, taint)| !taint.is_empty());
+        let mut taint = Taint::new();
+        if sides.is_empty() {
+            return Ok(taint);
+        }
+        let counting = self.parents_of_old(id)?;
+        for (parent, of_parent) in sides.into_iter().filter(|(parent, _)| counting.contains(parent)) {
             for (path, reasons) in of_parent {
                 // The merge may have taken another side's.
                 let has = self.slot(id, &path)?;
                 let mut others = false;
-                for other in links.parents.iter().filter(|other| *other != parent) {
+                for other in counting.iter().filter(|other| **other != parent) {
                     others |= self.slot(*other, &path)? == has;
                 }
-                if !others || self.slot(*parent, &path)? == has {
+                if !others || self.slot(parent, &path)? == has {
                     taint.entry(path).or_default().extend(reasons);
                 }
             }
@@ -238,37 +247,12 @@ impl Walk<'_, '_> {
     fn held_at(&mut self, parent: ObjectId, own: &[Decision], start: &State) -> Result<Taint, Failure> {
         let mut taint = Taint::new();
         for path in own.iter().map(|decision| &decision.path) {
-            if let Some(held) = start.held.get(path)
-                && self.graph.leads_to(held.reason, parent)
-                && self.slot(parent, path)? == held.has
-            {
-                taint.insert(path.clone(), BTreeSet::from([held.reason]));
+            let writers = start.writers(path).into_iter().flatten().copied();
+            let before: BTreeSet<ObjectId> = writers.filter(|writer| self.graph.leads_to(*writer, parent)).collect();
+            if !before.is_empty() && self.slot(parent, path)? == self.slot(start.commit, path)? {
+                taint.insert(path.clone(), before);
             }
         }
         Ok(taint)
-    }
-
-    /// The content of a parent that was written by skipped commits: path by path, the last of them.
-    pub(super) fn written_by_skipped(
-        &mut self,
-        parent: ObjectId,
-        line: ObjectId,
-        skipped: &HashSet<ObjectId>,
-    ) -> Result<BTreeMap<Arc<str>, ObjectId>, Failure> {
-        let mut writers: BTreeMap<Arc<str>, (ObjectId, Slot)> = BTreeMap::new();
-        if !skipped.is_empty() {
-            for id in self.graph.brought_in_order(parent, line, &HashSet::new()) {
-                for decision in self.own(id)?.iter() {
-                    writers.insert(decision.path.clone(), (id, decision.to));
-                }
-            }
-        }
-        let mut found = BTreeMap::new();
-        for (path, (id, to)) in writers.into_iter().filter(|(_, (id, _))| skipped.contains(id)) {
-            if self.slot(parent, &path)? == to {
-                found.insert(path, id);
-            }
-        }
-        Ok(found)
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Walk<'w, 'a> {
     /// What plain merges have at a path, and the merge bases that this is found by.
     pub(super) plain: HashMap<(Arc<str>, Vec<ObjectId>), Option<Slot>>,
     pub(super) bases: HashMap<(Vec<ObjectId>, ObjectId), Vec<ObjectId>>,
+    /// The parents that count, of merges on old lines.
+    pub(super) counting: HashMap<ObjectId, Arc<[ObjectId]>>,
     /// How much was done for merges, in commits and paths.
     pub(super) work: usize,
 }

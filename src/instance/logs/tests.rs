@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    kept::{LEAST_BYTES, MAX_BYTES, MAX_ENDED, Rate, WINDOW},
+    *,
+};
 use tokio::{io::AsyncWriteExt, sync::broadcast::error::RecvError};
 
 fn open(ring: &LogRing, instance: &str, writes: Writes) -> ProcessLog {

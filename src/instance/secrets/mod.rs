@@ -14,7 +14,7 @@ use crate::resource::{App, EnvValue, Selector};
 use folder::NoValue;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -88,9 +88,15 @@ impl Secrets {
         self.changes.subscribe()
     }
 
-    /// The folder, and the secrets in it that every user of the machine can read. Blocking.
-    pub fn readable_by_all(&self) -> (&Path, Vec<String>) {
-        (&self.settings.dir, folder::readable_by_all(&self.settings.dir))
+    /// Says in the log which secrets every user of the machine can read, if there are any. Blocking.
+    pub fn warn_if_readable_by_all(&self) {
+        let names = folder::readable_by_all(&self.settings.dir);
+        if !names.is_empty() {
+            let (dir, names) = (self.settings.dir.display(), names.join(", "));
+            tracing::warn!(
+                "every user of this machine can read secrets in {dir}: {names}; `chmod o-r` keeps them secret"
+            );
+        }
     }
 
     /// What the values are now that an app is to have, without saying what they are.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{manifest, resource::Resource};
-use std::fs;
+use std::{fs, path::Path};
 
 const DIR: &str = "/run/secrets/mcpfleet";
 

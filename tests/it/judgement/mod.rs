@@ -3,6 +3,7 @@
 
 mod honest;
 mod merges;
+mod origins;
 mod policies;
 mod scopes;
 mod shapes;

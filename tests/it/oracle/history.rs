@@ -308,7 +308,7 @@ fn commit(history: &History, step: &Step) -> Commit {
         .collect();
     let mut tree = merged(history, &parents, step.theirs);
     for edit in &step.edits {
-        apply(history, edit, after_base, &mut tree);
+        apply(history, edit, &mut tree);
     }
     let vouches = step.vouches.iter().filter_map(|which| ancestors.get(*which).copied()).collect();
     if let Some((which, before)) = step.also
@@ -336,15 +336,14 @@ fn merged(history: &History, parents: &[usize], theirs: bool) -> Tree {
     tree
 }
 
-fn apply(history: &History, edit: &Edit, after_base: bool, tree: &mut Tree) {
+fn apply(history: &History, edit: &Edit, tree: &mut Tree) {
     let version = history.commits.len() as u8;
     match *edit {
         Edit::New(path, team) => tree[path] = Some(Content::App { twin: false, team, version }),
         Edit::Copy(path, ref index) => tree[path] = history.commits[index.index(history.commits.len())].tree[path],
         Edit::Delete(path) => tree[path] = None,
         Edit::Twin(team) => tree[2] = Some(Content::App { twin: true, team, version }),
-        // What is wrong before the base is nobody's business.
-        Edit::Break(path) => tree[path] = if after_base { Some(Content::Broken) } else { None },
+        Edit::Break(path) => tree[path] = Some(Content::Broken),
         Edit::Role(grant) => tree[3] = Some(Content::Role(grant)),
         Edit::User(path, admin, team_a, team_b) => tree[path] = Some(Content::User { admin, team_a, team_b }),
     }

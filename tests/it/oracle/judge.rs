@@ -2,7 +2,7 @@
 
 use super::{
     history::History,
-    world::{PATHS, Person, Slot, Tree, is_allowed, is_policy, is_user, is_valid},
+    world::{Content, PATHS, Person, Slot, Tree, is_allowed, is_user, is_valid},
 };
 use std::{
     cell::Cell,
@@ -235,8 +235,9 @@ impl<'a> Oracle<'a> {
                 let below = |parent: &usize| self.below(*parent, change.path, line, &replay.skipped);
                 // A merge that takes one side's builds on that side.
                 let takes = |parent: &usize| self.tree(*parent)[change.path] == change.to;
-                let new = !made.parents.iter().any(takes);
-                let sides = made.parents.iter().filter(|parent| new || takes(parent));
+                let parents = self.history.heads(&made.parents);
+                let new = !parents.iter().any(takes);
+                let sides = parents.iter().filter(|parent| new || takes(parent));
                 let reasons: Reasons = sides.flat_map(below).collect();
                 !reasons.is_empty() && !self.vouches(commit, &reasons)
             });
@@ -287,7 +288,8 @@ impl<'a> Oracle<'a> {
     }
 
     fn changes_policy(&self, commit: usize) -> bool {
-        self.own_changes(commit).iter().any(|change| is_policy(change.path))
+        let is_policy = |slot: &Slot| slot.is_some_and(Content::is_policy);
+        self.own_changes(commit).iter().any(|change| change.from.iter().chain([&change.to]).any(is_policy))
     }
 
     fn own_changes(&self, commit: usize) -> Vec<Change> {
@@ -316,8 +318,8 @@ impl<'a> Oracle<'a> {
         if self.own_changes(commit).iter().any(|change| change.path == path) {
             return vec![[commit].into_iter().filter(|commit| skipped.contains(commit)).collect()];
         }
-        let parents = self.history.commits[commit].parents.iter();
-        let same = parents.filter(|parent| self.tree(**parent)[path] == self.tree(commit)[path]);
+        let parents = self.history.heads(&self.history.commits[commit].parents);
+        let same = parents.iter().filter(|parent| self.tree(**parent)[path] == self.tree(commit)[path]);
         same.flat_map(|parent| self.skipped(*parent, path, line, skipped)).collect()
     }
 

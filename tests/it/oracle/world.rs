@@ -16,8 +16,8 @@ const TEAM_A: usize = 3;
 /// Where the file of each of [`PEOPLE`] is.
 const USERS: [(usize, Person); 3] = [(4, Person::Ann), (5, Person::Ben), (6, Person::Root)];
 
-/// Whether the file at an index of [`PATHS`] is a role or a user.
-pub fn is_policy(path: usize) -> bool {
+/// Whether the file at an index of [`PATHS`] is for a role or a user.
+fn is_policy(path: usize) -> bool {
     path >= TEAM_A
 }
 
@@ -74,6 +74,12 @@ pub enum Content {
         team_b: bool,
     },
     Broken,
+}
+
+impl Content {
+    pub fn is_policy(self) -> bool {
+        matches!(self, Content::Role(_) | Content::User { .. })
+    }
 }
 
 pub type Slot = Option<Content>;
@@ -149,6 +155,11 @@ pub fn is_allowed(policy: &Tree, person: Person, path: usize, from: Slot, to: Sl
     if from == to {
         return true;
     }
+    if to == Some(Content::Broken) {
+        return false;
+    }
+    // Where somebody without rights broke it before, nothing can be read in it.
+    let from = from.filter(|content| *content != Content::Broken);
     let twin = |slot: Slot| matches!(slot, Some(Content::App { twin: true, .. }));
     let changes: Vec<(Verb, Vec<Content>)> = match (from, to) {
         (Some(before), Some(after)) if twin(from) == twin(to) => vec![(Verb::Update, vec![before, after])],
