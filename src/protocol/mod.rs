@@ -5,7 +5,9 @@
 
 mod era;
 mod frame;
+pub mod headers;
 mod message;
+pub mod sse;
 
 pub use era::{Era, LEGACY_VERSIONS, MODERN_VERSION, is_legacy_version};
 pub use frame::{Edit, FrameError, Kind, Message, Params, RawId, check_unambiguous, one_line, text_member};

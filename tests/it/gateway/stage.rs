@@ -51,6 +51,7 @@ impl Stage {
             drain_timeout: Duration::from_secs(60),
             secrets: SecretSettings { dir: dir.path().join("secrets"), granted: None },
             enforcement: Default::default(),
+            remote_hosts: None,
         };
         let fleet = Fleet::new(Host::new(settings, Launcher::with_keeper(MCPFLEET), agent));
         let guard = Guard { access: Access::Open, hosts: vec!["mcp.example.com".into()], uid: 0 };
