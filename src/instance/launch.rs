@@ -5,6 +5,7 @@ mod order;
 mod spec;
 mod start;
 
+pub use super::control::KeeperControl;
 pub use exit::{End, Excess, Exit, Parted};
 pub use spec::{HostUser, LaunchSpec, Program};
 pub use start::{Control, Start};
@@ -15,7 +16,6 @@ use super::{
         network,
         plan::{Cgroup, Namespace, Offer},
     },
-    control::KeeperControl,
     keeper::wire::{self, Event, Failure, Removal, Task},
     orphans::{Identity, removals::Removals},
     remote::NotReached,
@@ -33,12 +33,12 @@ use tokio::net::unix::pipe;
 /// A running server with its pipes. Dropping `control` kills the server and all its descendants.
 #[derive(Debug)]
 pub struct Process {
-    /// Of the server itself, not of its keeper. `None`: it is not on this machine.
-    pub pid: Option<u32>,
+    /// Of the server itself, not of its keeper.
+    pub pid: u32,
     pub stdin: pipe::Sender,
     pub stdout: pipe::Receiver,
     pub stderr: pipe::Receiver,
-    pub control: Control,
+    pub control: KeeperControl,
 }
 
 /// Why a process could not be started.
@@ -175,10 +175,7 @@ impl Launcher {
         let mut control = KeeperControl::start_keeper(self, &self.keeper, &spec.app, &marker, removal)?;
         control.groups = Held::of(groups);
         match control.start_server(&task, [server_stdin, server_stdout, server_stderr]).await? {
-            Event::Started { pid } => {
-                let control = Control::Keeper(Box::new(control));
-                Ok(Process { pid: Some(pid), stdin, stdout, stderr, control })
-            }
+            Event::Started { pid } => Ok(Process { pid, stdin, stdout, stderr, control }),
             Event::Failed(failure) => Err(LaunchError::Refused { program: spec.program.to_string(), failure }),
             Event::Ended { .. } | Event::Removed { .. } => Err(impossible(&spec, "it was killed on its way")),
         }

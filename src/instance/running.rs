@@ -131,9 +131,15 @@ pub async fn start(
     let (app, redaction, confinement) = (what.app().to_owned(), what.redaction().clone(), what.measures());
     let instance: Arc<str> = what.instance().into();
     let place = what.place();
-    let Process { pid, stdin, stdout, stderr, control } = match what {
-        Start::Process(spec) => launcher.launch(*spec).await?,
-        Start::Remote(spec) => remote::start(*spec).await?,
+    let (pid, control, [stdout, stderr], stdin) = match what {
+        Start::Process(spec) => {
+            let Process { pid, stdin, stdout, stderr, control } = launcher.launch(*spec).await?;
+            (Some(pid), Control::Keeper(Box::new(control)), [stdout, stderr], stdin)
+        }
+        Start::Remote(spec) => {
+            let remote::Session { stdin, stdout, stderr, handle } = remote::start(*spec).await?;
+            (None, Control::Remote(handle), [stdout, stderr], stdin)
+        }
     };
     let tale = Tale { journal, app, instance: instance.clone(), sharing, started: Instant::now() };
     tale.started(pid, place);

@@ -33,13 +33,13 @@ pub use spec::{Permitted, Spec, prepare};
 pub use target::Target;
 pub use trust::Trust;
 
-use super::launch::{Control, Exit, LaunchError, Parted, Process};
+use super::launch::{Exit, Parted};
 use crate::resource::RemoteTransport;
 use connect::Connector;
 use conversation::{Conversation, Transport};
 use event_stream::EventStream;
 use outlet::Outlet;
-use std::{io, time::Duration};
+use std::time::Duration;
 use streamable::Streamable;
 use tokio::{
     net::unix::pipe,
@@ -55,7 +55,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// See [`NotReached`].
-pub async fn start(spec: Spec) -> Result<Process, LaunchError> {
+pub async fn start(spec: Spec) -> Result<Session, NotReached> {
     let Spec { app, instance, transport, target, headers, tls, redaction } = spec;
     let connector = Connector::new(target.clone(), tls);
     let http = http::Http::new(target, connector, headers);
@@ -69,7 +69,7 @@ pub async fn start(spec: Spec) -> Result<Process, LaunchError> {
             Some(opened.map_err(|error| NotReached { why: redaction.text(&error.why).into_owned(), ..error })?)
         }
     };
-    let ((stdin, lines), (messages, stdout), (log, stderr)) = (pipe()?, pipe()?, pipe()?);
+    let ((stdin, lines), (messages, stdout), (log, stderr)) = (pipe(&http)?, pipe(&http)?, pipe(&http)?);
     let (outlet, writer) = Outlet::new(messages, log);
     let transport = match opened {
         None => Transport::Streamable(Streamable::default()),
@@ -91,12 +91,22 @@ pub async fn start(spec: Spec) -> Result<Process, LaunchError> {
             parted
         })
     };
-    let control = Control::Remote(Handle { task, closing, deadline: None, exit: None });
-    Ok(Process { pid: None, stdin, stdout, stderr, control })
+    let handle = Handle { task, closing, deadline: None, exit: None };
+    Ok(Session { stdin, stdout, stderr, handle })
 }
 
-fn pipe() -> io::Result<(pipe::Sender, pipe::Receiver)> {
-    pipe::pipe()
+fn pipe(http: &http::Http) -> Result<(pipe::Sender, pipe::Receiver), NotReached> {
+    let failed = |error| NotReached { place: http.target.place(), why: format!("no pipe: {error}"), lasting: false };
+    pipe::pipe().map_err(failed)
+}
+
+/// A session with what a process would have.
+#[derive(Debug)]
+pub struct Session {
+    pub stdin: pipe::Sender,
+    pub stdout: pipe::Receiver,
+    pub stderr: pipe::Receiver,
+    pub handle: Handle,
 }
 
 /// The task of a session. Dropping it ends the session at once.

@@ -6,5 +6,5 @@ mod legacy;
 mod modern;
 mod refusals;
 mod shared;
-mod stage;
+pub mod stage;
 mod subscriptions;

@@ -77,7 +77,12 @@ impl Stage {
         let mut mcp = settings;
         mcp["command"] = json!(example("fake-mcp-server"));
         mcp["args"] = json!(flags);
-        let resource = json!({ "kind": "app", "version": "v3", "metadata": { "name": name }, "spec": { "mcp": mcp } });
+        self.run_spec(name, json!({ "mcp": mcp }));
+    }
+
+    /// Runs an app, or replaces it.
+    pub fn run_spec(&self, name: &str, spec: Value) {
+        let resource = json!({ "kind": "app", "version": "v3", "metadata": { "name": name }, "spec": spec });
         let parsed = manifest::parse_file("app.yaml", resource.to_string().as_bytes());
         assert!(parsed.is_valid(), "{:?}", parsed.diagnostics);
         match &parsed.resources[0].resource {
