@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mcpfleet::{
     manifest::{Entry, Located, Places, Position, Revision, Snapshot},
     reconcile::{PruneGuard, Running, Selection, SourceInput, Verb, desired, plan},
-    resource::{App, AppSpec, Metadata, Remote, RemoteTransport, Resource, Selector, Server},
+    resource::{App, AppSpec, Care, Metadata, Remote, RemoteTransport, Resource, Selector, Server},
 };
 use std::{collections::BTreeMap, hint::black_box, sync::Arc};
 
@@ -24,6 +24,7 @@ fn app(index: usize, version: usize) -> Arc<App> {
                 url: format!("https://example.com/{index}/{version}"),
                 headers: Vec::new(),
                 insecure_skip_verify: false,
+                care: Care::of_remote(),
             }),
             dynamic_labels: BTreeMap::new(),
         },

@@ -170,6 +170,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
                 Enforcement::Strict => plan::Enforcement::Strict,
                 Enforcement::BestEffort => plan::Enforcement::BestEffort,
             },
+            remote_hosts: service.remote_hosts.clone(),
         },
         listen: config.gateway.listen,
         public_url: config.gateway.public_url.clone(),

@@ -1,9 +1,7 @@
 //! What comes back for a POST to an app: one message as JSON, or several as a stream of events.
 
-use super::{
-    http::{Body, HttpError, Response},
-    sse::{Event, Parser, SseError},
-};
+use super::http::{Body, HttpError, Response};
+use crate::protocol::sse::{Event, Parser, SseError};
 use std::{collections::VecDeque, time::Duration};
 
 /// No message may be larger than this many bytes. Servers send images as base64, so it is far above what is common.

@@ -5,11 +5,10 @@ mod wire;
 use super::{
     answer::{AnswerError, Messages},
     api::{AgentClient, ApiError, app_path},
-    headers,
     http::HttpError,
     patience::Patience,
 };
-use crate::protocol::{FrameError, Kind, LEGACY_VERSIONS, Message};
+use crate::protocol::{FrameError, Kind, LEGACY_VERSIONS, Message, headers};
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,

@@ -11,9 +11,7 @@ pub mod endpoint;
 #[cfg(test)]
 mod fake;
 pub mod find;
-pub mod headers;
 pub mod http;
 pub mod mcp;
 mod patience;
 pub mod settings;
-pub mod sse;

@@ -118,7 +118,7 @@ impl AppService {
             secrets: None,
             host_users: None,
             default_host_user: None,
-            remote_hosts: Later::List,
+            remote_hosts: None,
             allow_from_agent: Vec::new(),
             allow_root: false,
             enforcement: Enforcement::Strict,

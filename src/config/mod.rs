@@ -17,6 +17,7 @@ pub use later::Later;
 pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootCommit, SourceConfig, SourceFrom};
 
 use crate::{
+    instance::remote::HostPattern,
     manifest::decode::{Decoded, decode_document},
     reconcile::PruneSettings,
     resource::{App, Selector, Written, quantity},
@@ -65,7 +66,8 @@ pub struct AppService {
     pub host_users: Option<BTreeMap<String, Selector>>,
     /// For apps that name no host user, under an agent that is root.
     pub default_host_user: Option<String>,
-    pub remote_hosts: Later,
+    /// Where remote servers may be. `None`: anywhere, with the same reason and exception as for `host_users`.
+    pub remote_hosts: Option<Vec<HostPattern>>,
     /// Names of the agent's own environment variables that apps may take over.
     pub allow_from_agent: Vec<String>,
     pub allow_root: bool,
@@ -201,6 +203,7 @@ impl Config {
         if self.sources.iter().any(SourceConfig::is_git) {
             self.app_service.host_users.get_or_insert_default();
             self.app_service.secrets.get_or_insert_default();
+            self.app_service.remote_hosts.get_or_insert_default();
         }
     }
 }

@@ -40,7 +40,7 @@ const REMOVE_WITHIN: Duration = Duration::from_secs(15);
 
 /// Stops a process and tells how it ended. Dropping it kills the server and all its descendants.
 #[derive(Debug)]
-pub struct Control {
+pub struct KeeperControl {
     socket: UnixStream,
     inbox: Inbox,
     /// Reaped by tokio after its end.
@@ -55,7 +55,7 @@ pub struct Control {
     pub(super) groups: Held,
 }
 
-impl Control {
+impl KeeperControl {
     /// Starts a keeper, which waits for its order. Nothing is in its arguments and environment that others must not
     /// see: they can see those.
     pub(super) fn start_keeper(
@@ -78,7 +78,7 @@ impl Control {
         let socket = UnixStream::from_std(ours)?;
         let (marker, launcher) = (marker.to_owned(), launcher.clone());
         let (inbox, groups) = (Inbox::default(), Held::default());
-        Ok(Control { socket, inbox, keeper, server: None, exit: None, marker, removal, launcher, groups })
+        Ok(KeeperControl { socket, inbox, keeper, server: None, exit: None, marker, removal, launcher, groups })
     }
 
     /// Has the keeper start the server, and gives its answer.
@@ -234,7 +234,7 @@ impl Control {
     }
 }
 
-impl Drop for Control {
+impl Drop for KeeperControl {
     fn drop(&mut self) {
         if self.exit.is_none() {
             self.stop(StopSignal::Kill, Duration::ZERO);

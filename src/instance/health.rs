@@ -2,9 +2,13 @@
 
 use super::{
     link::Link,
+    probe::Place,
     question::{Unanswered, ask},
 };
-use crate::{protocol::Era, resource::Health};
+use crate::{
+    protocol::{Era, codes},
+    resource::Health,
+};
 use serde_json::json;
 
 /// What a check has come to.
@@ -44,13 +48,16 @@ pub fn judge(failed: &mut u32, finding: Finding, health: &Health) -> Verdict {
 }
 
 /// Asks the server for a sign of life: `ping` in the legacy era, `server/discover` in the modern one. Any answer is one,
-/// also that it does not know the question.
-pub async fn check(link: &Link, era: Era, health: &Health) -> Finding {
+/// also that it does not know the question; but not what is answered in the stead of one that cannot be reached.
+pub async fn check(link: &Link, place: Place, era: Era, health: &Health) -> Finding {
     let method = match era {
         Era::Legacy => "ping",
         Era::Modern => "server/discover",
     };
     match ask(link, era, method, json!({}), health.timeout).await {
+        Err(Unanswered::Refused { code: codes::UNAVAILABLE, message, .. }) if place == Place::Elsewhere => {
+            Finding::Unwell(message)
+        }
         Ok(_) | Err(Unanswered::Refused { .. }) => Finding::Well,
         Err(Unanswered::Ended(_)) => Finding::Over,
         Err(reason @ (Unanswered::Silent { .. } | Unanswered::Overloaded)) => Finding::Unwell(reason.to_string()),

@@ -4,14 +4,15 @@ use super::{
     confine::plan::{self, Enforcement, Subject},
     environment::{Ambient, environment},
     journal::Journal,
-    launch::{HostUser, LaunchSpec, Launcher, Program},
+    launch::{HostUser, LaunchSpec, Launcher, Program, Start},
     orphans::containers,
     redact::Redaction,
+    remote::{self, HostPattern, Trust},
     secrets::{SecretSettings, Secrets},
     tools::ToolBook,
     user::{self, UserSettings},
 };
-use crate::resource::{App, EnvValue, Selector, Stdio};
+use crate::resource::{App, EnvValue, Selector, Server, Stdio};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -47,6 +48,8 @@ pub struct HostSettings {
     pub secrets: SecretSettings,
     /// What to do about limits and sandboxes that cannot be had here.
     pub enforcement: Enforcement,
+    /// Where remote servers may be. `None`: anywhere.
+    pub remote_hosts: Option<Vec<HostPattern>>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub struct Host {
     pub secrets: Arc<Secrets>,
     /// Held while a command of a dynamic label runs.
     pub label_commands: Arc<Semaphore>,
+    /// Whose certificates remote servers may have.
+    trust: Trust,
     agent: HostUser,
     next_instance: AtomicU64,
     /// What happens to the servers, and to the agent as a whole.
@@ -83,14 +88,6 @@ pub struct Unprepared {
     pub lasting: bool,
 }
 
-/// A process of an app.
-#[derive(Clone, Debug)]
-pub enum Purpose {
-    Server,
-    /// A command whose output is a label. It gets none of the app's secrets.
-    Label(Vec<String>),
-}
-
 impl Host {
     pub fn new(settings: HostSettings, launcher: Launcher, agent: HostUser) -> Arc<Self> {
         let starts = Arc::new(Semaphore::new(settings.parallel_starts.max(1)));
@@ -99,22 +96,61 @@ impl Host {
         let label_commands = Arc::new(Semaphore::new(LABEL_COMMANDS));
         let journal = Journal::default();
         let next_instance = AtomicU64::new(1);
-        Arc::new(Host { settings, launcher, starts, tools, secrets, label_commands, agent, next_instance, journal })
+        Arc::new(Host {
+            settings,
+            launcher,
+            starts,
+            tools,
+            secrets,
+            label_commands,
+            trust: Trust::default(),
+            agent,
+            next_instance,
+            journal,
+        })
     }
 
     /// Everything that is needed to start a server of an app, or why it cannot be.
-    pub async fn prepare(self: &Arc<Self>, app: &Arc<App>) -> Result<LaunchSpec, Unprepared> {
-        self.prepare_for(app, Purpose::Server).await
+    pub async fn prepare(self: &Arc<Self>, app: &Arc<App>) -> Result<Start, Unprepared> {
+        self.prepare_with(app, |host, app| match &app.spec.server {
+            Server::Stdio(stdio) => {
+                host.process(app, stdio, Purpose::Server).map(|spec| Start::Process(Box::new(spec)))
+            }
+            Server::Remote(remote) => {
+                let (secrets, hosts) = (host.secrets.values(app), host.settings.remote_hosts.as_deref());
+                let permitted = remote::Permitted { hosts, secrets: &secrets, trust: &host.trust };
+                let spec = remote::prepare(app, remote, host.instance(app), &permitted)?;
+                Ok(Start::Remote(Box::new(spec)))
+            }
+        })
+        .await
     }
 
-    /// The same for any process of an app: whatever holds for its server holds for all of them.
-    pub async fn prepare_for(self: &Arc<Self>, app: &Arc<App>, purpose: Purpose) -> Result<LaunchSpec, Unprepared> {
+    /// The same for a command whose output is a label: whatever holds for the server's process holds for it, but it gets
+    /// none of the app's secrets. Of an app whose server is elsewhere it is run as one that says nothing of a process.
+    pub async fn prepare_label(
+        self: &Arc<Self>,
+        app: &Arc<App>,
+        command: Vec<String>,
+    ) -> Result<LaunchSpec, Unprepared> {
+        self.prepare_with(app, |host, app| match app.stdio() {
+            Some(stdio) => host.process(app, stdio, Purpose::Label(command)),
+            None => host.process(app, &Stdio::of(String::new(), Vec::new()), Purpose::Label(command)),
+        })
+        .await
+    }
+
+    async fn prepare_with<T: Send + 'static>(
+        self: &Arc<Self>,
+        app: &Arc<App>,
+        prepare: impl FnOnce(&Host, &App) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Unprepared> {
         let (host, app) = (self.clone(), app.clone());
         let prepared = async {
             let turn = self.secrets.turn_to_read(&app).await;
             // Asks the host's user database, and reads secrets.
             let prepare = move || {
-                let prepared = host.prepare_blocking(&app, purpose);
+                let prepared = prepare(&host, &app);
                 drop(turn);
                 prepared
             };
@@ -131,8 +167,12 @@ impl Host {
         }
     }
 
-    fn prepare_blocking(&self, app: &App, purpose: Purpose) -> Result<LaunchSpec, String> {
-        let stdio = app.stdio().ok_or("remote servers are not yet supported")?;
+    /// A name that no other instance has.
+    fn instance(&self, app: &App) -> String {
+        format!("{}-{}", app.metadata.name, self.next_instance.fetch_add(1, Relaxed))
+    }
+
+    fn process(&self, app: &App, stdio: &Stdio, purpose: Purpose) -> Result<LaunchSpec, String> {
         let granted = self.settings.host_users.as_ref().map(|grants| {
             let may = |selector: &Selector| selector.matches(&app.metadata.labels);
             grants.iter().filter(|(_, selector)| may(selector)).map(|(name, _)| name.clone()).collect()
@@ -162,11 +202,10 @@ impl Host {
                 env.remove(variable);
             }
         }
-        let number = self.next_instance.fetch_add(1, Relaxed);
         let program = if command == OWN_COMMAND { Program::OwnBinary } else { Program::Named(command) };
         let spec = LaunchSpec {
             app: app.metadata.name.clone(),
-            instance: format!("{}-{number}", app.metadata.name),
+            instance: self.instance(app),
             program,
             args,
             env,
@@ -186,7 +225,9 @@ fn without_secrets(stdio: &Stdio) -> BTreeMap<String, EnvValue> {
     stdio.env.iter().filter(|(_, value)| plain(value)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// What an app asks for that this version cannot do yet. Such an app is not run at all: half of a limit is none.
-pub fn unsupported(app: &App) -> Vec<&'static str> {
-    if app.stdio().is_none() { vec!["spec.uri of a remote server"] } else { Vec::new() }
+/// What a process is for.
+enum Purpose {
+    Server,
+    /// A command whose output is a label.
+    Label(Vec<String>),
 }

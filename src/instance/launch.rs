@@ -3,10 +3,12 @@
 mod exit;
 mod order;
 mod spec;
+mod start;
 
-pub use super::control::Control;
-pub use exit::{End, Excess, Exit};
+pub use super::control::KeeperControl;
+pub use exit::{End, Excess, Exit, Parted};
 pub use spec::{HostUser, LaunchSpec, Program};
+pub use start::{Control, Start};
 
 use super::{
     confine::{
@@ -16,6 +18,7 @@ use super::{
     },
     keeper::wire::{self, Event, Failure, Removal, Task},
     orphans::{Identity, removals::Removals},
+    remote::NotReached,
 };
 use crate::sys;
 use order::order;
@@ -35,7 +38,7 @@ pub struct Process {
     pub stdin: pipe::Sender,
     pub stdout: pipe::Receiver,
     pub stderr: pipe::Receiver,
-    pub control: Control,
+    pub control: KeeperControl,
 }
 
 /// Why a process could not be started.
@@ -50,6 +53,9 @@ pub enum LaunchError {
     /// The agent lacks processes, memory or descriptors, or its own binary: may pass.
     #[error("cannot start a keeper: {0}")]
     Keeper(#[from] io::Error),
+    /// A remote server, or the way to it.
+    #[error(transparent)]
+    Remote(#[from] NotReached),
 }
 
 impl LaunchError {
@@ -59,6 +65,7 @@ impl LaunchError {
             LaunchError::Refused { failure, .. } => failure.is_lasting(),
             LaunchError::Impossible { .. } => true,
             LaunchError::Keeper(_) => false,
+            LaunchError::Remote(error) => error.lasting,
         }
     }
 }
@@ -165,7 +172,7 @@ impl Launcher {
         };
         let (stdout, server_stdout) = output()?;
         let (stderr, server_stderr) = output()?;
-        let mut control = Control::start_keeper(self, &self.keeper, &spec.app, &marker, removal)?;
+        let mut control = KeeperControl::start_keeper(self, &self.keeper, &spec.app, &marker, removal)?;
         control.groups = Held::of(groups);
         match control.start_server(&task, [server_stdin, server_stdout, server_stderr]).await? {
             Event::Started { pid } => Ok(Process { pid, stdin, stdout, stderr, control }),
@@ -178,7 +185,7 @@ impl Launcher {
     /// sure of now.
     pub async fn remove(&self, removal: Removal) -> Option<usize> {
         let marker = self.identity.marker("removal");
-        let keeper = Control::start_keeper(self, &self.keeper, "removal", &marker, None).ok()?;
+        let keeper = KeeperControl::start_keeper(self, &self.keeper, "removal", &marker, None).ok()?;
         keeper.remove(removal).await
     }
 

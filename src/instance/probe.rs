@@ -5,7 +5,10 @@ use super::{
     mailbox::{Delivery, Mailbox},
     question::modern_meta,
 };
-use crate::protocol::{Era, LEGACY_VERSIONS, Message, codes, meta, notification};
+use crate::{
+    protocol::{Era, LEGACY_VERSIONS, Message, codes, meta, notification},
+    resource::App,
+};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -39,6 +42,21 @@ impl Profile {
     }
 }
 
+/// Where a server is, as far as it makes a difference to how it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A process: that it ends is an answer too.
+    Here,
+    /// Behind a connection, which may fail at any question, and says so in the server's stead.
+    Elsewhere,
+}
+
+impl Place {
+    pub fn of(app: &App) -> Self {
+        if app.is_remote() { Place::Elsewhere } else { Place::Here }
+    }
+}
+
 /// Why a server is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
@@ -51,6 +69,9 @@ pub enum ProbeError {
     Ended(Arc<str>),
     #[error("it refused `initialize`: {0}")]
     Refused(String),
+    /// The question has not come to it, or its answer not back.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 impl ProbeError {
@@ -79,40 +100,42 @@ impl From<Refused> for ProbeError {
 
 /// Introduces the gateway to a server. `era` is what is known of this spec from an earlier process; the server is
 /// greeted accordingly, and only once.
-pub async fn probe(link: &Link, era: Option<Era>, timeout: Duration) -> Result<Profile, ProbeError> {
+pub async fn probe(link: &Link, place: Place, era: Option<Era>, timeout: Duration) -> Result<Profile, ProbeError> {
     let conversation = async {
         match era {
-            Some(Era::Legacy) => initialize(link).await,
+            Some(Era::Legacy) => initialize(link, place).await,
             // However slow it is: a second question would make a process of two minds of every one.
-            Some(Era::Modern) => detect(link, Duration::MAX).await,
-            None => detect(link, SILENCE).await,
+            Some(Era::Modern) => detect(link, place, Duration::MAX).await,
+            None => detect(link, place, SILENCE).await,
         }
     };
     tokio::time::timeout(timeout, conversation).await.unwrap_or(Err(ProbeError::Silent(timeout)))
 }
 
-async fn detect(link: &Link, silence: Duration) -> Result<Profile, ProbeError> {
+async fn detect(link: &Link, place: Place, silence: Duration) -> Result<Profile, ProbeError> {
     let params = json!({ "_meta": modern_meta() });
     let (_, discovered) = link.ask("server/discover", &params)?;
     let answer = answer(link, &discovered);
     tokio::pin!(answer);
     tokio::select! {
-        answer = &mut answer => match judge_discovery(answer) {
+        answer = &mut answer => match judge_discovery(answer, place) {
             Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: false }),
-            Discovery::Legacy => initialize(link).await,
+            Discovery::Legacy => initialize(link, place).await,
+            Discovery::Unavailable(reason) => Err(ProbeError::Unavailable(reason)),
             // Another greeting would not make its lines shorter.
             Discovery::Ended(reason) if link.has_rambled() => Err(ProbeError::Ended(reason.into())),
+            Discovery::Ended(reason) if place == Place::Elsewhere => Err(ProbeError::Ended(reason.into())),
             Discovery::Ended(_) => Err(ProbeError::EndedAtDiscover),
         },
         () = tokio::time::sleep(silence) => {
-            let handshake = initialize(link);
+            let handshake = initialize(link, place);
             tokio::pin!(handshake);
             tokio::select! {
                 // A slow server of both eras may answer both at once: which of them it is must not be left to chance.
                 biased;
-                answer = &mut answer => match judge_discovery(answer) {
+                answer = &mut answer => match judge_discovery(answer, place) {
                     Discovery::Modern(introduction) => Ok(Profile { era: Era::Modern, introduction, mixed: true }),
-                    Discovery::Legacy | Discovery::Ended(_) => handshake.await,
+                    Discovery::Legacy | Discovery::Ended(_) | Discovery::Unavailable(_) => handshake.await,
                 },
                 profile = &mut handshake => profile,
             }
@@ -125,10 +148,12 @@ enum Discovery {
     Legacy,
     /// Why.
     Ended(String),
+    /// Why.
+    Unavailable(String),
 }
 
 /// A result, or an error that only the modern era knows, means modern; anything else means legacy.
-fn judge_discovery(answer: Result<Value, NoResult>) -> Discovery {
+fn judge_discovery(answer: Result<Value, NoResult>, place: Place) -> Discovery {
     match answer {
         Ok(introduction) if introduction.get("supportedVersions").is_some() => Discovery::Modern(introduction),
         Ok(_) => Discovery::Legacy,
@@ -137,11 +162,14 @@ fn judge_discovery(answer: Result<Value, NoResult>) -> Discovery {
             code: codes::HEADER_MISMATCH | codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION,
             message,
         }) => Discovery::Modern(json!({ "error": message })),
+        Err(NoResult::Error { code: codes::UNAVAILABLE, message }) if place == Place::Elsewhere => {
+            Discovery::Unavailable(message)
+        }
         Err(NoResult::Error { .. }) => Discovery::Legacy,
     }
 }
 
-async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
+async fn initialize(link: &Link, place: Place) -> Result<Profile, ProbeError> {
     let params = json!({
         "protocolVersion": LEGACY_VERSIONS.first(),
         "capabilities": {},
@@ -157,6 +185,9 @@ async fn initialize(link: &Link) -> Result<Profile, ProbeError> {
             Ok(Profile { era: Era::Legacy, introduction, mixed: false })
         }
         Err(NoResult::Ended(reason)) => Err(ProbeError::Ended(reason.into())),
+        Err(NoResult::Error { code: codes::UNAVAILABLE, message }) if place == Place::Elsewhere => {
+            Err(ProbeError::Unavailable(message))
+        }
         Err(NoResult::Error { message, .. }) => Err(ProbeError::Refused(message)),
     }
 }

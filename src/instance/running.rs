@@ -2,9 +2,10 @@
 
 use super::{
     journal::{Draft, Journal, rounded},
-    launch::{Control, End, Exit, LaunchError, LaunchSpec, Launcher, Process},
+    launch::{Control, End, Exit, LaunchError, Launcher, Process, Start},
     link::{Link, Sharing},
     logs::{LogRing, ProcessLog, Writes},
+    remote,
 };
 use crate::{
     resource::{Stop, StopSignal, quantity::format_duration},
@@ -61,7 +62,8 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Running {
     pub instance: Arc<str>,
-    pub pid: u32,
+    /// `None`: it is a session with a server elsewhere.
+    pub pid: Option<u32>,
     pub since: Timestamp,
     pub link: Arc<Link>,
     wanted: watch::Sender<Wanted>,
@@ -76,7 +78,7 @@ impl Running {
         let wanted = watch::Sender::new(Wanted::Run);
         Arc::new(Running {
             instance: instance.into(),
-            pid: 0,
+            pid: None,
             since: Timestamp::now(),
             link,
             wanted,
@@ -130,17 +132,27 @@ pub struct Owned {
 /// Starts a process. Nothing has been said to it when this returns.
 pub async fn start(
     launcher: &Launcher,
-    spec: LaunchSpec,
+    what: Start,
     sharing: Sharing,
     stop: Stop,
     logs: LogRing,
     journal: Journal,
 ) -> Result<(Arc<Running>, Owned), LaunchError> {
-    let (app, redaction, confinement) = (spec.app.clone(), spec.redaction.clone(), spec.plan.measures.clone());
-    let instance: Arc<str> = spec.instance.as_str().into();
-    let Process { pid, stdin, stdout, stderr, control } = launcher.launch(spec).await?;
+    let (app, redaction, confinement) = (what.app().to_owned(), what.redaction().clone(), what.measures());
+    let instance: Arc<str> = what.instance().into();
+    let place = what.place();
+    let (pid, control, [stdout, stderr], stdin) = match what {
+        Start::Process(spec) => {
+            let Process { pid, stdin, stdout, stderr, control } = launcher.launch(*spec).await?;
+            (Some(pid), Control::Keeper(Box::new(control)), [stdout, stderr], stdin)
+        }
+        Start::Remote(spec) => {
+            let remote::Session { stdin, stdout, stderr, handle } = remote::start(*spec).await?;
+            (None, Control::Remote(handle), [stdout, stderr], stdin)
+        }
+    };
     let tale = Tale { journal, app, instance: instance.clone(), sharing, started: Instant::now() };
-    tale.started(pid);
+    tale.started(pid, place);
     let writes = if sharing == Sharing::Shared { Writes::AsPrimary } else { Writes::ForSession };
     let log = logs.open(instance.clone(), writes, redaction.clone());
     let link = Link::new(&tale.app, &instance, sharing, redaction, stdin);
@@ -160,8 +172,13 @@ struct Tale {
 }
 
 impl Tale {
-    fn started(&self, pid: u32) {
-        self.tell(Draft::info(EventKind::Started, format!("process {pid}")).with(|details| details.pid = Some(pid)));
+    /// `place`: where the server is, if it is elsewhere.
+    fn started(&self, pid: Option<u32>, place: Option<String>) {
+        let text = match (pid, place) {
+            (Some(pid), _) => format!("process {pid}"),
+            (None, place) => format!("connected to {}", place.unwrap_or_default()),
+        };
+        self.tell(Draft::info(EventKind::Started, text).with(|details| details.pid = pid));
     }
 
     /// `expected`: it had been told to.
@@ -178,7 +195,7 @@ impl Tale {
                 Exit::Signal(number) | Exit::OverLimit { end: End::Signal(number), .. } => {
                     (None, Some(signal_name(number)))
                 }
-                Exit::Unknown => (None, None),
+                Exit::Unknown | Exit::Parted(_) => (None, None),
             };
             details.expected = Some(expected);
             details.took_ms = u64::try_from(took.as_millis()).ok();

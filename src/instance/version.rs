@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     protocol::Era,
-    resource::{App, Digest, Sessions, Stdio},
+    resource::{App, Care, Digest, RemoteTransport, Server, Sessions},
     status::model::{InstanceRole, InstanceStatus},
 };
 use std::{
@@ -67,15 +67,16 @@ pub struct Version {
 }
 
 impl Version {
-    pub fn new(id: VersionId, identity: Identity, app: Arc<App>, stdio: &Stdio) -> Self {
+    pub fn new(id: VersionId, identity: Identity, app: Arc<App>) -> Self {
+        let care = app.care();
         Version {
             id,
             identity,
-            machine: Machine::new(stdio.restart.clone()),
-            era: None,
+            machine: Machine::new(care.restart.clone()),
+            era: era(&app),
             profile: None,
             primary: None,
-            pool: Pool::new(0, stdio.max_instances, stdio.restart.clone()),
+            pool: Pool::new(0, care.max_instances, care.restart.clone()),
             failure: None,
             unwell: None,
             failed_checks: 0,
@@ -110,8 +111,8 @@ impl Version {
 
     /// Clients may come back to it.
     pub fn reopen(&mut self) {
-        if let Some(stdio) = self.stdio().filter(|_| !self.retired.is_cancelled()) {
-            self.pool.max = stdio.max_instances;
+        if !self.retired.is_cancelled() {
+            self.pool.max = self.care().max_instances;
             self.pool.target = 0;
         }
         let legacy = self.profile.as_ref().is_some_and(|profile| profile.era == Era::Legacy);
@@ -120,16 +121,17 @@ impl Version {
 
     /// How long what is open has when the version is to go.
     pub fn grace_period(&self) -> Duration {
-        self.stdio().map_or(Duration::ZERO, |stdio| stdio.stop.grace_period)
+        self.care().stop.grace_period
     }
 
-    pub fn stdio(&self) -> Option<&Stdio> {
-        self.app.stdio()
+    pub fn care(&self) -> &Care {
+        self.app.care()
     }
 
     /// Keeps processes ready for sessions, where sessions have processes of their own.
     pub fn warm_up(&mut self, speaks_legacy: bool) {
-        let warm = self.stdio().filter(|stdio| stdio.sessions != Sessions::Shared).map_or(0, |stdio| stdio.warm);
+        let care = self.care();
+        let warm = if care.sessions == Sessions::Shared { 0 } else { care.warm };
         if speaks_legacy && !self.retired.is_cancelled() && self.blocked.is_none() {
             self.pool.target = warm;
         }
@@ -159,7 +161,7 @@ impl Version {
     pub fn instances(&self) -> Vec<InstanceStatus> {
         let status = |running: &Arc<Running>, role| InstanceStatus {
             id: running.instance.to_string(),
-            pid: Some(running.pid),
+            pid: running.pid,
             role,
             since: running.since,
             spec: self.identity.spec.short(12),
@@ -173,5 +175,13 @@ impl Version {
 
     pub fn wake_at(&self) -> Option<Instant> {
         [self.machine.next_start(), self.pool.wake_at()].into_iter().flatten().min()
+    }
+}
+
+/// What is known of the era before anybody was asked: the old transport has no other.
+fn era(app: &App) -> Option<Era> {
+    match &app.spec.server {
+        Server::Remote(remote) if remote.transport == RemoteTransport::Sse => Some(Era::Legacy),
+        Server::Remote(_) | Server::Stdio(_) => None,
     }
 }

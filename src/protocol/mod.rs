@@ -5,8 +5,10 @@
 
 mod era;
 mod frame;
+pub mod headers;
 mod message;
 mod object;
+pub mod sse;
 
 pub use era::{Era, LEGACY_VERSIONS, MODERN_VERSION, is_legacy_version};
 pub use frame::{Edit, FrameError, Kind, Message, Params, RawId, check_unambiguous, one_line, text_member};

@@ -3,7 +3,7 @@
 use super::SourceInput;
 use crate::{
     manifest::{Entry, Located, Places, Position, Revision, Snapshot},
-    resource::{App, AppSpec, Metadata, Remote, RemoteTransport, Resource, Selector, Server},
+    resource::{App, AppSpec, Care, Metadata, Remote, RemoteTransport, Resource, Selector, Server},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc};
@@ -19,6 +19,7 @@ pub(super) fn app(name: &str, value: &str, labels: &[(&str, &str)]) -> Arc<App> 
                 url: format!("https://example.com/{value}"),
                 headers: Vec::new(),
                 insecure_skip_verify: false,
+                care: Care::of_remote(),
             }),
             dynamic_labels: BTreeMap::new(),
         },

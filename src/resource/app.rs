@@ -19,6 +19,18 @@ impl App {
             Server::Remote(_) => None,
         }
     }
+
+    /// How its server is looked after, wherever it runs.
+    pub fn care(&self) -> &Care {
+        match &self.spec.server {
+            Server::Stdio(stdio) => &stdio.care,
+            Server::Remote(remote) => &remote.care,
+        }
+    }
+
+    pub fn is_remote(&self) -> bool {
+        matches!(self.spec.server, Server::Remote(_))
+    }
 }
 
 /// What runs.
@@ -62,25 +74,73 @@ pub struct Stdio {
     pub env: BTreeMap<String, EnvValue>,
     /// Absolute; `None` is a private empty directory of the instance.
     pub working_directory: Option<PathBuf>,
+    #[serde(flatten)]
+    pub care: Care,
+    pub limits: Limits,
+    /// `None`: not sandboxed.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl Stdio {
+    /// A server that is run with nothing but a command.
+    pub fn of(command: String, args: Vec<String>) -> Self {
+        Stdio {
+            command,
+            args,
+            run_as_host_user: None,
+            env: BTreeMap::new(),
+            working_directory: None,
+            care: Care::default(),
+            limits: Limits::default(),
+            sandbox: None,
+        }
+    }
+}
+
+/// What of `spec.mcp` says how a server is looked after. An instance of a stdio server is a process, one of a remote
+/// server a session with it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Care {
     pub sessions: Sessions,
-    /// Processes kept started ahead of the next client.
+    /// Instances kept started ahead of the next client.
     pub warm: u32,
-    /// The most per-session processes at a time.
+    /// The most per-session instances at a time.
     pub max_instances: u32,
-    /// After this long without a message a session, and its process, ends.
+    /// After this long without a message a session, and its instance, ends.
     #[serde(serialize_with = "duration")]
     pub idle_timeout: Duration,
     pub restart: Restart,
     /// How long the server may take to answer the protocol for the first time.
     #[serde(serialize_with = "duration")]
     pub startup_timeout: Duration,
-    /// `None`: the app does not set it.
+    /// `None`: it is not checked.
     pub health: Option<Health>,
     pub stop: Stop,
     pub on_tool_change: OnToolChange,
-    pub limits: Limits,
-    /// `None`: not sandboxed.
-    pub sandbox: Option<Sandbox>,
+}
+
+impl Default for Care {
+    /// Of a stdio server.
+    fn default() -> Self {
+        Care {
+            sessions: Sessions::Auto,
+            warm: 1,
+            max_instances: 32,
+            idle_timeout: Duration::from_secs(30 * 60),
+            restart: Restart::default(),
+            startup_timeout: Duration::from_secs(60),
+            health: None,
+            stop: Stop::default(),
+            on_tool_change: OnToolChange::Warn,
+        }
+    }
+}
+
+impl Care {
+    /// Of a remote server: nothing has to be started ahead, and that it has gone shows only when it is asked.
+    pub fn of_remote() -> Self {
+        Care { warm: 0, health: Some(Health::default()), ..Care::default() }
+    }
 }
 
 /// The value of an environment variable of the child.
@@ -146,6 +206,12 @@ pub struct Health {
     pub timeout: Duration,
     /// Failures in a row after which the instance is restarted.
     pub failures: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Health { interval: Duration::from_secs(30), timeout: Duration::from_secs(10), failures: 3 }
+    }
 }
 
 /// `spec.mcp.stop`. Stdin is closed first, whatever the signal.
@@ -226,6 +292,7 @@ pub struct Remote {
     pub url: String,
     pub headers: Vec<Header>,
     pub insecure_skip_verify: bool,
+    pub care: Care,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

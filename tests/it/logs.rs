@@ -6,7 +6,14 @@ use crate::{
 };
 use mcpfleet::{
     client::api::LogsWanted,
-    instance::{journal::Journal, launch::Exit, link::Sharing, logs::LogRing, redact::Redaction, running},
+    instance::{
+        journal::Journal,
+        launch::{Exit, Start},
+        link::Sharing,
+        logs::LogRing,
+        redact::Redaction,
+        running,
+    },
     resource::Stop,
     status::model::{AppState, LogLine},
 };
@@ -162,8 +169,15 @@ async fn secrets_are_left_out() {
     let mut spec = stage.spec("sh", &["-c", "echo token is hunter2-hunter2 >&2; printf 'and hunter2-hun' >&2; exit 3"]);
     spec.redaction = Arc::new(Redaction::new(["hunter2-hunter2"]));
     let (ring, journal) = (LogRing::new("test"), Journal::default());
-    let started =
-        running::start(&stage.launcher, spec, Sharing::Shared, Stop::default(), ring.clone(), journal.clone()).await;
+    let started = running::start(
+        &stage.launcher,
+        Start::Process(Box::new(spec)),
+        Sharing::Shared,
+        Stop::default(),
+        ring.clone(),
+        journal.clone(),
+    )
+    .await;
     let (_, owned) = started.unwrap();
     assert_eq!(owned.run().await, Exit::Code(3));
     let written: Vec<_> = ring.tail(10).iter().map(|line| line.text.clone()).collect();

@@ -29,6 +29,7 @@ mod oracle;
 mod orphans;
 mod process;
 mod reference;
+mod remote;
 mod secrets;
 mod signature;
 mod source;

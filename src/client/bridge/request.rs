@@ -5,10 +5,9 @@ use crate::{
     client::{
         answer::Messages,
         api::{AgentClient, ApiError},
-        headers,
         http::{HttpError, Response},
     },
-    protocol::{Message, codes},
+    protocol::{Message, codes, headers},
 };
 use bytes::Bytes;
 use hyper::{Method, StatusCode, header::HeaderMap};

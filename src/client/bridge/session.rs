@@ -5,8 +5,8 @@ mod stream;
 
 use super::{Failure, Outlet, Patience};
 use crate::{
-    client::{api::AgentClient, headers, http::HttpError},
-    protocol::notification,
+    client::{api::AgentClient, http::HttpError},
+    protocol::{headers, notification},
 };
 use bytes::Bytes;
 use handshake::list_changes;

@@ -3,13 +3,14 @@
 use super::{path, set};
 use crate::{
     config::{AppService, Enforcement, Environment, ResourceMatcher},
+    instance::remote::HostPattern,
     manifest::{
         Code,
         decode::{
             Context, boolean, duration_within, environment_name, fields, host_user, integer, list, map, one_of,
             secret_name, selector, static_app, text, unique,
         },
-        text::Finding,
+        text::{Finding, quoted},
         yaml::{Entry, Node, Value},
     },
     resource::Selector,
@@ -33,7 +34,7 @@ pub(super) fn app_service(node: &Node, environment: &Environment, context: &Cont
     service.secrets = f.nullable("secrets", map(|e, c| grant(secret_name, e, c)));
     service.host_users = f.nullable("host_users", map(|e, c| grant(host_user, e, c)));
     service.default_host_user = f.nullable("default_host_user", host_user);
-    service.remote_hosts.decode("app_service.", "remote_hosts", &mut f, context);
+    service.remote_hosts = f.nullable("remote_hosts", unique(list(host_pattern), HostPattern::to_string));
     let names = unique(list(variable), String::clone);
     set(&mut service.allow_from_agent, f.optional("allow_from_agent", names));
     set(&mut service.allow_root, f.optional("allow_root", boolean));
@@ -61,6 +62,19 @@ fn matcher(node: &Node, context: &Context) -> Option<ResourceMatcher> {
 fn grant(name: impl Fn(&Node, &Context) -> Option<String>, entry: &Entry, context: &Context) -> Option<Selector> {
     let name = name(&Node { value: Value::String(entry.key.clone()), mark: entry.mark }, context);
     selector(&entry.value, context).filter(|_| name.is_some())
+}
+
+/// An entry of `remote_hosts`.
+fn host_pattern(node: &Node, context: &Context) -> Option<HostPattern> {
+    let written = text(node, context)?;
+    match HostPattern::new(written) {
+        Ok(pattern) => Some(pattern),
+        Err(why) => {
+            let message = format!("{} is no pattern of a host: {why}", quoted(written));
+            let help = "write a host or `host:port`, in which `*` is any run of characters";
+            context.error_with_help(Code::InvalidUri, node.mark, message, help)
+        }
+    }
 }
 
 fn variable(node: &Node, context: &Context) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        host::{Host, Purpose},
+        host::Host,
         launch::{Exit, Process},
     },
     output::{failure, value},
@@ -29,7 +29,7 @@ pub async fn run(
     label: &DynamicLabel,
     stop: &CancellationToken,
 ) -> Result<String, String> {
-    let spec = host.prepare_for(app, Purpose::Label(label.command.clone())).await;
+    let spec = host.prepare_label(app, label.command.clone()).await;
     let spec = spec.map_err(|unprepared| unprepared.reason)?;
     let Process { stdin, stdout, stderr, mut control, .. } =
         host.launcher.launch(spec).await.map_err(|error| error.to_string())?;

@@ -17,6 +17,32 @@ pub enum Exit {
         end: End,
         excess: Excess,
     },
+    /// It was a session with a server elsewhere.
+    Parted(Parted),
+}
+
+/// How a session with a server elsewhere ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Parted {
+    /// From this side.
+    Closed,
+    /// The server does not know it any more.
+    SessionOver,
+    /// The stream over which the server speaks has ended.
+    StreamEnded,
+    /// No connection could be made for a while.
+    Unreachable,
+}
+
+impl fmt::Display for Parted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Parted::Closed => "closed",
+            Parted::SessionOver => "the remote server has ended the session",
+            Parted::StreamEnded => "the remote server has ended its event stream",
+            Parted::Unreachable => "the remote server cannot be reached any more",
+        })
+    }
 }
 
 /// How a process ended by itself.
@@ -66,6 +92,7 @@ impl fmt::Display for Exit {
                 Err(_) => write!(f, "killed by signal {number}"),
             },
             Exit::Unknown => f.write_str("ended for an unknown reason"),
+            Exit::Parted(parted) => parted.fmt(f),
             Exit::OverLimit { end, excess } => write!(f, "{}: {excess}", Exit::from(*end)),
         }
     }

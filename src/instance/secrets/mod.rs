@@ -10,7 +10,7 @@ mod watch;
 
 pub use value::{Fingerprint, Value};
 
-use crate::resource::{App, EnvValue, Selector};
+use crate::resource::{App, EnvValue, Header, HeaderValue, Selector, Server};
 use folder::NoValue;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -206,16 +206,26 @@ impl Secrets {
 
 /// The secrets that an app asks for.
 fn names(app: &App) -> BTreeSet<String> {
-    let secret = |value: &EnvValue| match value {
+    let in_env = |value: &EnvValue| match value {
         EnvValue::Secret(name) => Some(name.clone()),
         EnvValue::Literal(_) | EnvValue::FromAgent(_) => None,
     };
-    app.stdio().into_iter().flat_map(|stdio| stdio.env.values().filter_map(secret)).collect()
+    let in_header = |header: &Header| match &header.value {
+        HeaderValue::Secret(name) => Some(name.clone()),
+        HeaderValue::Literal(_) => None,
+    };
+    match &app.spec.server {
+        Server::Stdio(stdio) => stdio.env.values().filter_map(in_env).collect(),
+        Server::Remote(remote) => remote.headers.iter().filter_map(in_header).collect(),
+    }
 }
 
 /// Whether an app asks for any.
 pub fn uses(app: &App) -> bool {
-    app.stdio().is_some_and(|stdio| stdio.env.values().any(|value| matches!(value, EnvValue::Secret(_))))
+    match &app.spec.server {
+        Server::Stdio(stdio) => stdio.env.values().any(|value| matches!(value, EnvValue::Secret(_))),
+        Server::Remote(remote) => remote.headers.iter().any(|header| matches!(header.value, HeaderValue::Secret(_))),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{
         launch::Exit,
         machine::{self, Phase, Run, step},
         pool::{Reply, Unavailable},
-        probe::{self, ProbeError, Profile},
+        probe::{self, Place, ProbeError, Profile},
         running::{Owned, Running, Wanted},
         version::{Version, VersionId},
     },
@@ -77,11 +77,12 @@ impl Supervisor {
             running.order(late);
         }
         let era = version.era;
-        let timeout = version.stdio().map_or(Duration::ZERO, |stdio| stdio.startup_timeout);
+        let timeout = version.care().startup_timeout;
+        let place = Place::of(&version.app);
         let (heard, probed) = oneshot::channel();
         self.own(id, owned, Some(probed));
         self.tasks.spawn(async move {
-            let probing = probe::probe(&running.link, era, timeout);
+            let probing = probe::probe(&running.link, place, era, timeout);
             tokio::pin!(probing);
             let result = match tokio::time::timeout(BUSY_STARTING, &mut probing).await {
                 Ok(result) => result,
@@ -203,8 +204,7 @@ impl Supervisor {
             let soon = Wanted::Drain { refuse: now, until: now + old.grace_period() };
             return (soon, soon);
         }
-        let timeout = old.stdio().and_then(|stdio| stdio.stop.drain_timeout);
-        let timeout = timeout.unwrap_or(self.host.settings.drain_timeout);
+        let timeout = old.care().stop.drain_timeout.unwrap_or(self.host.settings.drain_timeout);
         // Shared requests go to the new version from now on; sessions stay until they end or the time is up, and what they
         // have open then gets as long again.
         let sessions = Wanted::Drain { refuse: now + timeout, until: now + timeout + timeout };

@@ -129,12 +129,12 @@ impl Supervisor {
         let service = ready.and_then(|version| {
             let (primary, profile) = (version.primary.as_ref()?, version.profile.as_ref()?);
             let known = self.service.as_ref().filter(|service| Arc::ptr_eq(&service.primary, primary));
-            let stdio = version.stdio()?;
+            let care = version.care();
             Some(known.cloned().unwrap_or_else(|| {
                 Arc::new(Service {
                     profile: profile.clone(),
-                    sessions: stdio.sessions,
-                    idle_timeout: stdio.idle_timeout,
+                    sessions: care.sessions,
+                    idle_timeout: care.idle_timeout,
                     primary: primary.clone(),
                     takes_sessions: OnceLock::new(),
                     checkouts: self.wires.checkouts.0.clone(),

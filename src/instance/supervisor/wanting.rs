@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        host::unsupported,
         machine::{self, step},
         pool::Reply,
         running::Wanted,
@@ -123,10 +122,7 @@ impl Supervisor {
         let accepts = accepts && previous.is_none_or(|version| version.identity.restarts != restarts);
         let id = self.next_version;
         self.next_version += 1;
-        let lacking = unsupported(&app);
-        self.refused = (!lacking.is_empty()).then(|| format!("not yet supported: {}", lacking.join(", ")));
-        let Some(stdio) = app.stdio().filter(|_| self.refused.is_none()) else { return };
-        let version = self.candidate.insert(Version::new(id, identity, app.clone(), stdio));
+        let version = self.candidate.insert(Version::new(id, identity, app.clone()));
         version.accepts_tools = accepts;
         let effect = step(&mut version.machine, machine::Event::Start, Instant::now());
         self.act(id, effect);

@@ -6,7 +6,7 @@ use super::{
         journal::Draft,
         link::Link,
         machine::{self, Phase, Run, step},
-        probe::Profile,
+        probe::{Place, Profile},
         question::{self, Unanswered},
         running::Wanted,
         tools::{self, Look, Take, Unseen},
@@ -50,12 +50,13 @@ impl Supervisor {
     fn check_later(&mut self, id: VersionId, run: Run, token: CancellationToken) {
         let Some(version) = self.version(id) else { return };
         let Some((running, profile)) = version.primary.clone().zip(version.profile.clone()) else { return };
-        let Some(health) = version.stdio().and_then(|stdio| stdio.health.clone()) else { return };
+        let Some(health) = version.care().health.clone() else { return };
+        let place = Place::of(&version.app);
         self.tasks.spawn(async move {
             let check = async {
                 // Spread, so that apps that were started together are not asked together for ever.
                 sleep(health.interval.mul_f64(0.9 + 0.2 * jitter::draw())).await;
-                health::check(&running.link, profile.era, &health).await
+                health::check(&running.link, place, profile.era, &health).await
             };
             match token.run_until_cancelled(check).await {
                 Some(finding) => Event::Checked { version: id, run, finding, watch: token.clone() },
@@ -68,7 +69,7 @@ impl Supervisor {
         let Some(version) = self.version_mut(id).filter(|version| version.machine.live_run() == Some(run)) else {
             return;
         };
-        let Some(health) = version.stdio().and_then(|stdio| stdio.health.clone()) else { return };
+        let Some(health) = version.care().health.clone() else { return };
         match health::judge(&mut version.failed_checks, finding, &health) {
             Verdict::Well => version.unwell = None,
             Verdict::Unwell(reason) => version.unwell = Some(reason),
@@ -173,7 +174,7 @@ impl Supervisor {
 impl Version {
     /// Whether clients must not see tools that have changed.
     pub(super) fn blocks_changes(&self) -> bool {
-        self.stdio().is_some_and(|stdio| stdio.on_tool_change == OnToolChange::Block)
+        self.care().on_tool_change == OnToolChange::Block
     }
 }
 

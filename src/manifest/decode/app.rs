@@ -1,7 +1,7 @@
 //! `app`, version v3.
 
 use super::{
-    Context, absolute_path, boolean, cpu,
+    Context, Fields, absolute_path, boolean, cpu,
     document::{self, filled, own_label_key, unsupported},
     duration_within, fields,
     identifier::{environment_name, host_user, secret_name},
@@ -16,8 +16,8 @@ use crate::{
         yaml::{Entry, Node, Value},
     },
     resource::{
-        App, AppSpec, DynamicLabel, EnvValue, Health, Kind, Limits, Metadata, OnToolChange, RemoteTransport, Restart,
-        RestartPolicy, Sandbox, Server, Sessions, Stdio, Stop, StopSignal,
+        App, AppSpec, Care, DynamicLabel, EnvValue, Health, Kind, Limits, Metadata, OnToolChange, RemoteTransport,
+        Restart, RestartPolicy, Sandbox, Server, Sessions, Stdio, Stop, StopSignal,
     },
 };
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
@@ -79,19 +79,18 @@ pub fn spec(metadata: Option<&Metadata>, node: &Node, context: &Context) -> Opti
     let endpoint = f.optional("uri", endpoint);
     let server = match endpoint {
         Some(Endpoint::Remote(transport, url)) => {
-            let help = "remove `mcp`, or make the `uri` `mcp+stdio://`";
-            f.refuse(
-                "mcp",
-                Code::MisplacedField,
-                "`mcp` describes a stdio server, but the `uri` is remote",
-                Some(help),
-            );
-            Some(Server::Remote(remote(transport, url, &mut f)))
+            let care = f.optional("mcp", remote_care).unwrap_or_else(Care::of_remote);
+            Some(Server::Remote(remote(transport, url, care, &mut f)))
         }
         None if declared => {
             // Whichever it should have been: what is there is checked.
-            f.optional("mcp", stdio);
-            remote(RemoteTransport::StreamableHttp, String::new(), &mut f);
+            let is_stdio = child(node, "mcp").is_some_and(|mcp| child(&mcp.value, "command").is_some());
+            if is_stdio {
+                _ = f.optional("mcp", stdio)
+            } else {
+                _ = f.optional("mcp", remote_care)
+            }
+            remote(RemoteTransport::StreamableHttp, String::new(), Care::of_remote(), &mut f);
             None
         }
         Some(Endpoint::Stdio) | None => {
@@ -128,43 +127,62 @@ fn stdio(node: &Node, context: &Context) -> Option<Stdio> {
     let run_as_host_user = f.optional("run_as_host_user", host_user);
     let env = f.optional("env", map(env_entry)).unwrap_or_default();
     let working_directory = f.optional("working_directory", absolute_path);
-    let sessions = f.optional("sessions", one_of(SESSIONS)).unwrap_or_default();
-    let max_instances = f.optional("max_instances", integer(1..=10_000)).unwrap_or(32);
-    let warm = f.optional("warm", |n, c| warm(max_instances, n, c)).unwrap_or(1);
-    let idle_timeout = f.optional("idle_timeout", duration_within(WAIT)).unwrap_or(Duration::from_secs(30 * 60));
-    let restart = f.optional("restart", restart).unwrap_or_default();
-    let startup_timeout = f.optional("startup_timeout", duration_within(WAIT)).unwrap_or(Duration::from_secs(60));
-    let health = f.optional("health", health);
-    let stop = f.optional("stop", stop).unwrap_or_default();
-    let on_tool_change = f.optional("on_tool_change", one_of(TOOL_CHANGES)).unwrap_or_default();
+    let care = care(Care::default(), &mut f);
     let limits = f.optional("limits", limits).unwrap_or_default();
     let sandbox = f.optional("sandbox", sandbox);
     let marks = [("limits", f.given("limits")), ("sandbox", f.given("sandbox"))];
     f.finish();
-    let stdio = Stdio {
-        command: command?,
-        args,
-        run_as_host_user,
-        env,
-        working_directory,
-        sessions,
-        warm,
-        max_instances,
-        idle_timeout,
-        restart,
-        startup_timeout,
-        health,
-        stop,
-        on_tool_change,
-        limits,
-        sandbox,
-    };
+    let stdio = Stdio { command: command?, args, run_as_host_user, env, working_directory, care, limits, sandbox };
     if let Some(wrong) = stdio.stops_at_client(&stdio.command) {
         let mark = marks.iter().find(|(field, _)| *field == wrong.field).and_then(|(_, mark)| *mark);
         let finding = Finding::error(Code::StopsAtClient, mark.unwrap_or(node.mark), wrong.message);
         context.report(finding.help(wrong.help));
     }
     Some(stdio)
+}
+
+/// Fields of `mcp` that are about a process.
+const OF_PROCESSES: &[&str] = &["args", "command", "env", "limits", "run_as_host_user", "sandbox", "working_directory"];
+
+/// `mcp` of a remote server.
+fn remote_care(node: &Node, context: &Context) -> Option<Care> {
+    let mut f = fields(node, "spec.mcp", context)?;
+    for name in OF_PROCESSES {
+        let message = format!("`mcp.{name}` is for stdio servers, but the `uri` is remote");
+        f.refuse(name, Code::MisplacedField, message, Some("remove it, or make the `uri` `mcp+stdio://`"));
+    }
+    let care = care(Care::of_remote(), &mut f);
+    if let Some(signal) = child(node, "stop").and_then(|stop| child(&stop.value, "signal")) {
+        let message = "`mcp.stop.signal` is for stdio servers, but the `uri` is remote";
+        context.report(Finding::error(Code::MisplacedField, signal.mark, message).help("remove it"));
+    }
+    f.finish();
+    Some(care)
+}
+
+/// A field of a mapping, whoever reads it.
+fn child<'n, 'a>(node: &'n Node<'a>, name: &str) -> Option<&'n Entry<'a>> {
+    match &node.value {
+        Value::Map(entries) => entries.iter().find(|entry| entry.key == name),
+        _ => None,
+    }
+}
+
+/// What servers of all kinds have; `default` where nothing is written.
+fn care(default: Care, f: &mut Fields) -> Care {
+    let sessions = f.optional("sessions", one_of(SESSIONS)).unwrap_or(default.sessions);
+    let max_instances = f.optional("max_instances", integer(1..=10_000)).unwrap_or(default.max_instances);
+    Care {
+        sessions,
+        max_instances,
+        warm: f.optional("warm", |n, c| warm(max_instances, n, c)).unwrap_or(default.warm),
+        idle_timeout: f.optional("idle_timeout", duration_within(WAIT)).unwrap_or(default.idle_timeout),
+        restart: f.optional("restart", restart).unwrap_or(default.restart),
+        startup_timeout: f.optional("startup_timeout", duration_within(WAIT)).unwrap_or(default.startup_timeout),
+        health: f.optional("health", health).or(default.health),
+        stop: f.optional("stop", stop).unwrap_or(default.stop),
+        on_tool_change: f.optional("on_tool_change", one_of(TOOL_CHANGES)).unwrap_or(default.on_tool_change),
+    }
 }
 
 fn command(node: &Node, context: &Context) -> Option<String> {
@@ -246,9 +264,10 @@ fn restart(node: &Node, context: &Context) -> Option<Restart> {
 
 fn health(node: &Node, context: &Context) -> Option<Health> {
     let mut f = fields(node, "spec.mcp.health", context)?;
-    let interval = f.optional("interval", duration_within(WAIT)).unwrap_or(Duration::from_secs(30));
-    let timeout = f.optional("timeout", duration_within(WAIT)).unwrap_or(Duration::from_secs(10));
-    let failures = f.optional("failures", integer(1..=1000)).unwrap_or(3);
+    let default = Health::default();
+    let interval = f.optional("interval", duration_within(WAIT)).unwrap_or(default.interval);
+    let timeout = f.optional("timeout", duration_within(WAIT)).unwrap_or(default.timeout);
+    let failures = f.optional("failures", integer(1..=1000)).unwrap_or(default.failures);
     f.finish();
     Some(Health { interval, timeout, failures })
 }

@@ -13,7 +13,7 @@ use crate::{
         text::{Mark, quoted},
         yaml::{Node, Value},
     },
-    resource::{Header, HeaderValue, Remote, RemoteTransport},
+    resource::{Care, Header, HeaderValue, Remote, RemoteTransport},
 };
 use http::{HeaderName, Uri};
 
@@ -24,16 +24,18 @@ const SCHEMES: &[(&str, RemoteTransport, &str)] = &[
     ("mcp+sse+https", RemoteTransport::Sse, "https"),
 ];
 
-/// Headers that belong to HTTP's framing or to the MCP transport.
+/// Headers that belong to HTTP's framing or to the MCP transport, as do all that start with `mcp-`.
 const OWN_HEADERS: &[&str] = &[
     "accept",
+    "accept-encoding",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
+    "expect",
+    "host",
     "keep-alive",
     "last-event-id",
-    "mcp-protocol-version",
-    "mcp-session-id",
     "proxy-connection",
     "te",
     "trailer",
@@ -95,7 +97,7 @@ fn wrong_with(url: &str) -> Option<&'static str> {
 }
 
 /// Reads what else there is about a remote server: its headers, and how it is trusted.
-pub fn remote(transport: RemoteTransport, url: String, f: &mut Fields) -> Remote {
+pub fn remote(transport: RemoteTransport, url: String, care: Care, f: &mut Fields) -> Remote {
     let headers = f.optional("rewrite", rewrite).unwrap_or_default();
     let insecure_skip_verify = f.optional("insecure_skip_verify", |node, context| {
         let insecure = boolean(node, context)?;
@@ -105,7 +107,7 @@ pub fn remote(transport: RemoteTransport, url: String, f: &mut Fields) -> Remote
         }
         Some(insecure)
     });
-    Remote { transport, url, headers, insecure_skip_verify: insecure_skip_verify.unwrap_or(false) }
+    Remote { transport, url, headers, insecure_skip_verify: insecure_skip_verify.unwrap_or(false), care }
 }
 
 fn rewrite(node: &Node, context: &Context) -> Option<Vec<Header>> {
@@ -138,7 +140,8 @@ fn header_name(name: &str, mark: Mark, context: &Context) -> Option<String> {
     if HeaderName::try_from(name).is_err() {
         return context.error(Code::InvalidHeader, mark, format!("{} cannot be a header's name", quoted(name)));
     }
-    if OWN_HEADERS.contains(&&*name.to_ascii_lowercase()) {
+    let lower = name.to_ascii_lowercase();
+    if OWN_HEADERS.contains(&&*lower) || lower.starts_with("mcp-") {
         let message = format!("the header {} belongs to the protocol and cannot be set", quoted(name));
         return context.error(Code::InvalidHeader, mark, message);
     }

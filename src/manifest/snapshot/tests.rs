@@ -163,6 +163,7 @@ fn narrowing_leaves_out_apps_only() {
             url: "https://example.com/".into(),
             headers: vec![],
             insecure_skip_verify: false,
+            care: crate::resource::Care::of_remote(),
         });
         let spec = crate::resource::AppSpec { server, dynamic_labels: BTreeMap::new() };
         let app = Arc::new(crate::resource::App { metadata: Metadata::named(name.clone()), spec });

@@ -1,7 +1,7 @@
 //! The form in which an app is written in a file, every default filled in.
 
 use crate::resource::{
-    App, DynamicLabel, EnvValue, HeaderValue, Health, Metadata, OnToolChange, Remote, RemoteTransport, Restart,
+    App, Care, DynamicLabel, EnvValue, HeaderValue, Health, Metadata, OnToolChange, Remote, RemoteTransport, Restart,
     Sandbox, Server, Sessions, Stdio, StopSignal,
     quantity::{format_duration, format_size},
 };
@@ -31,8 +31,10 @@ struct Spec<'a> {
 
 #[derive(Serialize)]
 struct Mcp<'a> {
-    command: &'a str,
-    args: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_as_host_user: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -66,7 +68,8 @@ enum Text<'a> {
 
 #[derive(Serialize)]
 struct Stop {
-    signal: StopSignal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<StopSignal>,
     grace_period: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     drain_timeout: Option<String>,
@@ -104,7 +107,7 @@ impl<'a> Written<'a> {
             }
             Server::Remote(remote) => Spec {
                 uri: Some(uri(remote)),
-                mcp: None,
+                mcp: Some(Mcp::with(&remote.care)),
                 rewrite: Rewrite::of(remote),
                 insecure_skip_verify: Some(remote.insecure_skip_verify),
                 dynamic_labels,
@@ -121,25 +124,14 @@ impl<'a> Mcp<'a> {
             EnvValue::Secret(name) => Text::Secret { secret: name },
             EnvValue::FromAgent(name) => Text::FromAgent { from_agent: name },
         };
+        let with = Mcp::with(&stdio.care);
         Mcp {
-            command: &stdio.command,
-            args: &stdio.args,
+            command: Some(&stdio.command),
+            args: Some(&stdio.args),
             run_as_host_user: stdio.run_as_host_user.as_deref(),
             env: stdio.env.iter().map(|(name, value)| (name.as_str(), env(value))).collect(),
             working_directory: stdio.working_directory.as_deref(),
-            sessions: stdio.sessions,
-            warm: stdio.warm,
-            max_instances: stdio.max_instances,
-            idle_timeout: format_duration(stdio.idle_timeout),
-            restart: &stdio.restart,
-            startup_timeout: format_duration(stdio.startup_timeout),
-            health: stdio.health.as_ref(),
-            stop: Stop {
-                signal: stdio.stop.signal,
-                grace_period: format_duration(stdio.stop.grace_period),
-                drain_timeout: stdio.stop.drain_timeout.map(format_duration),
-            },
-            on_tool_change: stdio.on_tool_change,
+            stop: Stop { signal: Some(stdio.care.stop.signal), ..with.stop },
             limits: (!stdio.limits.is_empty()).then(|| Limits {
                 memory: stdio.limits.memory.map(format_size),
                 cpu: stdio.limits.cpu_millis.map(|millis| format!("{millis}m")),
@@ -147,6 +139,33 @@ impl<'a> Mcp<'a> {
                 open_files: stdio.limits.open_files,
             }),
             sandbox: stdio.sandbox.as_ref(),
+            ..with
+        }
+    }
+
+    /// What a remote server has too.
+    fn with(care: &'a Care) -> Mcp<'a> {
+        Mcp {
+            command: None,
+            args: None,
+            run_as_host_user: None,
+            env: BTreeMap::new(),
+            working_directory: None,
+            sessions: care.sessions,
+            warm: care.warm,
+            max_instances: care.max_instances,
+            idle_timeout: format_duration(care.idle_timeout),
+            restart: &care.restart,
+            startup_timeout: format_duration(care.startup_timeout),
+            health: care.health.as_ref(),
+            stop: Stop {
+                signal: None,
+                grace_period: format_duration(care.stop.grace_period),
+                drain_timeout: care.stop.drain_timeout.map(format_duration),
+            },
+            on_tool_change: care.on_tool_change,
+            limits: None,
+            sandbox: None,
         }
     }
 }

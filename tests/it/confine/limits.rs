@@ -12,7 +12,7 @@ use mcpfleet::{
             plan::{Bounds, Enforcement, Plan},
         },
         host::{Host, HostSettings},
-        launch::{End, Excess, Exit, LaunchSpec, Launcher},
+        launch::{End, Excess, Exit, LaunchSpec, Launcher, Start},
         secrets::SecretSettings,
         user,
     },
@@ -214,6 +214,7 @@ async fn what_cannot_be_enforced_is_an_error_or_told() {
             drain_timeout: Duration::ZERO,
             secrets: SecretSettings { dir: stage.path().join("secrets"), granted: None },
             enforcement,
+            remote_hosts: None,
         };
         Host::new(settings, Launcher::with_keeper(MCPFLEET), agent.clone())
     };
@@ -223,7 +224,8 @@ async fn what_cannot_be_enforced_is_an_error_or_told() {
         "not enforceable on this host: `limits.memory: 1Gi` (control groups are not in use); `limits.cpu: 1` (control \
          groups are not in use); `app_service.enforcement: best_effort` runs it without"
     );
-    let plan = host(Enforcement::BestEffort).prepare(&app).await.unwrap().plan;
+    let Start::Process(spec) = host(Enforcement::BestEffort).prepare(&app).await.unwrap() else { panic!() };
+    let plan = spec.plan;
     assert_eq!(plan.watched.memory, Some(1 << 30));
     let shown: Vec<String> = plan.measures.iter().map(ToString::to_string).collect();
     assert_eq!(shown[1], "limits.cpu: 1 not enforced (control groups are not in use)");

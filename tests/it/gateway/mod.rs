@@ -8,6 +8,6 @@ mod legacy;
 mod modern;
 mod refusals;
 mod shared;
-mod stage;
+pub mod stage;
 mod subscriptions;
 mod transparency;

@@ -52,6 +52,7 @@ impl Stage {
             drain_timeout: Duration::from_secs(60),
             secrets: SecretSettings { dir: dir.path().join("secrets"), granted: None },
             enforcement: Default::default(),
+            remote_hosts: None,
         };
         let fleet = Fleet::new(Host::new(settings, Launcher::with_keeper(MCPFLEET), agent));
         let guard = Guard { access: Access::Open, hosts: vec!["mcp.example.com".into()], uid: 0 };
@@ -77,7 +78,12 @@ impl Stage {
         let mut mcp = settings;
         mcp["command"] = json!(example("fake-mcp-server"));
         mcp["args"] = json!(flags);
-        let resource = json!({ "kind": "app", "version": "v3", "metadata": { "name": name }, "spec": { "mcp": mcp } });
+        self.run_spec(name, json!({ "mcp": mcp }));
+    }
+
+    /// Runs an app, or replaces it.
+    pub fn run_spec(&self, name: &str, spec: Value) {
+        let resource = json!({ "kind": "app", "version": "v3", "metadata": { "name": name }, "spec": spec });
         let parsed = manifest::parse_file("app.yaml", resource.to_string().as_bytes());
         assert!(parsed.is_valid(), "{:?}", parsed.diagnostics);
         match &parsed.resources[0].resource {

@@ -1,7 +1,6 @@
 //! Servers that crash, do not start, or ask for what this version does not have.
 
 use super::world::{World, app, only_pid, runs};
-use crate::support::processes::marked;
 use mcpfleet::status::model::{AgentState, AppState};
 use serde_json::json;
 
@@ -100,21 +99,5 @@ async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
     let row = agent.app("one", "well", |_| true).await;
     assert_eq!((row.reason, row.restarts), (None, 0));
     assert!(runs(pid));
-    agent.stop().await;
-}
-
-#[tokio::test]
-async fn what_is_not_yet_supported_does_not_run_at_all() {
-    let world = World::new();
-    let remote = json!({"uri": "mcp+https://mcp.example.com/"});
-    world.put("remote.yaml", &json!({"kind": "app", "version": "v3", "metadata": {"name": "remote"}, "spec": remote}));
-    let mut agent = world.run();
-    let row = agent.app("remote", "failed", |app| app.state == Some(AppState::Failed)).await;
-    let reason = row.reason.unwrap();
-    assert!(reason.starts_with("not yet supported: spec."), "{reason}");
-    assert!(row.instances.is_empty());
-    assert_eq!(marked(&world.mark()), Vec::<u32>::new());
-    let status = agent.until("a status", |status| Some(status.clone())).await;
-    assert_eq!((status.agent.state, status.sources[0].diagnostics.len()), (AgentState::Stalled, 0), "{status:#?}");
     agent.stop().await;
 }

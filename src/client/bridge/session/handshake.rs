@@ -2,8 +2,8 @@
 
 use super::{Failure, Patience, Session};
 use crate::{
-    client::{answer::Messages, api::ApiError, headers, http::Response},
-    protocol::{Kind, Message, Params, codes, text_member},
+    client::{answer::Messages, api::ApiError, http::Response},
+    protocol::{Kind, Message, Params, codes, headers, text_member},
 };
 use bytes::Bytes;
 use hyper::{Method, StatusCode, header::HeaderValue};

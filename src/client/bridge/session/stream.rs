@@ -1,7 +1,7 @@
 //! The stream on which a server speaks by itself, in the legacy era.
 
 use super::{Lease, Patience, Session};
-use crate::client::{answer::Messages, headers};
+use crate::{client::answer::Messages, protocol::headers};
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,

@@ -1,8 +1,8 @@
 //! The HTTP headers of MCP (streamable HTTP, 2025-11-25 "Transports" and 2026-07-28 "HTTP headers"). Pure.
 
-use crate::protocol::{Message, text_member};
+use super::{Message, text_member};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 pub const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -45,7 +45,7 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// A text as a header's value: as it is, or in base64 between `=?base64?` and `?=` where it would not survive.
-fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let printable = text.bytes().all(|b| (0x20..=0x7e).contains(&b));
     let looks_encoded = text.starts_with("=?base64?") && text.ends_with("?=");
     if printable && !looks_encoded && text.trim_ascii() == text {

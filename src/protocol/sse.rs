@@ -63,6 +63,11 @@ impl Parser {
         self.retry
     }
 
+    /// How many bytes are kept of an event that is not complete.
+    pub fn unfinished(&self) -> usize {
+        self.line.len() + self.data.len()
+    }
+
     /// Takes the next piece of the stream and appends the events that it completes. An event that the end of the
     /// stream cuts off is never given out, as the standard wants it.
     pub fn push(&mut self, mut piece: &[u8], events: &mut Vec<Event>) -> Result<(), SseError> {
