@@ -22,6 +22,7 @@ pub fn serve() -> io::Result<()> {
                 br#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"#,
                 br#""ttlMs":60000,"cacheScope":"public"}"#,
             ],
+            Some(b"tools/list") => &[br#"{"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}"#],
             Some(b"initialize") => &[
                 br#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"#,
                 br#""serverInfo":{"name":"echo","version":"1"}}"#,
