@@ -1,3 +1,6 @@
+mod judging;
+mod places;
+
 use super::*;
 use crate::manifest::{Diagnostic, yaml};
 use std::path::Path;
@@ -185,50 +188,6 @@ fn a_git_source_closes_what_a_directory_leaves_open() {
 }
 
 #[test]
-fn credentials_in_urls_are_not_repeated() {
-    let text = "sources: [{name: a, git: {url: 'https://me:geheim@git.example.com/a@b.git', x: 'http://geheim@h'}}]";
-    for read in [read_with(text, &[]), read_with("", &["sources[0].git.url=https://geheim@x"])] {
-        assert!(read.value.is_none());
-        assert!(!read.diagnostics.is_empty());
-        let shown = serde_json::to_string(&read.diagnostics).unwrap_or_default();
-        assert!(!shown.contains("geheim"), "{shown}");
-    }
-    let shown = read_with(text, &[]).diagnostics.first().and_then(|d| d.line_text.clone()).unwrap_or_default();
-    assert_eq!(
-        shown,
-        "sources: [{name: a, git: {url: 'https://*********@git.example.com/a@b.git', x: 'http://******@h'}}]"
-    );
-}
-
-#[test]
-fn settings_for_judging_stand_alone_or_in_a_source() {
-    let read = |text: &str, source: Option<&str>| Judging::read("a.yaml", text.as_bytes(), source, &root());
-    let good = |text: &str, source: Option<&str>| {
-        let read = read(text, source);
-        read.value.unwrap_or_else(|| panic!("{text}: {:#?}", read.diagnostics)).authorization.max_commits
-    };
-    let one = "{name: a, git: {url: /a.git}, authorization: {max_commits: 7}}";
-    let other = "{name: b, git: {url: /b.git}, authorization: {max_commits: 8}}";
-    let directory = "{name: c, directory: {path: c}}";
-    assert_eq!(good("authorization: {max_commits: 6}", None), 6);
-    assert_eq!(good("version: v1\nauthorization: {}", None), 100_000);
-    assert_eq!(good(&format!("sources: [{directory}, {one}]\ngateway: {{auth: open}}"), None), 7);
-    assert_eq!(good(&format!("sources: [{one}, {other}]"), Some("b")), 8);
-    for (text, source, expected) in [
-        (format!("sources: [{one}, {other}]"), None, "this configuration has several git sources"),
-        (format!("sources: [{one}]"), Some("x"), "this configuration has no git source `x`"),
-        (format!("sources: [{directory}]"), None, "this configuration has no git source, and no `authorization`"),
-        (String::new(), None, "this configuration has no git source, and no `authorization`"),
-        ("authorization: {max_comits: 6}".into(), None, "unknown field `max_comits` in `authorization`"),
-        ("authorization: {}\nsources: []".into(), None, "unknown field `sources`"),
-    ] {
-        let read = read(&text, source);
-        let messages: Vec<_> = read.diagnostics.iter().map(|d| d.message.as_str()).collect();
-        assert_eq!((read.value, messages), (None, vec![expected]), "{text}");
-    }
-}
-
-#[test]
 fn sections_are_shown_in_the_documented_order() {
     let shown = yaml::to_string(&good("")).unwrap_or_default();
     let keys: Vec<_> =
@@ -252,75 +211,6 @@ fn sections_are_shown_in_the_documented_order() {
             "telemetry"
         ]
     );
-}
-
-#[test]
-fn paths_follow_the_user_and_the_environment() {
-    let user = |home: Option<&str>, state: Option<&str>, runtime: Option<&str>| Environment {
-        home: home.map(Into::into),
-        xdg_state_home: state.map(Into::into),
-        xdg_runtime_dir: runtime.map(Into::into),
-        ..Environment::default()
-    };
-    let paths = |environment: &Environment, text: &str| {
-        let read = Config::read("agent.yaml", text.as_bytes(), &[], environment);
-        read.value.map(|c| format!("{} {}", c.state_dir.display(), c.control_socket.display()))
-    };
-    for (environment, expected) in [
-        (root(), "/var/lib/mcpfleet /run/mcpfleet/control.sock"),
-        (user(Some("/h"), None, None), "/h/.local/state/mcpfleet /h/.local/state/mcpfleet/control.sock"),
-        (user(Some("/h"), Some("/s"), Some("/r")), "/s/mcpfleet /r/mcpfleet/control.sock"),
-        (
-            user(Some("/h"), Some("relative"), Some("")),
-            "/h/.local/state/mcpfleet /h/.local/state/mcpfleet/control.sock",
-        ),
-    ] {
-        assert_eq!(paths(&environment, "").as_deref(), Some(expected));
-        // Where the commands look for an agent first.
-        let sockets = environment.control_sockets();
-        assert!(expected.ends_with(&format!(" {}", sockets.first().unwrap().display())));
-        assert_eq!(sockets.last().unwrap(), Path::new("/run/mcpfleet/control.sock"));
-    }
-    let nowhere = user(None, None, None);
-    assert_eq!(paths(&nowhere, ""), None);
-    assert_eq!(paths(&nowhere, "state_dir: /s").as_deref(), Some("/s /s/control.sock"));
-    assert_eq!(Config::for_directory("/d".into(), &nowhere), Err(NoHome));
-}
-
-#[test]
-fn secrets_are_where_the_system_or_the_user_keeps_them() {
-    let user = |home: Option<&str>, config: Option<&str>| Environment {
-        home: home.map(Into::into),
-        xdg_config_home: config.map(Into::into),
-        xdg_state_home: Some("/s".into()),
-        ..Environment::default()
-    };
-    for (environment, expected) in [
-        (root(), "/run/secrets/mcpfleet"),
-        (Environment { root: true, ..user(Some("/root"), Some("/c")) }, "/run/secrets/mcpfleet"),
-        (user(Some("/h"), None), "/h/.config/mcpfleet/secrets"),
-        (user(Some("/h"), Some("relative")), "/h/.config/mcpfleet/secrets"),
-        (user(Some("/h"), Some("/c")), "/c/mcpfleet/secrets"),
-        (user(None, None), "/run/secrets/mcpfleet"),
-    ] {
-        let config = Config::read("agent.yaml", b"", &[], &environment).value.unwrap();
-        assert_eq!(config.app_service.secrets_dir, Path::new(expected));
-    }
-}
-
-#[test]
-fn an_agent_without_a_file() {
-    let config = Config::for_directory("/d".into(), &root()).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(config.app_service.default_host_user.as_deref(), Some("nobody"));
-    let expected = good(
-        "sources: [{name: directory, directory: {path: /d}}]
-app_service: {resources: [{labels: {'*': '*'}}], default_host_user: nobody}
-gateway: {auth: open}",
-    );
-    assert_eq!(config, expected);
-    let user = Environment { home: Some("/h".into()), ..Environment::default() };
-    let config = Config::for_directory("/d".into(), &user).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(config.app_service.default_host_user, None);
 }
 
 #[test]

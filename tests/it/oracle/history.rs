@@ -219,7 +219,7 @@ fn meeting() -> impl Strategy<Value = Vec<Step>> {
 
 /// Histories of up to `length` commits after the first, or a few more. The base is one of the first few.
 pub fn histories(length: usize) -> impl Strategy<Value = History> {
-    let base = prop_oneof![4 => Just(0usize), 2 => Just(1), 1 => Just(2)];
+    let base = prop_oneof![3 => Just(0usize), 2 => Just(1), 2 => Just(2), 1 => Just(4)];
     let steps = prop_oneof![6 => step().prop_map(|step| vec![step]), 1 => meeting()];
     (base, proptest::collection::vec(steps, 1..=length)).prop_map(|(base, steps)| build(base, &steps.concat()))
 }
