@@ -80,7 +80,7 @@ pub fn spec(metadata: Option<&Metadata>, node: &Node, context: &Context) -> Opti
     let server = match endpoint {
         Some(Endpoint::Remote(transport, url)) => {
             let care = f.optional("mcp", remote_care).unwrap_or_else(Care::of_remote);
-            Some(Server::Remote(remote(transport, url, care, &mut f)))
+            Some(Server::Remote(Box::new(remote(transport, url, care, &mut f))))
         }
         None if declared => {
             // Whichever it should have been: what is there is checked.
