@@ -19,13 +19,13 @@ fn app(index: usize, version: usize) -> Arc<App> {
             ..Metadata::named(format!("server-{index:05}"))
         },
         spec: AppSpec {
-            server: Server::Remote(Remote {
+            server: Server::Remote(Box::new(Remote {
                 transport: RemoteTransport::StreamableHttp,
                 url: format!("https://example.com/{index}/{version}"),
                 headers: Vec::new(),
                 insecure_skip_verify: false,
                 care: Care::of_remote(),
-            }),
+            })),
             dynamic_labels: BTreeMap::new(),
         },
     })

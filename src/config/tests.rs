@@ -151,6 +151,7 @@ app_service:
   secrets_dir: secrets
   secrets: {github-token: {team: platform}, db: {'*': '*'}}
   host_users: {docker: {team: platform}}
+  remote_hosts: ['*.Example.com', '[::1]:8080']
   default_host_user: nobody
   allow_from_agent: [LANG]
   enforcement: best_effort
@@ -185,6 +186,11 @@ fn a_git_source_closes_what_a_directory_leaves_open() {
     assert_eq!(secrets(&format!("sources: [{directory}, {git}]")), Some(0));
     let given = "app_service: {secrets: {token: {'*': '*'}}}";
     assert_eq!(secrets(&format!("sources: [{git}]\n{given}")), Some(1));
+    let hosts = |text: &str| good(text).app_service.remote_hosts.map(|hosts| hosts.len());
+    assert_eq!(hosts(&format!("sources: [{directory}]")), None);
+    assert_eq!(hosts(&format!("sources: [{directory}, {git}]")), Some(0));
+    let given = "app_service: {remote_hosts: ['*.example.com', 'localhost:8080']}";
+    assert_eq!(hosts(&format!("sources: [{git}]\n{given}")), Some(2));
 }
 
 #[test]
@@ -320,6 +326,10 @@ fn mistakes() {
             "app_service: {default_host_user: root}",
             "1:15 misplaced-field `root` as the default needs `allow_root: true`",
         ),
+        (
+            "app_service: {remote_hosts: ['https://example.com']}",
+            "1:30 invalid-uri `https://example.com` is no pattern of a host: it has a scheme",
+        ),
         ("app_service: {secrets: {a/b: {}}}", "1:25 invalid-identifier `a/b` cannot be the name of a secret"),
         (
             "sources: [{name: a, git: {url: 'https://x/y', username_file: /c/u, password_file: /s/x/../t}}]
@@ -373,7 +383,7 @@ notifications: null
 audit: {file: null, arguments: false, rotate: {size: 100MiB, keep: 10}}
 telemetry: {otlp: null}
 gateway: {tls: null, oidc: [], limits: {requests_per_second: null}}
-app_service: {secrets_dir: /run/secrets/mcpfleet, secrets: null, remote_hosts: []}
+app_service: {secrets_dir: /run/secrets/mcpfleet, secrets: null, remote_hosts: null}
 ";
     assert_eq!(good(text), good(""));
 }

@@ -14,13 +14,13 @@ pub(super) fn app(name: &str, value: &str, labels: &[(&str, &str)]) -> Arc<App> 
     Arc::new(App {
         metadata: Metadata { labels, ..Metadata::named(name) },
         spec: AppSpec {
-            server: Server::Remote(Remote {
+            server: Server::Remote(Box::new(Remote {
                 transport: RemoteTransport::StreamableHttp,
                 url: format!("https://example.com/{value}"),
                 headers: Vec::new(),
                 insecure_skip_verify: false,
                 care: Care::of_remote(),
-            }),
+            })),
             dynamic_labels: BTreeMap::new(),
         },
     })

@@ -61,7 +61,7 @@ pub enum Server {
     /// A child process that speaks over stdin and stdout.
     Stdio(Box<Stdio>),
     /// A server elsewhere, over HTTP.
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 /// `spec.mcp` of a stdio server.

@@ -132,6 +132,8 @@ pub struct AppStatus {
     pub labels: BTreeMap<String, String>,
     /// The command and its arguments, of a stdio server.
     pub command: Vec<String>,
+    /// Where the server is, of a remote one; without what may follow a `?`.
+    pub remote: Option<String>,
     /// `None` for an app that this agent does not run.
     pub state: Option<AppState>,
     /// Why it is in that state, for people.

@@ -147,6 +147,7 @@ impl Store {
             transport: "stdio".into(),
             labels: BTreeMap::new(),
             command: Vec::new(),
+            remote: None,
             state: None,
             reason: None,
             since: None,
@@ -176,12 +177,17 @@ impl Store {
     }
 
     fn row(&self, app: &App, origin: Option<&Origin>) -> AppStatus {
-        let (transport, command) = match &app.spec.server {
-            Server::Stdio(stdio) => ("stdio", std::iter::once(&stdio.command).chain(&stdio.args).cloned().collect()),
-            Server::Remote(remote) => match remote.transport {
-                RemoteTransport::StreamableHttp => ("streamable-http", Vec::new()),
-                RemoteTransport::Sse => ("sse", Vec::new()),
-            },
+        let (transport, command, remote) = match &app.spec.server {
+            Server::Stdio(stdio) => {
+                ("stdio", std::iter::once(&stdio.command).chain(&stdio.args).cloned().collect(), None)
+            }
+            Server::Remote(remote) => {
+                let transport = match remote.transport {
+                    RemoteTransport::StreamableHttp => "streamable-http",
+                    RemoteTransport::Sse => "sse",
+                };
+                (transport, Vec::new(), remote.url.split('?').next().map(str::to_owned))
+            }
         };
         let entry = origin.map(|origin| &origin.entry);
         let mut row = AppStatus {
@@ -189,6 +195,7 @@ impl Store {
             transport: transport.into(),
             labels: app.metadata.labels.clone(),
             command,
+            remote,
             source: origin.map_or("agent configuration", |origin| &origin.source).into(),
             path: entry.map_or("", |entry| &entry.located.path).into(),
             revision: entry.map(|entry| entry.since.to_string()),

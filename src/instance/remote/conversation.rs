@@ -42,7 +42,7 @@ const UNREACHABLE_AFTER: Duration = Duration::from_secs(10);
 
 pub enum Transport {
     Streamable(Streamable),
-    EventStream(EventStream),
+    EventStream(Box<EventStream>),
 }
 
 /// What the tasks of a session share.

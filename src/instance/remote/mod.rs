@@ -73,7 +73,7 @@ pub async fn start(spec: Spec) -> Result<Session, NotReached> {
     let (outlet, writer) = Outlet::new(messages, log);
     let transport = match opened {
         None => Transport::Streamable(Streamable::default()),
-        Some(opened) => Transport::EventStream(EventStream::new(opened)),
+        Some(opened) => Transport::EventStream(Box::new(EventStream::new(opened))),
     };
     let closing = CancellationToken::new();
     let conversation = Conversation::new(http, outlet, transport);

@@ -92,9 +92,8 @@ impl Streamable {
             return Ok(());
         }
         // Whoever sent it has nothing to hear; the log has.
-        match self.refused(talk, asked, answer).await? {
-            Some(error) => talk.outlet.say(&format!("{} is refused: {error}", message.method)),
-            None => {}
+        if let Some(error) = self.refused(talk, asked, answer).await? {
+            talk.outlet.say(&format!("{} is refused: {error}", message.method));
         }
         Ok(())
     }

@@ -80,15 +80,13 @@ pub fn spec(metadata: Option<&Metadata>, node: &Node, context: &Context) -> Opti
     let server = match endpoint {
         Some(Endpoint::Remote(transport, url)) => {
             let care = f.optional("mcp", remote_care).unwrap_or_else(Care::of_remote);
-            Some(Server::Remote(remote(transport, url, care, &mut f)))
+            Some(Server::Remote(Box::new(remote(transport, url, care, &mut f))))
         }
         None if declared => {
             // Whichever it should have been: what is there is checked.
-            let is_stdio = child(node, "mcp").is_some_and(|mcp| child(&mcp.value, "command").is_some());
-            if is_stdio {
-                _ = f.optional("mcp", stdio)
-            } else {
-                _ = f.optional("mcp", remote_care)
+            match child(node, "mcp").is_some_and(|mcp| says_nothing_of_a_process(&mcp.value)) {
+                true => _ = f.optional("mcp", remote_care),
+                false => _ = f.optional("mcp", stdio),
             }
             remote(RemoteTransport::StreamableHttp, String::new(), Care::of_remote(), &mut f);
             None
@@ -143,6 +141,23 @@ fn stdio(node: &Node, context: &Context) -> Option<Stdio> {
 
 /// Fields of `mcp` that are about a process.
 const OF_PROCESSES: &[&str] = &["args", "command", "env", "limits", "run_as_host_user", "sandbox", "working_directory"];
+
+/// Fields of `mcp` that all servers have.
+const OF_ALL: &[&str] = &[
+    "health",
+    "idle_timeout",
+    "max_instances",
+    "on_tool_change",
+    "restart",
+    "sessions",
+    "startup_timeout",
+    "stop",
+    "warm",
+];
+
+fn says_nothing_of_a_process(mcp: &Node) -> bool {
+    matches!(&mcp.value, Value::Map(entries) if entries.iter().all(|entry| OF_ALL.contains(&&*entry.key)))
+}
 
 /// `mcp` of a remote server.
 fn remote_care(node: &Node, context: &Context) -> Option<Care> {

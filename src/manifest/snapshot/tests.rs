@@ -158,13 +158,13 @@ fn narrowing_leaves_out_apps_only() {
     let mut snapshot = after(&[tree]);
     for path in ["a.yaml", "team/c.yaml", "teams/d.yaml"] {
         let name = path.trim_end_matches(".yaml").replace('/', "-");
-        let server = crate::resource::Server::Remote(crate::resource::Remote {
+        let server = crate::resource::Server::Remote(Box::new(crate::resource::Remote {
             transport: crate::resource::RemoteTransport::StreamableHttp,
             url: "https://example.com/".into(),
             headers: vec![],
             insecure_skip_verify: false,
             care: crate::resource::Care::of_remote(),
-        });
+        }));
         let spec = crate::resource::AppSpec { server, dynamic_labels: BTreeMap::new() };
         let app = Arc::new(crate::resource::App { metadata: Metadata::named(name.clone()), spec });
         let located =

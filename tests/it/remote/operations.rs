@@ -27,6 +27,7 @@ async fn a_remote_server_is_listed_like_any_other() {
     );
     assert_eq!(row.instances.iter().map(|instance| instance.pid).collect::<Vec<_>>(), [None]);
     assert_eq!(agent.call("far", "echo", json!({"text": "hello"})).await.as_deref(), Ok("hello"));
+    assert_eq!(row.remote.as_deref(), Some(&*server.url()));
     let listed = agent.says(&["mcp", "ls"]).await;
     assert!(listed.contains("far"), "{listed}");
     let tools = agent.says(&["mcp", "tools", "far"]).await;
@@ -107,5 +108,19 @@ async fn a_broken_update_leaves_what_serves() {
     let reason = row.reason.unwrap();
     assert!(reason.contains("the new version does not start: cannot connect to 127.0.0.1:1"), "{reason}");
     assert_eq!(agent.call("far", "echo", json!({"text": "on"})).await.as_deref(), Ok("on"));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_of_a_label_is_run_here() {
+    let server = Server::start(Speaks::Modern).await;
+    let world = World::new();
+    let labels = json!({"where": {"command": ["echo", "here"], "period": "1s"}});
+    let spec = json!({"uri": format!("mcp+{}", server.url()), "dynamic_labels": labels});
+    world.put("far.yaml", &json!({"kind": "app", "version": "v3", "metadata": {"name": "far"}, "spec": spec}));
+    let mut agent = world.run();
+    let ready = |app: &mcpfleet::status::model::AppStatus| app.state == Some(AppState::Ready);
+    let row = agent.app("far", "labelled", |app| ready(app) && !app.dynamic_labels.is_empty()).await;
+    assert_eq!(row.dynamic_labels["where"], "here");
     agent.stop().await;
 }

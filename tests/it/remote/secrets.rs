@@ -60,13 +60,14 @@ async fn the_server_gets_the_value_and_nobody_else_sees_it() {
     assert_eq!(agent.call("far", "echo", json!({"text": "still in"})).await.as_deref(), Ok("still in"));
 
     // Nor does the server's echo of it come to light.
-    agent.call("far", "status", json!({"status": 500})).await.unwrap_err();
+    agent.call("far", "leak", json!({})).await.unwrap_err();
     let seen = [
         agent.says(&["logs", "far", "--tail", "1000"]).await,
         agent.says(&["status", "-o", "json"]).await,
         agent.says(&["events", "far"]).await,
         world.log(),
     ];
+    assert!(seen[0].contains("who says [secret]?"), "{}", seen[0]);
     for text in seen {
         assert!(!text.contains("4711") && !text.contains("4712"), "{text}");
     }

@@ -258,6 +258,10 @@ async fn handle(
     {
         return status(401);
     }
+    if String::from_utf8_lossy(&body).contains("\"leak\"") {
+        let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        return Response::builder().status(500).body(Body::from(format!("who says {said}?"))).unwrap();
+    }
     if let Some((code, location)) = faults.redirect.filter(|_| method == Method::POST && uri.path() == "/mcp") {
         return Response::builder().status(code).header(header::LOCATION, location).body(Body::empty()).unwrap();
     }

@@ -65,7 +65,7 @@ impl Streamable {
             }
             sleep(resumption.retry.unwrap_or(AGAIN * 2_u32.pow(failed))).await;
             match self.get(talk, Some(&last_id)).await {
-                Got::Stream(events) => return Some(events),
+                Got::Stream(events) => return Some(*events),
                 Got::Nothing => return None,
                 Got::Over => {
                     talk.end(Parted::SessionOver);
@@ -113,7 +113,7 @@ impl Streamable {
         }
         match talk.http.send(&Method::GET, &talk.http.target.url, &headers, &Bytes::new()).await {
             Ok(answer) if answer.status.is_success() && answer.form() == Form::Events => {
-                Got::Stream(Events::new(answer.body))
+                Got::Stream(Box::new(Events::new(answer.body)))
             }
             Ok(answer) if answer.status == StatusCode::NOT_FOUND && lock(&self.session).is_open() => Got::Over,
             Ok(answer) if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS => {
@@ -163,7 +163,7 @@ impl Streamable {
 
 /// What a GET came to.
 enum Got {
-    Stream(Events),
+    Stream(Box<Events>),
     /// The server has none.
     Nothing,
     /// The server does not know the session.
