@@ -15,8 +15,8 @@
 //!   function serves the agent and the display.
 //! * [`instance`] runs processes: one supervisor a server, which works towards the newest desire it was given.
 //! * [`gateway`] lets clients talk to the processes, by passing frames ([`protocol`]) and never models.
-//! * [`agent`] is the loop that ties these together, [`status`] what people and machines see of it, [`client`] and
-//!   [`cli`] the other side of the wire.
+//! * [`agent`] is the loop that ties these together, [`status`] what people and machines see of it, [`audit`] what is
+//!   written down of who did what, [`client`] and [`cli`] the other side of the wire.
 //!
 //! Resources are written by whoever writes files and commits; [`author`] does so for those who would rather call a
 //! command.
@@ -27,6 +27,7 @@
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod audit;
 pub mod author;
 pub mod authorize;
 pub mod cli;

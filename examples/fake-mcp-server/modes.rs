@@ -60,6 +60,12 @@ pub struct Modes {
     pub crash_on_discover: bool,
     /// Write a notification of this many bytes before the first answer.
     pub big_line: Option<usize>,
+    /// Answer each call twice, the second time with something else.
+    pub answer_twice: bool,
+    /// Before each answer, answer what nobody has asked.
+    pub unknown_ids: bool,
+    /// Answer calls only when there are N, the last one first.
+    pub backwards: Option<usize>,
     /// Close stdout after the first answer and live on.
     pub close_stdout: bool,
     /// Begin with as many changes of the tools as the number in this file says.
@@ -109,6 +115,9 @@ impl Modes {
                 "--silent-discover" => modes.silent_discover = true,
                 "--crash-on-discover" => modes.crash_on_discover = true,
                 "--big-line" => modes.big_line = Some(number(&value()?)?),
+                "--answer-twice" => modes.answer_twice = true,
+                "--unknown-ids" => modes.unknown_ids = true,
+                "--backwards" => modes.backwards = Some(number(&value()?)?),
                 "--close-stdout" => modes.close_stdout = true,
                 "--changes-file" => modes.changes_file = Some(value()?.into()),
                 "--eat-memory" => modes.eat_memory = Some(number(&value()?)?),

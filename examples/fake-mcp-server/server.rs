@@ -56,6 +56,8 @@ pub struct State {
     pub subscriptions: BTreeSet<String>,
     log_level: Option<String>,
     answered: bool,
+    /// Answers that wait for others.
+    held_back: Vec<Value>,
 }
 
 /// What a tool knows of the request it belongs to.
@@ -344,7 +346,12 @@ fn finish(server: &Server, call: &Call, answer: Option<Answer>) {
         let _one_at_a_time = server.output.lock();
         println!("Server listening on stdio {{\n[1,2]\n\n\"text\"\n\u{1b}[31mred");
     }
-    server.send(match answer {
+    if server.modes.unknown_ids {
+        for id in [json!(987_654_321), json!("1"), json!(null), json!(-1), json!(1.5), json!({"a": 1})] {
+            server.send(json!({"id": id, "result": {"content": [{"type": "text", "text": "for somebody else"}]}}));
+        }
+    }
+    let message = match answer {
         Ok(mut result) => {
             if let (true, Some(object)) = (call.modern, result.as_object_mut()) {
                 object.entry("resultType").or_insert("complete".into());
@@ -355,7 +362,21 @@ fn finish(server: &Server, call: &Call, answer: Option<Answer>) {
         Err(Refusal { code, message, data }) => {
             json!({"id": call.id, "error": {"code": code, "message": message, "data": data}})
         }
-    });
+    };
+    let is_call = call.params.contains_key("arguments");
+    match server.modes.backwards {
+        Some(count) if is_call => {
+            let mut state = server.state();
+            state.held_back.push(message);
+            let ready = if state.held_back.len() >= count { std::mem::take(&mut state.held_back) } else { Vec::new() };
+            drop(state);
+            ready.into_iter().rev().for_each(|message| server.send(message));
+        }
+        _ => server.send(message),
+    }
+    if server.modes.answer_twice && is_call {
+        server.send(json!({"id": call.id, "result": {"content": [{"type": "text", "text": "once more"}]}}));
+    }
     if first && server.modes.close_stdout {
         let _ = modes::close_stdout();
     }

@@ -28,6 +28,11 @@ const TOOLS: &[Tool] = &[
     ("big", "Gives `bytes` bytes of text", &[("bytes", "integer")]),
     ("stderr", "Writes `text` to stderr, `lines` times", &[("text", "string"), ("lines", "integer")]),
     ("log", "Sends `text` as a log notification", &[("text", "string")]),
+    (
+        "babble",
+        "Sends `count` log notifications of `bytes` that nobody has asked for",
+        &[("count", "integer"), ("bytes", "integer")],
+    ),
     ("change", "Changes the list of tools", &[]),
     ("eat", "Uses `mib` MiB of memory for ever", &[("mib", "integer")]),
     ("spawn", "Starts `count` processes that never end, and says how many it could", &[("count", "integer")]),
@@ -54,7 +59,7 @@ pub fn list(changes: u64) -> Value {
 
 /// Whether a call has to run on a thread of its own, from its line.
 pub fn is_slow(line: &str) -> bool {
-    ["\"sleep\"", "\"hold\"", "\"ask\"", "\"big\""].iter().any(|name| line.contains(name))
+    ["\"sleep\"", "\"hold\"", "\"ask\"", "\"big\"", "\"babble\""].iter().any(|name| line.contains(name))
 }
 
 pub fn call(server: &Server, call: &Call) -> Answer {
@@ -99,6 +104,13 @@ pub fn call(server: &Server, call: &Call) -> Answer {
         "log" => {
             server.log(call, "info", words("text"));
             text("logged")
+        }
+        "babble" => {
+            let data = "x".repeat(number("bytes").and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0));
+            for _ in 0..number("count").unwrap_or(1) {
+                server.notify("notifications/message", json!({"level": "info", "data": data}));
+            }
+            text("said")
         }
         "change" => {
             server.change_tools(call.modern);

@@ -4,10 +4,12 @@
 //! two things happen at once, and doing it all again does nothing.
 
 use super::{
+    auditor::Auditor,
     observer::{self, Observer},
     suspension::Suspension,
 };
 use crate::{
+    audit::Log,
     instance::fleet::Fleet,
     manifest::Snapshot,
     reconcile::{
@@ -36,6 +38,7 @@ pub struct Controller {
     pub commands: mpsc::Receiver<Command>,
     pub published: watch::Sender<Arc<Applied>>,
     pub suspension: Suspension,
+    pub audit: Log,
 }
 
 /// The longest sleep. Clocks are set, and machines suspended: an expiry must not be missed for long.
@@ -49,14 +52,14 @@ impl Controller {
         end_expired(&mut running, Timestamp::now(), |_| {});
         self.fleet.suspend(self.suspension.apps().clone());
         running.values().for_each(|told| self.fleet.run(told.app.clone()));
-        let mut observer = Observer::default();
+        let (mut observer, mut auditor) = (Observer::default(), Auditor::default());
         let mut release = false;
         // A source publishes more often than it has something new to say.
         let mut due = true;
         let mut wake = Instant::now();
         let mut answers: Vec<(Done, Result<(), CommandError>)> = Vec::new();
         loop {
-            let inputs = self.inputs(&mut observer);
+            let inputs = self.inputs(&mut observer, &mut auditor);
             if due {
                 let now = Timestamp::now();
                 // What runs since a suspension expires, although a source has not said anything yet.
@@ -146,11 +149,12 @@ impl Controller {
 
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
     /// must not be taken for all of them.
-    fn inputs(&mut self, observer: &mut Observer) -> Option<Inputs> {
+    fn inputs(&mut self, observer: &mut Observer, auditor: &mut Auditor) -> Option<Inputs> {
         let (mut read, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
             observer.look(&view).into_iter().for_each(|draft| drop(self.fleet.journal().keep(draft)));
+            auditor.look(&view).into_iter().for_each(|record| self.audit.record(record));
             match &view.snapshot {
                 Some(snapshot) => {
                     read.push(SourceInput { name: view.name.as_str().into(), snapshot: snapshot.clone() });

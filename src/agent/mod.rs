@@ -1,5 +1,6 @@
 //! The running agent: the loop from what the sources say to what runs, and the life of the process around it.
 
+mod auditor;
 mod controller;
 mod init;
 mod memory;

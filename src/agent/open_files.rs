@@ -1,6 +1,7 @@
 //! How many files this process may have open. Each server takes a handful of descriptors, each client one; the usual soft
 //! limit of 1024 is for programs that use `select`.
 
+use crate::gateway::limits::ConnectionLimits;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 /// Raises the soft limit to the hard one. Gives back what it was, for servers, which may be such programs; `None` if
@@ -14,4 +15,17 @@ pub fn raise() -> Option<rlim_t> {
             None
         }
     }
+}
+
+/// No more connections than may be open besides all else: whoever can connect must not keep servers from being started.
+pub fn within(wanted: ConnectionLimits) -> ConnectionLimits {
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(rlim_t::MAX, |(soft, _)| soft);
+    let most = usize::try_from(soft / 2).unwrap_or(usize::MAX).max(1);
+    if wanted.all > most {
+        tracing::warn!(
+            "gateway.limits.connections is {}, and this process may have {soft} files open: {most} connections are let in",
+            wanted.all
+        );
+    }
+    ConnectionLimits { all: wanted.all.min(most), per_address: wanted.per_address.min(most) }
 }

@@ -8,7 +8,13 @@ use super::{
     suspension::Suspension,
 };
 use crate::{
-    gateway::{self, Access, Gateway, Guard, Limits, Listener, access::Policy},
+    audit,
+    gateway::{
+        self, Access, Gateway, Guard, Limits, Listener,
+        access::Policy,
+        limits::ConnectionLimits,
+        tls::{self, Tls, TlsError},
+    },
     instance::{
         confine::cgroup::Groups,
         fleet::Fleet,
@@ -20,7 +26,10 @@ use crate::{
     },
     reconcile::{PruneSettings, Selection},
     source,
-    status::{self, Applied, Store},
+    status::{
+        self, Applied, Store,
+        model::audit::{Kind, Outcome, Record},
+    },
     webhook::{self, Webhook},
 };
 use jiff::Timestamp;
@@ -46,6 +55,10 @@ pub struct Settings {
     /// Names by which the gateway may be called, besides loopback's and the public URL's.
     pub allowed_hosts: Vec<String>,
     pub limits: Limits,
+    pub connections: ConnectionLimits,
+    /// Where the gateway's certificate is, if it speaks TLS.
+    pub tls: Option<tls::Files>,
+    pub audit: audit::Settings,
     pub webhooks: Option<Webhooks>,
     pub control_socket: PathBuf,
     /// Where the agent keeps what it has to know after a restart; no other agent may have it.
@@ -66,6 +79,10 @@ pub struct Webhooks {
 pub enum AgentError {
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Audit(#[from] audit::OpenError),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error(transparent)]
@@ -89,6 +106,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     memory::keep_private();
     let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
     let claim = Claim::take(&settings.state_dir)?;
+    let tls = settings.tls.clone().map(Tls::open).transpose()?;
     let (socket, _socket_file) = socket::bind(&settings.control_socket).await?;
     let tcp = listen(settings.listen).await?;
     let webhooks = match settings.webhooks.clone() {
@@ -121,8 +139,14 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     tokio::task::spawn_blocking(move || folder.warn_if_readable_by_all());
     let fleet = Fleet::new(host);
     let (_policy, in_force) = watch::channel(Arc::new(Policy::default()));
-    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force);
-    let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let audit = audit::Log::open(&settings.audit)?;
+    audit.record(Record {
+        reason: Some(format!("mcpfleet {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())),
+        ..Record::new(Kind::AgentStart, Outcome::Ok)
+    });
+    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force, audit.clone());
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = settings.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let url = url.trim_end_matches('/').to_owned();
 
     // Two stops: the loop first, so that nothing is started any more, and the connections last, so that answers arrive.
@@ -151,19 +175,39 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         commands,
         published,
         suspension,
+        audit: audit.clone(),
     };
     let loop_token = stop_loop.clone();
     parts.spawn(async move {
         controller.run(loop_token).await;
         "the controller"
     });
-    let store = Arc::new(Store { started: Timestamp::now(), url, sources, applied, gateway: gateway.clone() });
+    let store = Arc::new(Store {
+        started: Timestamp::now(),
+        url,
+        sources,
+        applied,
+        gateway: gateway.clone(),
+        tls: tls.clone(),
+    });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
-    for listener in [Listener::Tcp(tcp), Listener::Unix(socket)] {
-        let serving = gateway::serve(listener, router.clone(), stop_connections.clone());
+    let tcp = match tls.clone() {
+        Some(tls) => Listener::Tls(tcp, tls),
+        None => Listener::Tcp(tcp),
+    };
+    let connections = open_files::within(settings.connections);
+    for listener in [tcp, Listener::Unix(socket)] {
+        let serving = gateway::serve_within(listener, connections, router.clone(), stop_connections.clone());
         parts.spawn(async move {
             serving.await;
             "a listener"
+        });
+    }
+    if let Some(tls) = tls {
+        let watching = tls.watch(fleet.journal().clone(), stop_loop.clone());
+        parts.spawn(async move {
+            watching.await;
+            "the watch on the certificate"
         });
     }
     let watching = secrets.watch(stop_loop.clone());
@@ -223,6 +267,10 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     stop_connections.cancel();
     // Whoever still holds a connection open then has nothing to wait for.
     let _ = tokio::time::timeout(Duration::from_secs(1), async { while parts.join_next().await.is_some() {} }).await;
+    gateway.sessions.farewell();
+    audit.record(Record::new(Kind::AgentStop, Outcome::Ok));
+    // Blocks, with nothing else left to do.
+    audit.close();
     failure.map_or(Ok(()), Err)
 }
 

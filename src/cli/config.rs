@@ -3,9 +3,10 @@
 use super::{
     Outcome,
     configuration::{Loaded, describe, load},
+    run::tls_files,
     terminal::{escape, escape_json, escape_lines, print},
 };
-use crate::{config::Config, manifest::yaml};
+use crate::{config::Config, gateway::tls::Tls, manifest::yaml};
 use clap::{ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -34,6 +35,8 @@ pub struct Show {
 }
 
 /// Check the configuration and print every mistake in it.
+///
+/// The certificate of the gateway and its key are looked at, too: they must be there and belong together.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -71,8 +74,15 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
             Ok(Outcome::Fine)
         }
         Command::Check(file) => match load(&file.config, &file.set)? {
-            Loaded::Good(_, warnings) => {
+            Loaded::Good(config, warnings) => {
                 let name = file.config.display().to_string();
+                if let Some(tls) = &config.gateway.tls
+                    && let Err(error) = Tls::check(&tls_files(tls))
+                {
+                    let error = escape_lines(&error.to_string()).into_owned();
+                    print(&format!("{}error: {error}\n1 error in the configuration\n", describe(&warnings)))?;
+                    return Ok(Outcome::Usage);
+                }
                 print(&format!("{}{}: no errors\n", describe(&warnings), escape(&name)))?;
                 Ok(Outcome::Fine)
             }

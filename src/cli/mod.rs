@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand, wiring only.
 
 mod agent_args;
+mod audit;
 mod author;
 mod authorize;
 mod config;
@@ -58,6 +59,7 @@ enum Command {
     Status(status::Args),
     Logs(logs::Args),
     Events(events::Args),
+    Audit(audit::Args),
     Reconcile(reconcile::Args),
     Restart(restart::Args),
     Suspend(suspend::SuspendArgs),
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),
         Command::Events(args) => events::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Restart(args) => restart::run(args),
         Command::Suspend(args) => suspend::suspend(args),

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     agent::{self, Settings, Webhooks},
-    config::{Auth, Config, Enforcement, LogFormat, SourceFrom},
+    audit,
+    config::{self, Auth, Config, Enforcement, LogFormat, SourceFrom},
     escape::escape,
-    gateway::{Access, Limits},
+    gateway::{Access, Limits, limits::ConnectionLimits, tls},
     instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
@@ -135,6 +136,14 @@ fn warn(config: &Config) {
             path.display()
         );
     }
+    let listen = config.gateway.listen;
+    if config.gateway.auth == Auth::Required && !listen.ip().is_loopback() && config.gateway.tls.is_none() {
+        tracing::warn!(
+            %listen,
+            "clients send their tokens over the network in clear, and whoever sees one can use it: set `gateway.tls`, or \
+             listen on loopback behind a proxy that speaks TLS"
+        );
+    }
     if config.gateway.auth == Auth::Required {
         tracing::warn!(
             "gateway.auth is `required` and users are not yet supported: over TCP everybody is refused, and only this \
@@ -182,12 +191,34 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         limits: Limits {
             body: usize::try_from(config.gateway.limits.body)?,
             sessions: config.gateway.limits.sessions as usize,
+            sessions_per_principal: config.gateway.limits.sessions_per_principal as usize,
+            concurrent_requests: config.gateway.limits.concurrent_requests as usize,
+            requests_per_second: config.gateway.limits.requests_per_second,
+        },
+        connections: ConnectionLimits {
+            all: config.gateway.limits.connections as usize,
+            per_address: config.gateway.limits.connections_per_address as usize,
+        },
+        tls: config.gateway.tls.as_ref().map(tls_files),
+        audit: audit::Settings {
+            file: config.audit.file.clone(),
+            arguments: config.audit.arguments,
+            rotation: audit::Rotation {
+                size: config.audit.rotate.size,
+                age: config.audit.rotate.age,
+                keep: config.audit.rotate.keep as usize,
+            },
         },
         webhooks: webhooks(config)?,
         control_socket: config.control_socket.clone(),
         state_dir: config.state_dir.clone(),
         shutdown_timeout: service.shutdown_timeout,
     })
+}
+
+/// Where the gateway's certificate and its key are.
+pub fn tls_files(tls: &config::Tls) -> tls::Files {
+    tls::Files { cert_file: tls.cert_file.clone(), key_file: tls.key_file.clone() }
 }
 
 /// Where webhooks are served, if anywhere. Their secrets must be there.

@@ -1,7 +1,11 @@
 //! What an agent tells about itself, and what it can be asked to do.
 
 use super::http::{HttpClient, HttpError, Response};
-use crate::status::model::{LogLine, Status, event::Event};
+use crate::status::model::{
+    LogLine, Status,
+    audit::{Filter, Record},
+    event::Event,
+};
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,
@@ -121,6 +125,27 @@ impl AgentClient {
     pub async fn events(&self, app: Option<&str>, tail: usize, follow: bool) -> Result<Lines<Event>, ApiError> {
         let app = app.map(|app| format!("&app={}", path_segment(app))).unwrap_or_default();
         self.lines(format!("/v1/events?tail={tail}&follow={follow}{app}")).await
+    }
+
+    /// Who did what: the last `tail` records that match and, with `follow`, those to come.
+    pub async fn audit(&self, filter: &Filter, tail: usize, follow: bool) -> Result<Lines<Record>, ApiError> {
+        let mut path = format!("/v1/audit?tail={tail}&follow={follow}");
+        let since = filter.since.map(|since| since.to_string());
+        let texts = [
+            ("app", &filter.app),
+            ("principal", &filter.principal),
+            ("tool", &filter.tool),
+            ("outcome", &filter.outcome),
+            ("kind", &filter.kind),
+            ("since", &since),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                // Writing to a string cannot fail.
+                let _ = write!(path, "&{name}={}", path_segment(text));
+            }
+        }
+        self.lines(path).await
     }
 
     async fn lines<T>(&self, path: String) -> Result<Lines<T>, ApiError> {

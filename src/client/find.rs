@@ -1,10 +1,12 @@
 //! Where the agent may be: what the user says, the control socket, then the usual port.
 
-use super::{api::AgentClient, endpoint::Endpoint, http::HttpClient};
+use super::{api::AgentClient, endpoint::Endpoint, http::HttpClient, tls};
 use hyper::header::{HeaderValue, InvalidHeaderValue};
+use rustls::ClientConfig;
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Why it is not even clear how to talk to an agent.
@@ -14,6 +16,10 @@ pub enum FindError {
     Token { path: PathBuf, error: io::Error },
     #[error("the token file {} must hold one line of printable characters", path.display())]
     TokenContent { path: PathBuf, error: InvalidHeaderValue },
+    #[error("the certificates of {} cannot be used: {error}", path.display())]
+    Authorities { path: PathBuf, error: io::Error },
+    #[error("no agent can be trusted over TLS: {0}")]
+    NoAuthorities(io::Error),
 }
 
 /// A client for the agent that the user means; `sockets` is where one on this machine may listen. Nothing is sent yet,
@@ -22,9 +28,14 @@ pub fn agent(
     named: Option<Endpoint>,
     sockets: Vec<PathBuf>,
     token_file: Option<&Path>,
+    ca_file: Option<&Path>,
 ) -> Result<AgentClient, FindError> {
     let authorization = token_file.map(bearer).transpose()?;
-    Ok(AgentClient::new(HttpClient::new(candidates(named, sockets), authorization)))
+    let tls = match named {
+        Some(Endpoint::Https { .. }) => Some(trusted(ca_file)?),
+        _ => None,
+    };
+    Ok(AgentClient::new(HttpClient::new(candidates(named, sockets), authorization).with_tls(tls)))
 }
 
 /// Where to look, in order. An agent that was named is the only one that will do.
@@ -33,6 +44,13 @@ fn candidates(named: Option<Endpoint>, sockets: Vec<PathBuf>) -> Vec<Endpoint> {
         Some(endpoint) => vec![endpoint],
         None => sockets.into_iter().map(Endpoint::Unix).chain([Endpoint::default_tcp()]).collect(),
     }
+}
+
+fn trusted(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, FindError> {
+    tls::trust(ca_file).map_err(|error| match ca_file {
+        Some(path) => FindError::Authorities { path: path.into(), error },
+        None => FindError::NoAuthorities(error),
+    })
 }
 
 fn bearer(path: &Path) -> Result<HeaderValue, FindError> {

@@ -10,6 +10,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
 use std::{
     io,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -19,6 +20,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
 };
+use tokio_rustls::TlsConnector;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// More connections than this are closed once idle.
@@ -56,13 +58,21 @@ pub struct HttpClient {
     /// happens to listen elsewhere must not be taken for it.
     chosen: OnceLock<Endpoint>,
     authorization: Option<HeaderValue>,
+    /// Whom to trust over TLS.
+    tls: Option<Arc<ClientConfig>>,
     idle: Arc<Mutex<Vec<Sender>>>,
 }
 
 impl HttpClient {
     /// A client for the agent at the first of the addresses that answers. `authorization` is sent with each request.
     pub fn new(candidates: Vec<Endpoint>, authorization: Option<HeaderValue>) -> HttpClient {
-        HttpClient { candidates, chosen: OnceLock::new(), authorization, idle: Arc::default() }
+        HttpClient { candidates, chosen: OnceLock::new(), authorization, tls: None, idle: Arc::default() }
+    }
+
+    /// The same for agents that speak TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<ClientConfig>>) -> HttpClient {
+        HttpClient { tls, ..self }
     }
 
     /// The address in use, once a request has been sent.
@@ -141,7 +151,7 @@ impl HttpClient {
         let candidates = self.chosen.get().map_or(&self.candidates[..], std::slice::from_ref);
         let mut failed = Vec::new();
         for endpoint in candidates {
-            let connecting = tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint));
+            let connecting = tokio::time::timeout(CONNECT_TIMEOUT, open(endpoint, self.tls.as_ref()));
             match connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(sender) => {
                     self.chosen.get_or_init(|| endpoint.clone());
@@ -154,12 +164,19 @@ impl HttpClient {
     }
 }
 
-async fn open(endpoint: &Endpoint) -> io::Result<Sender> {
+async fn open(endpoint: &Endpoint, tls: Option<&Arc<ClientConfig>>) -> io::Result<Sender> {
     match endpoint {
         Endpoint::Tcp { authority, .. } => {
             let stream = TcpStream::connect(authority).await?;
             stream.set_nodelay(true)?;
             handshake(stream).await
+        }
+        Endpoint::Https { authority, .. } => {
+            let tls = tls.ok_or_else(|| io::Error::other("nobody is trusted over TLS"))?;
+            let name = ServerName::try_from(endpoint.name().to_owned()).map_err(io::Error::other)?;
+            let stream = TcpStream::connect(authority).await?;
+            stream.set_nodelay(true)?;
+            handshake(TlsConnector::from(tls.clone()).connect(name, stream).await?).await
         }
         Endpoint::Unix(path) => handshake(UnixStream::connect(path).await?).await,
     }

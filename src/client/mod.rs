@@ -15,3 +15,4 @@ pub mod http;
 pub mod mcp;
 mod patience;
 pub mod settings;
+mod tls;

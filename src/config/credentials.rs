@@ -41,6 +41,12 @@ impl Config {
             });
             found.extend(given);
         }
+        found.extend(
+            self.gateway
+                .tls
+                .iter()
+                .map(|tls| Credential { setting: "`gateway.tls.key_file`".to_owned(), file: &tls.key_file }),
+        );
         found.extend(self.webhooks.iter().map(|hook| Credential {
             setting: format!("webhook `{}`, `secret_file`", hook.name),
             file: &hook.secret_file,

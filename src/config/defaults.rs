@@ -1,6 +1,8 @@
 //! What the settings are when nobody sets them.
 
-use super::{AppService, Auth, Config, Enforcement, Gateway, GatewayLimits, Later, LogFormat, Telemetry};
+use super::{
+    AppService, Audit, Auth, Config, Enforcement, Gateway, GatewayLimits, Later, LogFormat, Rotate, Telemetry,
+};
 use crate::reconcile::PruneSettings;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -97,11 +99,7 @@ impl Config {
             webhook_listen: None,
             webhooks: Vec::new(),
             notifications: Later::List,
-            audit: Later::Map(&[
-                ("file", Later::Null),
-                ("arguments", Later::Bool(false)),
-                ("rotate", Later::Map(&[("size", Later::Text("100MiB")), ("keep", Later::Integer(10))])),
-            ]),
+            audit: Audit::default(),
             telemetry: Telemetry::default(),
         }
     }
@@ -135,7 +133,7 @@ impl Default for Gateway {
             auth: Auth::Required,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7420)),
             public_url: None,
-            tls: Later::Null,
+            tls: None,
             allowed_hosts: Vec::new(),
             oidc: Later::List,
             limits: GatewayLimits::default(),
@@ -145,7 +143,22 @@ impl Default for Gateway {
 
 impl Default for GatewayLimits {
     fn default() -> Self {
-        GatewayLimits { body: 4 << 20, sessions: 10_000, requests_per_second: Later::Null }
+        GatewayLimits {
+            body: 4 << 20,
+            sessions: 10_000,
+            sessions_per_principal: 1_000,
+            concurrent_requests: 1_000,
+            requests_per_second: None,
+            connections: 10_000,
+            connections_per_address: 4_000,
+        }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        let rotate = Rotate { size: 100 << 20, age: Duration::from_secs(30 * 24 * 3600), keep: 10 };
+        Audit { file: None, arguments: false, rotate }
     }
 }
 

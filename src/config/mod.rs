@@ -44,7 +44,7 @@ pub struct Config {
     pub webhook_listen: Option<SocketAddr>,
     pub webhooks: Vec<Webhook>,
     pub notifications: Later,
-    pub audit: Later,
+    pub audit: Audit,
     pub telemetry: Telemetry,
 }
 
@@ -103,11 +103,19 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// Where clients find the gateway, without a trailing `/`. `None`: where it listens.
     pub public_url: Option<String>,
-    pub tls: Later,
+    pub tls: Option<Tls>,
     /// Names by which the gateway may be called, besides loopback's and that of `public_url`.
     pub allowed_hosts: Vec<String>,
     pub oidc: Later,
     pub limits: GatewayLimits,
+}
+
+/// `gateway.tls`: files in PEM.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tls {
+    /// The gateway's own certificate, then those that lead to an authority.
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
 }
 
 /// Who may use the gateway's TCP port. The control socket is another way in, for its owner.
@@ -128,7 +136,39 @@ pub struct GatewayLimits {
     #[serde(serialize_with = "size")]
     pub body: u64,
     pub sessions: u32,
-    pub requests_per_second: Later,
+    /// Of one principal.
+    pub sessions_per_principal: u32,
+    /// Requests of one principal that are open at a time, streams included.
+    pub concurrent_requests: u32,
+    /// Of one principal, on average. `None`: as many as it likes.
+    pub requests_per_second: Option<u32>,
+    /// Over TCP, at a time.
+    pub connections: u32,
+    /// Of one address.
+    pub connections_per_address: u32,
+}
+
+/// `audit`: what is written down of who did what.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Audit {
+    /// `None`: only the last records are kept, in memory.
+    pub file: Option<PathBuf>,
+    /// Whether the arguments of calls are recorded.
+    pub arguments: bool,
+    pub rotate: Rotate,
+}
+
+/// `audit.rotate`: when another file begins, and how many earlier ones stay.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rotate {
+    /// Bytes of a file.
+    #[serde(serialize_with = "size")]
+    pub size: u64,
+    /// Of the first record of a file.
+    #[serde(serialize_with = "duration")]
+    pub age: Duration,
+    /// Files besides the one that is written.
+    pub keep: u32,
 }
 
 /// `telemetry`.

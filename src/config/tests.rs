@@ -155,7 +155,20 @@ app_service:
   default_host_user: nobody
   allow_from_agent: [LANG]
   enforcement: best_effort
-gateway: {listen: '0.0.0.0:80', public_url: 'https://example.com/', allowed_hosts: [Example.org, '[::1]']}
+gateway:
+  listen: '0.0.0.0:80'
+  public_url: 'https://example.com/'
+  tls: {cert_file: tls.crt, key_file: /etc/tls.key}
+  allowed_hosts: [Example.org, '[::1]']
+  limits:
+    body: 1Mi
+    sessions: 5
+    sessions_per_principal: 4
+    concurrent_requests: 3
+    requests_per_second: 7
+    connections: 9
+    connections_per_address: 8
+audit: {file: audit.jsonl, arguments: true, rotate: {size: 5Mi, age: 48h, keep: 3}}
 telemetry: {log: json}
 ";
     let full = full.replace("KEY", KEY);
@@ -351,12 +364,15 @@ sources: [{name: a, directory: {path: /a}}]",
             "1:31 open-gateway an open gateway must not listen on 0.0.0.0:7420, where others can reach it",
         ),
         ("gateway: {listen: localhost}", "1:19 invalid-address `localhost` is not an address to listen on"),
-        ("gateway: {tls: {cert_file: c}}", "1:11 not-yet-supported `gateway.tls` is not yet supported"),
+        ("gateway: {tls: {cert_file: c}}", "1:16 missing-field missing field `key_file` in `gateway.tls`"),
+        ("gateway: {limits: {requests_per_second: 0}}", "1:41 out-of-range 0 is not within 1 to 1000000"),
+        ("audit: {rotate: {size: 1}}", "1:24 out-of-range a file of the audit has 1Mi to 1Ti"),
+        ("audit: {rotate: {age: 1s}}", "1:23 out-of-range 1s is not within 1m to 87600h"),
         (
-            "gateway: {limits: {requests_per_second: 5}}",
-            "1:20 not-yet-supported `gateway.limits.requests_per_second` is not yet supported",
+            "gateway: {tls: {cert_file: c, key_file: /run/secrets/mcpfleet/k}}",
+            "1:1 invalid-path `secrets_dir` /run/secrets/mcpfleet has a credential of the agent in it: \
+             /run/secrets/mcpfleet/k of `gateway.tls.key_file`",
         ),
-        ("audit: {rotate: {keep: 11}}", "1:18 not-yet-supported `audit` is not yet supported"),
         (
             "gateway: {public_url: 'ftp://x'}",
             "1:23 invalid-uri `ftp://x` is not a URL where clients could find the gateway",
@@ -380,9 +396,8 @@ admin_listen:
 webhook_listen:
 webhooks: []
 notifications: null
-audit: {file: null, arguments: false, rotate: {size: 100MiB, keep: 10}}
 telemetry: {otlp: null}
-gateway: {tls: null, oidc: [], limits: {requests_per_second: null}}
+gateway: {tls: null, oidc: []}
 app_service: {secrets_dir: /run/secrets/mcpfleet, secrets: null, remote_hosts: null}
 ";
     assert_eq!(good(text), good(""));
@@ -425,7 +440,7 @@ fn mistakes_in_options_name_the_option() {
     for (option, expected) in [
         ("gatway.listen=x", "1:7 unknown-field unknown field `gatway`"),
         ("gateway.listen=x", "1:22 invalid-address `x` is not an address to listen on"),
-        ("gateway.tls.cert_file=x", "1:15 not-yet-supported `gateway.tls` is not yet supported"),
+        ("gateway.oidc[0].issuer=x", "1:15 not-yet-supported `gateway.oidc` is not yet supported"),
         ("prune.min_apps=many", "1:22 wrong-type expected a whole number, found the string `many`"),
         ("prune=null", "1:13 wrong-type this setting is a mapping; only single values can be set"),
         ("prune.min_apps.x=1", "1:22 wrong-type there is no `x` here: this setting is a number"),

@@ -36,9 +36,17 @@ impl Answering {
         let delivery = tokio::select! {
             // What is there already may still be had, and costs no look at the policy.
             biased;
-            delivery = self.feed.next() => delivery?,
+            delivery = self.feed.next() => match delivery {
+                Some(delivery) => delivery,
+                None => {
+                    // What has not been answered by now never is.
+                    self.exchanges().for_each(|exchange| exchange.trail().cancelled());
+                    return None;
+                }
+            },
             () = self.exchange.withdrawn() => {
                 self.over = true;
+                self.exchanges().for_each(|exchange| exchange.trail().withdrawn(codes::INVALID_PARAMS));
                 let text = "you may not use this any more";
                 let message = Bytes::from(error_response(&self.exchange.id, codes::INVALID_PARAMS, text, None));
                 return Some(Delivery::Answer { message, error_code: Some(codes::INVALID_PARAMS) });
@@ -58,13 +66,20 @@ impl Answering {
 
     fn finished(&mut self, delivery: Delivery) -> Delivery {
         let Delivery::Answer { message, error_code } = delivery else { return delivery };
-        let exchange = if self.more.is_empty() { &mut self.exchange } else { self.of(&message) };
-        Delivery::Answer { message: exchange.answered(message, error_code), error_code }
+        if self.more.is_empty() {
+            return Delivery::Answer { message: self.exchange.answered(message, error_code), error_code };
+        }
+        // One that was refused is answered and has no exchange.
+        let id = Message::parse(&message).ok().and_then(|answer| answer.id).map(|RawId(raw)| raw.to_owned());
+        let exchange = self.more.iter_mut().chain([&mut self.exchange]).find(|one| Some(&*one.id) == id.as_deref());
+        let message = match exchange {
+            Some(exchange) => exchange.answered(message, error_code),
+            None => message,
+        };
+        Delivery::Answer { message, error_code }
     }
 
-    /// The request of a batch that a message answers.
-    fn of(&mut self, answer: &[u8]) -> &mut Exchange {
-        let id = Message::parse(answer).ok().and_then(|answer| answer.id).map_or("null", |RawId(raw)| raw);
-        self.more.iter_mut().find(|exchange| *exchange.id == *id).unwrap_or(&mut self.exchange)
+    fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.more.iter().chain([&self.exchange])
     }
 }

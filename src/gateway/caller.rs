@@ -1,10 +1,38 @@
 //! Whom a connection's requests are from.
 
 use super::{access::Principal, guard::Peer};
+use std::net::SocketAddr;
 
 /// Who makes a request, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub principal: Principal,
     pub peer: Peer,
+    /// Of the other end of its connection, over TCP.
+    pub address: Option<SocketAddr>,
+}
+
+impl Caller {
+    /// Who it is, for the audit.
+    pub fn name(&self) -> String {
+        match &self.principal {
+            Principal::Operator => "operator".into(),
+            Principal::Anonymous => "anonymous".into(),
+            Principal::User(name) => format!("user/{name}"),
+        }
+    }
+
+    /// From where, likewise.
+    pub fn origin(&self) -> String {
+        origin(self.peer, self.address)
+    }
+}
+
+/// Where a connection comes from, for the audit.
+pub fn origin(peer: Peer, address: Option<SocketAddr>) -> String {
+    match (peer, address) {
+        (Peer::Local { uid }, _) => format!("uid {uid}"),
+        (Peer::Tcp, Some(address)) => address.to_string(),
+        (Peer::Tcp, None) => "tcp".into(),
+    }
 }

@@ -20,11 +20,13 @@ pub struct Fault {
     pub data: Option<Value>,
     /// After how many seconds it is worth asking again.
     pub retry_after: Option<u64>,
+    /// Whoever has sent it may not.
+    pub denied: bool,
 }
 
 impl Fault {
     pub fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
-        Fault { status, code, message: message.into(), data: None, retry_after: None }
+        Fault { status, code, message: message.into(), data: None, retry_after: None, denied: false }
     }
 
     /// The server is not there to answer: 503, and after how many seconds to ask again.

@@ -5,8 +5,12 @@ use super::{
     all,
     caller::Caller,
     classify::Fault,
+    trail::{Trace, Trail},
 };
-use crate::protocol::{Kind, Message, Params, RawId, codes, text_member};
+use crate::{
+    protocol::{Kind, Message, Params, RawId, codes, text_member},
+    status::model::audit::Outcome,
+};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -20,6 +24,7 @@ pub struct Exchange {
     right: Right,
     /// The answer is a list of tools, of which the client is to see those it may use.
     filter: Option<Arc<Permit>>,
+    trail: Trail,
 }
 
 /// That which has been granted, for as long as it is.
@@ -30,6 +35,7 @@ pub struct Right {
     /// The tool that it is about, if it is about one.
     tool: Option<Arc<str>>,
     policy: watch::Receiver<Arc<Policy>>,
+    trace: Trace,
 }
 
 impl Right {
@@ -43,18 +49,23 @@ impl Right {
     }
 
     /// The right to use an app at all.
-    pub fn to_use(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, app: &str) -> Option<Right> {
-        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy: policy.clone() };
+    pub fn to_use(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, app: &str, trace: Trace) -> Option<Right> {
+        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy: policy.clone(), trace };
         right.permit().map(|_| right)
     }
 
     /// The right to ask for all apps at once what one may have of each.
-    pub fn to_all(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller) -> Right {
-        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy: policy.clone() }
+    pub fn to_all(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, trace: Trace) -> Right {
+        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy: policy.clone(), trace }
     }
 
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Records that what was sent is no message, or cannot be taken for one.
+    pub fn refused(&self, fault: &Fault) {
+        self.trace.refused(&self.caller, &self.app, Outcome::Error, fault);
     }
 
     /// Waits until it is withdrawn.
@@ -80,35 +91,59 @@ impl Right {
 pub enum Admitted {
     Request(Exchange),
     /// A notification, or a response: nobody answers it.
-    Other,
+    Other(Trail),
+}
+
+impl Admitted {
+    /// What is recorded of it.
+    pub fn trail(&self) -> &Trail {
+        match self {
+            Admitted::Request(exchange) => &exchange.trail,
+            Admitted::Other(trail) => trail,
+        }
+    }
 }
 
 impl Exchange {
     /// Decides whether a message may be forwarded.
     pub fn admit(right: &Right, message: &Message<'_>, params: &Params<'_>) -> Result<Admitted, Fault> {
+        Exchange::judge(right, message, params)
+            .inspect_err(|fault| right.trace.denied(&right.caller, &right.app, message, params, fault))
+    }
+
+    fn judge(right: &Right, message: &Message<'_>, params: &Params<'_>) -> Result<Admitted, Fault> {
+        let begin = || right.trace.begin(&right.caller, &right.app, message, params);
         if message.kind != Kind::Request {
-            return Ok(Admitted::Other);
+            return Ok(Admitted::Other(begin()));
         }
         let permit = right.permit().ok_or_else(|| unknown_app(&right.app))?;
-        let mut right = right.clone();
+        let mut granted = right.clone();
         if message.method == "tools/call" && permit.is_restricted() {
             // Whatever else stands for a name is the server's to refuse, but for one who may call everything.
             let name = params.name.and_then(text_member).filter(|name| permit.allows_tool(name));
             let Some(name) = name else { return Err(denied(params)) };
-            right.tool = Some(name.into());
+            granted.tool = Some(name.into());
         }
         let filter = (message.method == "tools/list" && permit.is_restricted()).then_some(permit);
         let id = message.id.map_or("null", |RawId(raw)| raw).into();
-        Ok(Admitted::Request(Exchange { id, right, filter }))
+        let trail = begin();
+        Ok(Admitted::Request(Exchange { id, right: granted, filter, trail }))
     }
 
     /// A request in whose answer there is nothing to be judged.
     pub fn unjudged(right: Right, id: &str) -> Exchange {
-        Exchange { id: id.into(), right, filter: None }
+        Exchange { id: id.into(), right, filter: None, trail: Trail::default() }
+    }
+
+    /// The same, where it stands for another one: what is recorded is recorded of that one.
+    #[must_use]
+    pub fn in_place_of(self, other: &Exchange) -> Exchange {
+        Exchange { trail: self.trail.in_place_of(&other.trail), ..self }
     }
 
     /// The answer as its client is to have it.
-    pub fn answered(&mut self, answer: Bytes, _error_code: Option<i64>) -> Bytes {
+    pub fn answered(&mut self, answer: Bytes, error_code: Option<i64>) -> Bytes {
+        self.trail.answered(error_code);
         match &self.filter {
             Some(_permit) => answer,
             None => answer,
@@ -118,6 +153,11 @@ impl Exchange {
     /// Waits until the client may not have the answer any more.
     pub async fn withdrawn(&mut self) {
         self.right.withdrawn().await;
+    }
+
+    /// What is recorded of it.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 }
 
@@ -129,5 +169,6 @@ pub fn unknown_app(app: &str) -> Fault {
 /// A result of the protocol's own: the server would say the same of a tool that it does not have.
 fn denied(params: &Params<'_>) -> Fault {
     let name = params.name.and_then(text_member).unwrap_or_default();
-    Fault::new(StatusCode::OK, codes::INVALID_PARAMS, format!("there is no tool {name:?} here that you may call"))
+    let text = format!("there is no tool {name:?} here that you may call");
+    Fault { denied: true, ..Fault::new(StatusCode::OK, codes::INVALID_PARAMS, text) }
 }

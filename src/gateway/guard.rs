@@ -42,7 +42,7 @@ impl Guard {
     /// Checks a request before anything of it is read. Host and Origin are checked because a web page can make a
     /// browser on this machine talk to loopback addresses (DNS rebinding).
     pub fn admit(&self, peer: Peer, headers: &HeaderMap, open_path: bool) -> Result<Caller, Denial> {
-        let caller = |principal| Caller { principal, peer };
+        let caller = |principal| Caller { principal, peer, address: None };
         match peer {
             Peer::Local { uid } if uid == 0 || uid == self.uid => Ok(caller(Principal::Operator)),
             Peer::Local { uid } => Err(Denial {

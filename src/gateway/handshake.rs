@@ -8,6 +8,7 @@ use super::{
     http::Post,
     reply,
     session::Backend,
+    trail::Failure,
 };
 use crate::{
     instance::{
@@ -41,7 +42,7 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
         Route::Ready(service) => service,
         Route::Unready { .. } => return reply::fault(&reply::unready(&route, post.app), id),
     };
-    if let Err(error) = gateway.sessions.has_room() {
+    if let Err(error) = gateway.sessions.has_room(post.right.caller()) {
         return reply::fault(&Fault::unavailable(error.to_string(), 5), id);
     }
     let modern = service.profile.era == Era::Modern;
@@ -81,8 +82,10 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
             return upgraded(gateway, &service.profile.introduction, service.idle_timeout, post);
         }
     }
-    if error_code.is_some() {
-        return reply::json(StatusCode::OK, message);
+    if let Some(code) = error_code {
+        let mut response = reply::json(StatusCode::OK, message);
+        response.extensions_mut().insert(Failure { code, message: "the server refuses".into(), denied: false });
+        return response;
     }
     let version = Message::parse(&message).ok().and_then(|answer| {
         let result = Params::parse(answer.result?);

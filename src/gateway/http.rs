@@ -2,13 +2,20 @@
 
 use super::{
     Gateway, all,
-    caller::Caller,
+    caller::{Caller, origin},
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Exchange, Right, unknown_app},
     guard::Peer,
-    legacy, modern, reply,
+    legacy,
+    limits::{Exceeded, hold},
+    modern, reply,
+    serve::Origin,
+    trail::Trace,
 };
-use crate::protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version};
+use crate::{
+    protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version},
+    status::model::audit::{Kind as RecordKind, Outcome, Record},
+};
 use axum::{
     Extension, Router,
     body::Body,
@@ -60,13 +67,30 @@ pub fn problem(status: StatusCode, code: &str, message: &str) -> Response {
 
 async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp);
+    let address = request.extensions().get::<Origin>().map(|Origin(address)| *address);
     let open_path = matches!(request.uri().path(), "/healthz" | "/readyz");
     match gateway.guard.admit(peer, request.headers(), open_path) {
-        Ok(caller) => {
+        Ok(_) if open_path => next.run(request).await,
+        Ok(mut caller) => {
+            caller.address = address;
+            let busy = match gateway.limiter.admit(&caller) {
+                Ok(busy) => busy,
+                Err(exceeded) => return limited(&gateway, &caller, &request, exceeded),
+            };
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let response = next.run(request).await;
+            match busy {
+                Some(busy) => hold(response, busy),
+                None => response,
+            }
         }
         Err(denial) => {
+            gateway.audit.record_stranger(Record {
+                peer: Some(origin(peer, address)),
+                name: Some(request.uri().path().to_owned()),
+                reason: Some(denial.message.clone()),
+                ..Record::new(RecordKind::Admission, Outcome::Denied)
+            });
             let mut response = problem(denial.status, denial.code, &denial.message);
             if denial.status == StatusCode::UNAUTHORIZED {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -74,6 +98,25 @@ async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: 
             response
         }
     }
+}
+
+/// One who asks for too much is told so as whoever asks at that path expects it.
+fn limited(gateway: &Gateway, caller: &Caller, request: &Request, exceeded: Exceeded) -> Response {
+    let (path, text) = (request.uri().path(), exceeded.to_string());
+    gateway.audit.record_stranger(Record {
+        principal: Some(caller.name()),
+        peer: Some(caller.origin()),
+        name: Some(path.to_owned()),
+        code: Some(codes::OVERLOADED),
+        reason: Some(text.clone()),
+        ..Record::new(RecordKind::Admission, Outcome::Limited)
+    });
+    let mut response = match path.starts_with("/mcp") {
+        true => reply::fault(&Fault::new(StatusCode::TOO_MANY_REQUESTS, codes::OVERLOADED, text), None),
+        false => problem(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", &text),
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, exceeded.retry_after().into());
+    response
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
@@ -90,10 +133,15 @@ async fn endpoint(
     Path(app): Path<String>,
     request: Request,
 ) -> Response {
-    let right = Right::to_use(&gateway.policy, &caller, &app).filter(|_| gateway.fleet.get(&app).is_some());
-    match right {
+    let trace = Trace::new(&gateway.audit, &gateway.fleet, request.headers());
+    let right = Right::to_use(&gateway.policy, &caller, &app, trace.clone());
+    match right.filter(|_| gateway.fleet.get(&app).is_some()) {
         Some(right) => serve(&gateway, right, &app, request).await,
-        None => reply::fault(&unknown_app(&app), None),
+        None => {
+            let fault = unknown_app(&app);
+            trace.refused(&caller, &app, Outcome::Denied, &fault);
+            reply::fault(&fault, None)
+        }
     }
 }
 
@@ -102,7 +150,8 @@ async fn endpoint_of_all(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let right = Right::to_all(&gateway.policy, &caller);
+    let trace = Trace::new(&gateway.audit, &gateway.fleet, request.headers());
+    let right = Right::to_all(&gateway.policy, &caller, trace);
     serve(&gateway, right, all::NAME, request).await
 }
 
@@ -112,7 +161,7 @@ async fn serve(gateway: &Arc<Gateway>, right: Right, app: &str, request: Request
     match parts.method {
         Method::POST => match read(body, headers, gateway.limits.body).await {
             Ok(bytes) => posted(gateway, &right, app, headers, &bytes).await,
-            Err(fault) => reply::fault(&fault, None),
+            Err(fault) => refused(&right, &fault, None),
         },
         // Neither exists in the modern era, which knows no sessions.
         Method::GET | Method::DELETE if !is_modern(headers) && headers.contains_key(SESSION_ID) => {
@@ -162,27 +211,39 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Fa
 async fn posted(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &HeaderMap, bytes: &[u8]) -> Response {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return match split(bytes) {
-            Ok(messages) => legacy::batch(gateway, right, app, headers, &messages).await,
-            Err(error) => reply::fault(&frame_fault(&error), None),
+            Ok(messages) => {
+                gateway.limiter.charge(right.caller(), messages.len().saturating_sub(1));
+                legacy::batch(gateway, right, app, headers, &messages).await
+            }
+            Err(error) => refused(right, &frame_fault(&error), None),
         };
     }
     let message = match Message::parse(bytes) {
         Ok(message) => message,
-        Err(error) => return reply::fault(&frame_fault(&error), None),
+        Err(error) => return refused(right, &frame_fault(&error), None),
     };
     let params = message.params();
     if let Err(error) = check(&message, &params) {
-        return reply::fault(&frame_fault(&error), message.id.map(|id| id.0));
+        return refused(right, &frame_fault(&error), message.id.map(|id| id.0));
     }
     let admitted = match Exchange::admit(right, &message, &params) {
         Ok(admitted) => admitted,
         Err(fault) => return reply::fault(&fault, message.id.map(|id| id.0)),
     };
     let post = Post { right, app, headers, message: &message, params: &params };
-    match classify::era_of(headers, &message, &params) {
+    let trail = admitted.trail().clone();
+    let response = match classify::era_of(headers, &message, &params) {
         Era::Modern => modern::post(gateway, &post, admitted).await,
         Era::Legacy => legacy::post(gateway, &post, admitted).await,
-    }
+    };
+    trail.responded(&message, &response);
+    response
+}
+
+/// The answer to what is no message, or none that can be taken.
+fn refused(right: &Right, fault: &Fault, id: Option<&str>) -> Response {
+    right.refused(fault);
+    reply::fault(fault, id)
 }
 
 /// Refuses what could be understood in two ways, and what would have to be remembered at too great a length.

@@ -49,10 +49,14 @@ pub async fn post(gateway: &Arc<Gateway>, post: &Post<'_>, admitted: Admitted) -
     if let Some(upgrade) = session.upgrade() {
         return match (upgraded(gateway, &session, upgrade, post, events).await, admitted) {
             (Ok((feed, own)), Admitted::Request(exchange)) => {
-                let answering = Answering::new(feed, own.unwrap_or(exchange));
+                let exchange = match own {
+                    Some(own) => own.in_place_of(&exchange),
+                    None => exchange,
+                };
+                let answering = Answering::new(feed, exchange);
                 reply::deliver(answering, Era::Legacy, events).await
             }
-            (Ok(_), Admitted::Other) => reply::empty(StatusCode::ACCEPTED),
+            (Ok(_), Admitted::Other(_)) => reply::empty(StatusCode::ACCEPTED),
             (Err(unsent), _) => refusal(&unsent, post.app, id),
         };
     }
@@ -63,7 +67,7 @@ pub async fn post(gateway: &Arc<Gateway>, post: &Post<'_>, admitted: Admitted) -
             reply::deliver(Answering::new(Feed::Direct { mailbox, _keeper: keeper }, exchange), Era::Legacy, events)
                 .await
         }
-        (Ok(()), Admitted::Other) => reply::empty(StatusCode::ACCEPTED),
+        (Ok(()), Admitted::Other(_)) => reply::empty(StatusCode::ACCEPTED),
         (Err(unsent), _) => refusal(&unsent, post.app, id),
     }
 }
@@ -102,7 +106,7 @@ pub async fn batch(
         let id = message.id.map_or("null", |id| id.0);
         match admitted {
             Ok(Admitted::Request(exchange)) => exchanges.push(exchange),
-            Ok(Admitted::Other) => {}
+            Ok(Admitted::Other(trail)) => trail.answered(None),
             Err(fault) => {
                 if message.kind == Kind::Request {
                     answer(id, &fault);

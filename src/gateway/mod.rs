@@ -15,38 +15,39 @@ mod guard;
 mod handshake;
 mod http;
 mod legacy;
+pub mod limits;
 mod modern;
+mod patience;
 mod reply;
 mod serve;
 mod session;
 mod stream;
+pub mod tls;
+mod trail;
 
 pub use caller::Caller;
 pub use guard::{Access, Guard, Peer};
 pub use http::{problem, router};
+pub use limits::Limits;
 pub use reply::json as reply_json;
-pub use serve::{Listener, serve};
+pub use serve::{Listener, serve, serve_within};
 pub use session::Sessions;
 
-use crate::instance::{
-    fleet::Fleet,
-    pool::{Lease, Unavailable},
-    view::{Route, Service},
+use crate::{
+    audit::Log,
+    instance::{
+        fleet::Fleet,
+        pool::{Lease, Unavailable},
+        view::{Route, Service},
+    },
 };
 use access::Policy;
+use limits::Limiter;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{sync::watch, time::sleep};
-
-/// Bounds on what clients may ask for.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes of a request.
-    pub body: usize,
-    pub sessions: usize,
-}
 
 /// The gateway's state, shared by all connections.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct Gateway {
     pub policy: watch::Receiver<Arc<Policy>>,
     bridge: bridge::Bridge,
     catalog: all::Catalog,
+    pub audit: Log,
+    limiter: Limiter,
 }
 
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
@@ -68,15 +71,24 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard, policy: watch::Receiver<Arc<Policy>>) -> Arc<Self> {
-        let (sessions, bridge) = (Sessions::new(limits.sessions), bridge::Bridge::default());
-        Arc::new(Gateway { fleet, sessions, limits, guard, policy, bridge, catalog: all::Catalog::default() })
+    pub fn new(
+        fleet: Arc<Fleet>,
+        limits: Limits,
+        guard: Guard,
+        policy: watch::Receiver<Arc<Policy>>,
+        audit: Log,
+    ) -> Arc<Self> {
+        let (sessions, bridge) = (Sessions::new(limits, audit.clone()), bridge::Bridge::default());
+        let limiter = Limiter::new(limits);
+        let catalog = all::Catalog::default();
+        Arc::new(Gateway { fleet, sessions, limits, guard, policy, audit, limiter, bridge, catalog })
     }
 
     /// Ends what nobody uses any more: to be called every few seconds.
     pub fn sweep(&self) {
         self.sessions.sweep(&self.fleet);
         self.bridge.sweep();
+        self.audit.tick();
     }
 
     /// A process for a session or a call; what is kept for nobody makes room for it.

@@ -36,7 +36,10 @@ pub async fn post(gateway: &Arc<Gateway>, post: &Post<'_>, admitted: Admitted) -
         return reply::fault(&fault, id);
     }
     let opened = match post.app == all::NAME {
-        true => all::open(gateway, post.right.caller(), headers, message).await,
+        true => {
+            let opened = all::open(gateway, post.right.caller(), headers, message).await;
+            opened.map(|(feed, own)| (feed, own.in_place_of(&exchange)))
+        }
         false => open(gateway, post).await.map(|feed| (feed, exchange)),
     };
     match opened {

@@ -4,9 +4,14 @@ use super::{
     KEEP_ALIVE,
     answering::Answering,
     classify::{Fault, modern_status},
+    limits::hold,
+    trail::Failure,
 };
 use crate::{
-    instance::{mailbox::Delivery, view::Route},
+    instance::{
+        mailbox::{Delivery, Unread},
+        view::Route,
+    },
     protocol::{Era, error_response},
 };
 use axum::{
@@ -52,6 +57,8 @@ pub fn fault(fault: &Fault, id: Option<&str>) -> Response {
     if let Some(seconds) = fault.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
+    let Fault { code, message, denied, .. } = fault;
+    response.extensions_mut().insert(Failure { code: *code, message: message.clone(), denied: *denied });
     response
 }
 
@@ -75,7 +82,13 @@ pub async fn deliver(mut answering: Answering, era: Era, events: bool) -> Respon
     match delivery {
         Some(Delivery::Answer { message, error_code }) => {
             let status = if era == Era::Modern { modern_status(error_code) } else { StatusCode::OK };
-            json(status, message)
+            // Small ones are as good as sent.
+            let unread = (message.len() > CHUNK).then(|| Unread::new(message.len()));
+            let response = json(status, message);
+            match unread {
+                Some(unread) => hold(response, unread),
+                None => response,
+            }
         }
         Some(first @ Delivery::Message(_)) => stream(answering, Some(first)),
         // Cancelled at the client's own word: there will be no answer.
@@ -89,18 +102,26 @@ pub fn stream(mut answering: Answering, first: Option<Delivery>) -> Response {
         Some(first) => chunk(first, || answering.try_next()),
         None => Bytes::from_static(b": open\n\n"),
     };
-    let body = futures_util::stream::unfold((answering, Some(opening)), |(mut answering, opening)| async move {
+    // Whoever asks for the next piece has sent most of the one before.
+    let state = (answering, Some(opening), None);
+    let body = futures_util::stream::unfold(state, |(mut answering, opening, unread): Streamed| async move {
+        drop(unread);
         if let Some(opening) = opening {
-            return Some((Ok::<_, Infallible>(opening), (answering, None)));
+            let unread = Unread::new(opening.len());
+            return Some((Ok::<_, Infallible>(opening), (answering, None, Some(unread))));
         }
         let next = tokio::select! {
             delivery = answering.next() => chunk(delivery?, || answering.try_next()),
             () = sleep(KEEP_ALIVE) => Bytes::from_static(b": still here\n\n"),
         };
-        Some((Ok(next), (answering, None)))
+        let unread = Unread::new(next.len());
+        Some((Ok(next), (answering, None, Some(unread))))
     });
     events(Body::from_stream(body))
 }
+
+/// What is to come, how it opens, and what is on its way.
+type Streamed = (Answering, Option<Bytes>, Option<Unread>);
 
 /// One delivery, and what else waits already, as events.
 pub fn chunk(first: Delivery, mut waiting: impl FnMut() -> Option<Delivery>) -> Bytes {

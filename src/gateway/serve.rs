@@ -1,39 +1,79 @@
-//! Connections: TCP and the control socket, served alike.
+//! Connections: TCP, with TLS or without, and the control socket, served alike.
 
-use super::guard::Peer;
+use super::{
+    guard::Peer,
+    limits::{ConnectionLimits, Connections, Place},
+    patience::Patient,
+    tls::Tls,
+};
 use axum::{Router, body::Body, extract::Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{future::poll_fn, io, time::Duration};
+use std::{future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service as _;
 
 /// A client that takes longer to send the head of its request, or the next one's, is disconnected.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often it is told that connections were refused.
+const COMPLAINT: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub enum Listener {
     Tcp(TcpListener),
+    Tls(TcpListener, Arc<Tls>),
     Unix(UnixListener),
 }
 
+/// From where a request comes, where that is an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin(pub SocketAddr);
+
 /// Serves connections until `shutdown`; then lets open requests end, and returns when no connection is left.
 pub async fn serve(listener: Listener, router: Router, shutdown: CancellationToken) {
-    let connections = TaskTracker::new();
+    serve_within(listener, ConnectionLimits::default(), router, shutdown).await;
+}
+
+/// The same with other bounds than usual.
+pub async fn serve_within(listener: Listener, limits: ConnectionLimits, router: Router, shutdown: CancellationToken) {
+    let connections = Connections::new(limits);
+    let tasks = TaskTracker::new();
+    let mut complained = None;
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = accept(&listener) => accepted,
+            accepted = accept(&listener, &connections) => accepted,
         };
+        let (router, shutdown) = (router.clone(), shutdown.clone());
         match accepted {
-            Ok(Accepted::Tcp(stream)) => {
-                connections.spawn(converse(stream, Peer::Tcp, router.clone(), shutdown.clone()));
+            Ok(Accepted::Tcp(stream, address, place)) => {
+                tasks.spawn(converse(Patient::new(stream), Peer::Tcp, Some(address), place, router, shutdown));
             }
-            Ok(Accepted::Unix(stream, uid)) => {
-                connections.spawn(converse(stream, Peer::Local { uid }, router.clone(), shutdown.clone()));
+            Ok(Accepted::Tls(stream, address, place, tls)) => {
+                tasks.spawn(async move {
+                    let agreed = shutdown.run_until_cancelled(tls.accept(stream)).await;
+                    match agreed {
+                        Some(Ok(stream)) => {
+                            converse(Patient::new(stream), Peer::Tcp, Some(address), place, router, shutdown).await;
+                        }
+                        Some(Err(error)) => tracing::debug!(%error, %address, "no TLS with a client"),
+                        None => {}
+                    }
+                });
+            }
+            Ok(Accepted::Unix(stream, uid, place)) => {
+                tasks.spawn(converse(stream, Peer::Local { uid }, None, place, router, shutdown));
+            }
+            Ok(Accepted::Refused) => {
+                if complained.is_none_or(|at: Instant| at.elapsed() >= COMPLAINT) {
+                    complained = Some(Instant::now());
+                    let refused = connections.take_refused();
+                    tracing::warn!(refused, "connections were refused: there are as many as may be (gateway.limits)");
+                }
             }
             // Out of descriptors, most likely: those in use come back as clients go.
             Err(error) => {
@@ -43,38 +83,57 @@ pub async fn serve(listener: Listener, router: Router, shutdown: CancellationTok
         }
     }
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    tasks.close();
+    tasks.wait().await;
 }
 
 enum Accepted {
-    Tcp(tokio::net::TcpStream),
-    Unix(tokio::net::UnixStream, u32),
+    Tcp(TcpStream, SocketAddr, Place),
+    Tls(TcpStream, SocketAddr, Place, Arc<Tls>),
+    Unix(UnixStream, u32, Place),
+    /// There is no room for it; it has been closed.
+    Refused,
 }
 
-async fn accept(listener: &Listener) -> io::Result<Accepted> {
-    match listener {
-        Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
-            // Answers are small and awaited: they must not wait for more to send.
-            stream.set_nodelay(true)?;
-            Ok(Accepted::Tcp(stream))
-        }
+async fn accept(listener: &Listener, connections: &Connections) -> io::Result<Accepted> {
+    let (listener, tls) = match listener {
+        Listener::Tcp(listener) => (listener, None),
+        Listener::Tls(listener, tls) => (listener, Some(tls)),
         Listener::Unix(listener) => {
             let (stream, _) = listener.accept().await?;
             let uid = stream.peer_cred()?.uid();
-            Ok(Accepted::Unix(stream, uid))
+            return Ok(connections
+                .from_user(uid)
+                .map_or(Accepted::Refused, |place| Accepted::Unix(stream, uid, place)));
         }
-    }
+    };
+    let (stream, address) = listener.accept().await?;
+    let Some(place) = connections.from_address(address.ip()) else { return Ok(Accepted::Refused) };
+    // Answers are small and awaited: they must not wait for more to send. Where this fails the client has gone, which is
+    // noticed when it is read from.
+    let _ = stream.set_nodelay(true);
+    Ok(match tls {
+        None => Accepted::Tcp(stream, address, place),
+        Some(tls) => Accepted::Tls(stream, address, place, tls.clone()),
+    })
 }
 
-async fn converse<S>(stream: S, peer: Peer, router: Router, shutdown: CancellationToken)
-where
+async fn converse<S>(
+    stream: S,
+    peer: Peer,
+    address: Option<SocketAddr>,
+    place: Place,
+    router: Router,
+    shutdown: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        if let Some(address) = address {
+            request.extensions_mut().insert(Origin(address));
+        }
         let mut router = router.clone();
         async move {
             // A router is always ready; the trait wants it asked all the same.
@@ -97,4 +156,5 @@ where
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended badly");
     }
+    drop(place);
 }

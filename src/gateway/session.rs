@@ -1,7 +1,15 @@
 //! Sessions of the legacy era.
 
-use super::{access::Principal, all, bridge::upgrade::Upgrade, caller::Caller};
+use super::{
+    access::Principal,
+    all,
+    bridge::upgrade::Upgrade,
+    caller::Caller,
+    limits::{Limits, Who},
+    trail::session_label,
+};
 use crate::{
+    audit::{Log, Open},
     instance::{
         fleet::Fleet,
         link::{Link, Sink},
@@ -12,6 +20,7 @@ use crate::{
     },
     protocol::Era,
     resource::Sessions as Sharing,
+    status::model::audit::{Kind as RecordKind, Outcome, Record},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,6 +37,8 @@ pub struct Session {
     pub app: String,
     /// Whose it is: nobody else can use it.
     pub principal: Principal,
+    /// Of whose share it is.
+    who: Option<Who>,
     backend: Backend,
     pub sink: Arc<Sink>,
     /// The version that was agreed on.
@@ -36,6 +47,8 @@ pub struct Session {
     pub streams: watch::Sender<u64>,
     idle_timeout: Duration,
     usage: Mutex<Usage>,
+    /// Its end, which is to be recorded.
+    end: Mutex<Open>,
 }
 
 /// What says whether a session is idle.
@@ -132,15 +145,16 @@ impl Session {
 
     /// Ends it for everybody who holds it: its stream, and its process. Without this a client that keeps its stream
     /// open would keep the process.
-    fn end(&self) {
+    fn end(&self, why: &str) {
+        lock(&self.end).refused(Outcome::Ok, None, why);
         self.sink.mailbox.close();
         if let Backend::Own(lease) = &self.backend {
             lease.running().order(Wanted::Stop);
         }
     }
 
-    /// Whether nobody can use it any more, or nobody has for too long.
-    fn is_over(&self, fleet: &Fleet, now: Instant) -> bool {
+    /// Why nobody can use it any more, or nobody is going to.
+    fn is_over(&self, fleet: &Fleet, now: Instant) -> Option<&'static str> {
         let gone = match &self.backend {
             Backend::Own(lease) => lease.running().link.is_closed(),
             Backend::Upgraded(_) if self.app == all::NAME => false,
@@ -150,7 +164,12 @@ impl Session {
             },
         };
         let usage = lock(&self.usage);
-        gone || usage.awaited == 0 && now.saturating_duration_since(usage.last) > self.idle_timeout
+        let idle = usage.awaited == 0 && now.saturating_duration_since(usage.last) > self.idle_timeout;
+        match (gone, idle) {
+            (true, _) => Some("its server is gone, or another one"),
+            (false, true) => Some("nobody has used it for too long"),
+            (false, false) => None,
+        }
     }
 }
 
@@ -185,19 +204,33 @@ const SILENT: Duration = Duration::from_secs(60);
 /// All sessions by id.
 #[derive(Debug)]
 pub struct Sessions {
-    by_id: Mutex<HashMap<String, Arc<Session>>>,
-    max: usize,
+    table: Mutex<Table>,
+    limits: Limits,
     next_owner: AtomicU64,
+    audit: Log,
 }
 
-/// The bound on sessions is reached.
+#[derive(Debug, Default)]
+struct Table {
+    by_id: HashMap<String, Arc<Session>>,
+    /// How many each has.
+    shares: HashMap<Who, usize>,
+}
+
+/// A bound on sessions is reached.
 #[derive(Debug, thiserror::Error)]
-#[error("all {0} sessions of the gateway are in use")]
-pub struct TooMany(usize);
+pub enum TooMany {
+    #[error("all {0} sessions of the gateway are in use (gateway.limits.sessions)")]
+    InAll(usize),
+    #[error("you have {0} sessions already (gateway.limits.sessions_per_principal); end one")]
+    OfOne(usize),
+    #[error("this machine has no randomness for a session's id")]
+    NoRandomness,
+}
 
 impl Sessions {
-    pub fn new(max: usize) -> Self {
-        Sessions { by_id: Mutex::default(), max, next_owner: AtomicU64::new(1) }
+    pub fn new(limits: Limits, audit: Log) -> Self {
+        Sessions { table: Mutex::default(), limits, next_owner: AtomicU64::new(1), audit }
     }
 
     /// Makes a session; returns its id, which nobody can guess.
@@ -214,44 +247,55 @@ impl Sessions {
         let id = match getrandom::fill(&mut random) {
             Ok(()) => random.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
             // Without randomness a session could be guessed: there is none.
-            Err(_) => return Err(TooMany(0)),
+            Err(_) => return Err(TooMany::NoRandomness),
         };
         let session = Session {
             owner: self.next_owner.fetch_add(1, Relaxed),
             app: app.to_owned(),
             principal: caller.principal.clone(),
+            who: Who::of(caller),
             backend,
             sink,
             protocol_version,
             streams: watch::Sender::new(0),
             idle_timeout,
             usage: Mutex::new(Usage { last: Instant::now(), awaited: 0 }),
+            end: Mutex::new(self.audit.begin(Record {
+                principal: Some(caller.name()),
+                peer: Some(caller.origin()),
+                app: Some(app.to_owned()),
+                session: Some(session_label(&id)),
+                ..Record::new(RecordKind::SessionEnd, Outcome::Ok)
+            })),
         };
-        let mut by_id = lock(&self.by_id);
-        if by_id.len() >= self.max {
-            return Err(TooMany(self.max));
+        let outcome = lock(&self.table).insert(&id, session, self.limits);
+        match outcome {
+            Ok(()) => Ok(id),
+            Err((session, error)) => {
+                lock(&session.end).forget();
+                Err(error)
+            }
         }
-        by_id.insert(id.clone(), Arc::new(session));
-        Ok(id)
     }
 
     /// Whether another session may be opened.
-    pub fn has_room(&self) -> Result<(), TooMany> {
-        if lock(&self.by_id).len() < self.max { Ok(()) } else { Err(TooMany(self.max)) }
+    pub fn has_room(&self, caller: &Caller) -> Result<(), TooMany> {
+        lock(&self.table).has_room(Who::of(caller).as_ref(), self.limits)
     }
 
     pub fn get(&self, id: &str, app: &str, principal: &Principal) -> Option<Arc<Session>> {
-        lock(&self.by_id).get(id).filter(|session| session.is_of(app, principal)).cloned()
+        lock(&self.table).by_id.get(id).filter(|session| session.is_of(app, principal)).cloned()
     }
 
     /// Ends a session; `false` if there is none of this id.
     pub fn remove(&self, id: &str, app: &str, principal: &Principal) -> bool {
         let removed = {
-            let mut by_id = lock(&self.by_id);
-            if by_id.get(id).is_some_and(|session| session.is_of(app, principal)) { by_id.remove(id) } else { None }
+            let mut table = lock(&self.table);
+            let known = table.by_id.get(id).is_some_and(|session| session.is_of(app, principal));
+            if known { table.remove(id) } else { None }
         };
         removed.is_some_and(|session| {
-            session.end();
+            session.end("its client has ended it");
             true
         })
     }
@@ -259,17 +303,17 @@ impl Sessions {
     /// Ends the session of an app that has been silent for longest, if any has been for long, so that its process ends.
     pub fn make_room(&self, app: &str) -> bool {
         let now = Instant::now();
-        let mut by_id = lock(&self.by_id);
-        let silent = by_id.iter().filter(|(_, session)| session.app == app).filter_map(|(id, session)| {
+        let mut table = lock(&self.table);
+        let silent = table.by_id.iter().filter(|(_, session)| session.app == app).filter_map(|(id, session)| {
             let owns = matches!(session.backend, Backend::Own(_)) && !session.sink.attached.load(Relaxed);
             let usage = lock(&session.usage);
             let silent = usage.awaited == 0 && now.saturating_duration_since(usage.last) > SILENT;
             (owns && silent).then(|| (usage.last, id.clone()))
         });
-        let longest = silent.min().and_then(|(_, id)| by_id.remove(&id));
-        drop(by_id);
+        let longest = silent.min().and_then(|(_, id)| table.remove(&id));
+        drop(table);
         longest.is_some_and(|session| {
-            session.end();
+            session.end("it was silent, and made room for another");
             true
         })
     }
@@ -277,25 +321,68 @@ impl Sessions {
     /// How many sessions without a process of their own each app has.
     pub fn shared_by_app(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for session in lock(&self.by_id).values().filter(|session| !matches!(session.backend, Backend::Own(_))) {
+        for session in lock(&self.table).by_id.values().filter(|session| !matches!(session.backend, Backend::Own(_))) {
             *counts.entry(session.app.clone()).or_default() += 1;
         }
         counts
+    }
+
+    /// Records the end of all of them: the agent stops, and their processes with it.
+    pub fn farewell(&self) {
+        let table = lock(&self.table);
+        for session in table.by_id.values() {
+            lock(&session.end).refused(Outcome::Ok, None, "the agent stops");
+        }
     }
 
     /// Ends the sessions that are over.
     pub fn sweep(&self, fleet: &Fleet) {
         let now = Instant::now();
         // Ending a session takes locks of its own: never under this one.
-        let mut over = Vec::new();
-        lock(&self.by_id).retain(|_, session| {
-            let keep = !session.is_over(fleet, now);
-            if !keep {
-                over.push(session.clone());
+        let over: Vec<(Arc<Session>, &str)> = {
+            let mut table = lock(&self.table);
+            let over = table.by_id.iter().filter_map(|(id, session)| Some((id.clone(), session.is_over(fleet, now)?)));
+            let over: Vec<_> = over.collect();
+            over.into_iter().filter_map(|(id, why)| Some((table.remove(&id)?, why))).collect()
+        };
+        over.iter().for_each(|(session, why)| session.end(why));
+    }
+}
+
+impl Table {
+    fn has_room(&self, who: Option<&Who>, limits: Limits) -> Result<(), TooMany> {
+        if self.by_id.len() >= limits.sessions {
+            return Err(TooMany::InAll(limits.sessions));
+        }
+        let share = who.and_then(|who| self.shares.get(who)).copied().unwrap_or_default();
+        if share >= limits.sessions_per_principal {
+            return Err(TooMany::OfOne(limits.sessions_per_principal));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, id: &str, session: Session, limits: Limits) -> Result<(), (Box<Session>, TooMany)> {
+        if let Err(error) = self.has_room(session.who.as_ref(), limits) {
+            return Err((Box::new(session), error));
+        }
+        if let Some(who) = session.who.clone() {
+            *self.shares.entry(who).or_default() += 1;
+        }
+        self.by_id.insert(id.to_owned(), Arc::new(session));
+        Ok(())
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Arc<Session>> {
+        let session = self.by_id.remove(id)?;
+        if let Some(who) = &session.who
+            && let Some(share) = self.shares.get_mut(who)
+        {
+            *share -= 1;
+            if *share == 0 {
+                self.shares.remove(who);
             }
-            keep
-        });
-        over.iter().for_each(|session| session.end());
+        }
+        Some(session)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Where messages wait for the client that they are for.
 
+use crate::protocol::{Message, RawId, codes, error_response};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Poll, Waker},
 };
 
@@ -12,6 +16,36 @@ use std::{
 /// beyond this, never its answers, and holds up nobody.
 const MAX_BYTES: usize = 8 << 20;
 const MAX_MESSAGES: usize = 4096;
+
+/// The most that waits for all clients together, about. Beyond it, nobody gets more than [`FEW_BYTES`] to wait: whoever
+/// has not read what is there already cannot be helped.
+const MAX_WAITING: usize = 256 << 20;
+const FEW_BYTES: usize = 256 << 10;
+
+/// What waits for all clients, in mailboxes and on its way out.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes that have left a mailbox and wait for their client to read them. Dropped when they do not any more.
+#[derive(Debug)]
+pub struct Unread(usize);
+
+impl Unread {
+    pub fn new(bytes: usize) -> Self {
+        WAITING.fetch_add(bytes, Relaxed);
+        Unread(bytes)
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(self.0, Relaxed);
+    }
+}
+
+/// Whether so much waits for all clients together that a mailbox with these bytes in it takes no more.
+fn is_too_much(bytes: usize) -> bool {
+    bytes > FEW_BYTES && WAITING.load(Relaxed) + bytes > MAX_WAITING
+}
 
 /// What reaches a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +99,9 @@ impl Mailbox {
     /// Adds a message; `false` means that there was no room, or nobody reads it, and it is lost.
     pub fn push(&self, message: Bytes) -> bool {
         let mut inner = self.lock();
-        if !inner.takes_messages() || inner.bytes + message.len() > MAX_BYTES || inner.queue.len() >= MAX_MESSAGES {
+        let bytes = inner.bytes + message.len();
+        let full = bytes > MAX_BYTES || inner.queue.len() >= MAX_MESSAGES || is_too_much(bytes);
+        if full || !inner.takes_messages() {
             inner.dropped += 1;
             return false;
         }
@@ -73,8 +109,13 @@ impl Mailbox {
         true
     }
 
-    /// Adds an answer. There is always room for it: its number is bounded by that of the open requests.
+    /// Adds an answer. There is always room for it: their number is bounded by that of the open requests. One that is
+    /// large is replaced by an error where too much waits for all clients together.
     pub fn answer(&self, message: Bytes, error_code: Option<i64>) {
+        let (message, error_code) = match is_too_much(message.len()) {
+            true => (too_much(&message), Some(codes::OVERLOADED)),
+            false => (message, error_code),
+        };
         let mut inner = self.lock();
         if !inner.closed {
             inner.put(Delivery::Answer { message, error_code });
@@ -92,7 +133,8 @@ impl Mailbox {
     pub fn abandon(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        (inner.queue, inner.bytes) = (VecDeque::new(), 0);
+        inner.queue = VecDeque::new();
+        WAITING.fetch_sub(std::mem::take(&mut inner.bytes), Relaxed);
     }
 
     /// No more will come. What has been put in before can still be taken out.
@@ -148,6 +190,7 @@ impl Inner {
 
     fn put(&mut self, delivery: Delivery) {
         self.bytes += delivery.len();
+        WAITING.fetch_add(delivery.len(), Relaxed);
         self.queue.push_back(delivery);
         self.wake();
     }
@@ -155,6 +198,7 @@ impl Inner {
     fn take(&mut self) -> Option<Delivery> {
         let delivery = self.queue.pop_front()?;
         self.bytes -= delivery.len();
+        WAITING.fetch_sub(delivery.len(), Relaxed);
         if let (Delivery::Answer { .. }, Some(expected)) = (&delivery, &mut self.expected) {
             *expected = expected.saturating_sub(1);
         }
@@ -166,6 +210,19 @@ impl Inner {
             waker.wake();
         }
     }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(self.lock().bytes, Relaxed);
+    }
+}
+
+/// What stands for an answer that there is no room for.
+fn too_much(answer: &[u8]) -> Bytes {
+    let id = Message::parse(answer).ok().and_then(|answer| answer.id).map_or("null", |RawId(raw)| raw);
+    let text = "more waits for the clients of this gateway than there is room for: read what is there, and ask again";
+    error_response(id, codes::OVERLOADED, text, None).into()
 }
 
 impl Delivery {
@@ -210,6 +267,30 @@ mod tests {
             }
         }
         assert_eq!(seen, MAX_MESSAGES + 1);
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_so_much_together() {
+        // Other tests may have something waiting meanwhile: little.
+        let large = Unread::new(MAX_WAITING);
+        let mailbox = Mailbox::for_answers(3);
+        let answer = |bytes| Bytes::from(format!(r#"{{"id":"a","result":"{}"}}"#, "x".repeat(bytes)));
+        assert!(mailbox.push(text("m")) && !mailbox.push(answer(FEW_BYTES)));
+        mailbox.answer(answer(10), None);
+        mailbox.answer(answer(FEW_BYTES), None);
+        drop(large);
+        mailbox.answer(answer(FEW_BYTES), None);
+        let mut seen = Vec::new();
+        while let Some(delivery) = mailbox.next().await {
+            if let Delivery::Answer { message, error_code } = delivery {
+                seen.push((
+                    error_code,
+                    message.len() > FEW_BYTES,
+                    message.starts_with(br#"{"jsonrpc":"2.0","id":"a""#),
+                ));
+            }
+        }
+        assert_eq!(seen, [(None, false, false), (Some(codes::OVERLOADED), false, true), (None, true, false)]);
     }
 
     #[tokio::test]

@@ -135,6 +135,7 @@ impl<'a> Message<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Params<'a> {
     pub name: Option<&'a str>,
+    pub arguments: Option<&'a str>,
     pub uri: Option<&'a str>,
     /// Of `notifications/cancelled`.
     pub request_id: Option<&'a str>,
@@ -157,6 +158,7 @@ impl<'a> Params<'a> {
         let mut p = Params::default();
         let read = members(object, |key, value| match key.as_ref() {
             "name" => p.name = Some(value),
+            "arguments" => p.arguments = Some(value),
             "uri" => p.uri = Some(value),
             "requestId" => p.request_id = Some(value),
             "progressToken" => p.progress_token = Some(value),

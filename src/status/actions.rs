@@ -5,8 +5,9 @@ use super::{
     command::{Command, CommandError, Done},
 };
 use crate::{
-    gateway::{Peer, problem, reply_json},
+    gateway::{Caller, Peer, problem, reply_json},
     instance::fleet::NotRestarted,
+    status::model::audit::{Kind, Outcome, Record},
 };
 use axum::{
     Extension, Json, Router,
@@ -54,14 +55,19 @@ struct Reconcile {
     prune: bool,
 }
 
-async fn reconcile(State(actions): State<Actions>, Json(Reconcile { prune }): Json<Reconcile>) -> Response {
+async fn reconcile(
+    State(actions): State<Actions>,
+    Extension(caller): Extension<Caller>,
+    Json(Reconcile { prune }): Json<Reconcile>,
+) -> Response {
     let (heard, hearing) = oneshot::channel();
     // A controller that is gone drops the end that would tell.
     let _ = actions.commands.send(Command::Reconcile { prune, heard }).await;
-    match hearing.await {
+    let response = match hearing.await {
         Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
         Err(_) => stopping(),
-    }
+    };
+    actions.recorded(&caller, if prune { "reconcile --prune" } else { "reconcile" }, None, response)
 }
 
 /// What a suspension is about: one app, or without a name the agent as a whole.
@@ -71,12 +77,22 @@ struct Which {
     app: Option<String>,
 }
 
-async fn suspend(State(actions): State<Actions>, Json(Which { app }): Json<Which>) -> Response {
-    actions.command(|done| Command::Suspend { app, done }).await
+async fn suspend(
+    State(actions): State<Actions>,
+    Extension(caller): Extension<Caller>,
+    Json(Which { app }): Json<Which>,
+) -> Response {
+    let response = actions.command(|done| Command::Suspend { app: app.clone(), done }).await;
+    actions.recorded(&caller, "suspend", app, response)
 }
 
-async fn resume(State(actions): State<Actions>, Json(Which { app }): Json<Which>) -> Response {
-    actions.command(|done| Command::Resume { app, done }).await
+async fn resume(
+    State(actions): State<Actions>,
+    Extension(caller): Extension<Caller>,
+    Json(Which { app }): Json<Which>,
+) -> Response {
+    let response = actions.command(|done| Command::Resume { app: app.clone(), done }).await;
+    actions.recorded(&caller, "resume", app, response)
 }
 
 #[derive(Deserialize)]
@@ -88,10 +104,11 @@ struct Restart {
 
 async fn restart(
     State(actions): State<Actions>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Json(Restart { accept_tools }): Json<Restart>,
 ) -> Response {
-    match actions.store.gateway.fleet.restart(&name, accept_tools) {
+    let response = match actions.store.gateway.fleet.restart(&name, accept_tools) {
         Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
         Err(error) => {
             let (status, code) = match error {
@@ -100,10 +117,27 @@ async fn restart(
             };
             problem(status, code, &format!("{name:?} is not restarted: {error}"))
         }
-    }
+    };
+    let method = if accept_tools { "restart --accept-tools" } else { "restart" };
+    actions.recorded(&caller, method, Some(name), response)
 }
 
 impl Actions {
+    /// Has it recorded who asked for what, and what came of it.
+    fn recorded(&self, caller: &Caller, method: &str, app: Option<String>, response: Response) -> Response {
+        let status = response.status();
+        let outcome = if status.is_success() { Outcome::Ok } else { Outcome::Error };
+        self.store.gateway.audit.record(Record {
+            principal: Some(caller.name()),
+            peer: Some(caller.origin()),
+            app,
+            method: Some(method.to_owned()),
+            code: (!status.is_success()).then(|| status.as_u16().into()),
+            ..Record::new(Kind::Operation, outcome)
+        });
+        response
+    }
+
     async fn command(&self, command: impl FnOnce(Done) -> Command) -> Response {
         let (done, doing) = oneshot::channel();
         let _ = self.commands.send(command(done)).await;

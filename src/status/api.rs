@@ -1,5 +1,6 @@
 //! `/v1`: the status, the logs and the events for everybody who may use the gateway, actions for the control socket only.
 
+mod audit;
 mod streams;
 
 use super::{Store, actions, command::Command};
@@ -17,6 +18,7 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
         .route("/v1/status", get(async |State(api): State<Api>| Json(api.store.status())))
         .route("/v1/apps/{name}/logs", get(streams::logs))
         .route("/v1/events", get(streams::events))
+        .route("/v1/audit", get(audit::audit))
         .with_state(Api { store: store.clone() })
         .merge(actions::router(store, commands))
 }

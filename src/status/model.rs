@@ -1,5 +1,6 @@
 //! The JSON of `/v1/status`, the same values that the command line shows. Fields are only ever added.
 
+pub mod audit;
 pub mod event;
 
 use crate::manifest::Diagnostic;
@@ -31,6 +32,41 @@ pub struct AgentStatus {
     /// Apps that somebody has suspended, there or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspended_apps: Vec<String>,
+    /// How it stands with the audit.
+    #[serde(default)]
+    pub audit: AuditStatus,
+    /// The certificate of the gateway, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsStatus>,
+}
+
+/// Whether what happens is written down.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuditStatus {
+    /// `None`: only the last records are kept, in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Records in the file since the agent started.
+    pub written: u64,
+    /// Records that are nowhere, because they came faster than they could be written.
+    pub dropped: u64,
+    /// Why nothing is written at the moment, or not as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// The certificate that the gateway shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TlsStatus {
+    pub cert_file: String,
+    /// Since when that is the one.
+    pub since: Timestamp,
+    /// Until when it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Why what the files have now is not shown instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Whether the accepted revisions are fully applied.

@@ -6,7 +6,7 @@ use super::{
     model::{AgentStatus, AppCondition, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status, ToolsStatus},
 };
 use crate::{
-    gateway::{Access, Gateway},
+    gateway::{Access, Gateway, tls::Tls},
     instance::{fleet::Entry, labels::DynamicLabels, view::View},
     manifest::Snapshot,
     reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
@@ -66,6 +66,7 @@ pub struct Store {
     pub sources: Vec<Source>,
     pub applied: watch::Receiver<Arc<Applied>>,
     pub gateway: Arc<Gateway>,
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Store {
@@ -95,6 +96,8 @@ impl Store {
                 message,
                 suspended: applied.suspended.since,
                 suspended_apps: applied.suspended.apps.iter().cloned().collect(),
+                audit: self.gateway.audit.status(),
+                tls: self.tls.as_ref().map(|tls| tls.status()),
             },
             sources,
             apps,

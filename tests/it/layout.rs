@@ -15,7 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["git"],
     // What is told of a running agent, in the words that all its parts share.
     &["status::model"],
-    &["demo", "instance", "reconcile", "source"],
+    &["audit", "demo", "instance", "reconcile", "source"],
     &["webhook"],
     &["config", "gateway"],
     &["status"],
@@ -25,7 +25,10 @@ const ORDER: &[&[&str]] = &[
 
 /// What is a function from values to values.
 const PURE: &[&str] = &[
+    "agent::auditor",
     "agent::observer",
+    "audit::kept",
+    "audit::rotation",
     "author::diff",
     "author::init::template",
     "authorize",

@@ -93,12 +93,15 @@ fn way(args: &Args, app: &AppStatus) -> anyhow::Result<Way> {
     if let Some(endpoint) = &args.agent.agent {
         let endpoint = match endpoint {
             Endpoint::Unix(path) => text(absolute(path)?)?,
-            Endpoint::Tcp { .. } => endpoint.to_string(),
+            Endpoint::Tcp { .. } | Endpoint::Https { .. } => endpoint.to_string(),
         };
         words.extend(["--agent".to_owned(), endpoint]);
     }
     if let Some(path) = &args.agent.token_file {
         words.extend(["--token-file".to_owned(), text(absolute(path)?)?]);
+    }
+    if let Some(path) = &args.agent.ca_file {
+        words.extend(["--ca-file".to_owned(), text(absolute(path)?)?]);
     }
     Ok(Way::Stdio { command, args: words })
 }

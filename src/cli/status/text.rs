@@ -6,17 +6,22 @@ use crate::{
     manifest::render,
     status::{
         PRUNE_GUARD,
-        model::{AgentState, AppCondition, AppState, AppStatus, InstanceStatus, SourceStatus, Status},
+        model::{
+            AgentState, AppCondition, AppState, AppStatus, AuditStatus, InstanceStatus, SourceStatus, Status, TlsStatus,
+        },
     },
 };
 use anstyle::{AnsiColor, Style};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGING: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
+
+/// So long before its end a certificate is shown.
+const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How an app's state is coloured.
 pub fn state_style(state: AppState) -> Style {
@@ -48,7 +53,39 @@ fn agent(status: &Status, now: Timestamp, text: &mut String) -> std::fmt::Result
     writeln!(text, "{style}{state}{style:#}: {}", escape(&agent.message))?;
     let up = age(agent.started, now);
     writeln!(text, "mcpfleet {}, process {}, up {up}", escape(&agent.version), agent.pid)?;
-    writeln!(text, "gateway {}, authentication {}", escape(&agent.gateway), escape(&agent.auth))
+    writeln!(text, "gateway {}, authentication {}", escape(&agent.gateway), escape(&agent.auth))?;
+    if let Some(tls) = &agent.tls {
+        certificate(tls, now, text)?;
+    }
+    audit(&agent.audit, text)
+}
+
+/// A certificate of which all is well needs no line.
+fn certificate(tls: &TlsStatus, now: Timestamp, text: &mut String) -> std::fmt::Result {
+    let file = escape(&tls.cert_file);
+    if let Some(problem) = &tls.problem {
+        writeln!(text, "{BAD}certificate{BAD:#}: the one from before stays: {}", escape(problem))?;
+    }
+    match tls.expires {
+        Some(expires) if expires <= now => {
+            writeln!(text, "{BAD}certificate{BAD:#}: {file} ended {} ago", age(expires, now))
+        }
+        Some(expires) if expires.duration_since(now) < SOON => {
+            writeln!(text, "{CHANGING}certificate{CHANGING:#}: {file} ends in {}", age(now, expires))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An audit that is written in full needs none either.
+fn audit(audit: &AuditStatus, text: &mut String) -> std::fmt::Result {
+    if let Some(problem) = &audit.problem {
+        writeln!(text, "{BAD}audit{BAD:#}: it cannot be written: {}", escape(problem))?;
+    }
+    if audit.dropped > 0 {
+        writeln!(text, "{CHANGING}audit{CHANGING:#}: {} records came too fast and are missing", audit.dropped)?;
+    }
+    Ok(())
 }
 
 fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {

@@ -78,7 +78,7 @@ impl Place {
     pub fn client(&self, followed: &Followed) -> anyhow::Result<AgentClient> {
         let named = self.agent.agent.clone();
         let configured = followed.control_socket.clone().map(Endpoint::Unix);
-        AgentArgs { agent: named.or(configured), token_file: self.agent.token_file.clone() }.client()
+        AgentArgs { agent: named.or(configured), ..self.agent.clone() }.client()
     }
 
     fn choose(&self, mut names: Vec<String>, missing: &str) -> anyhow::Result<String> {

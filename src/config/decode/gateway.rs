@@ -1,8 +1,8 @@
 //! `gateway`.
 
-use super::set;
+use super::{path, set};
 use crate::{
-    config::{Auth, Gateway, GatewayLimits},
+    config::{Auth, Environment, Gateway, GatewayLimits, Tls},
     manifest::{
         Code,
         decode::{Context, fields, integer, list, one_of, size, text},
@@ -18,13 +18,13 @@ const AUTH: &[(&str, Auth)] = &[("required", Auth::Required), ("open", Auth::Ope
 /// Bounds of the largest request.
 const BODY: std::ops::RangeInclusive<u64> = 1024..=1 << 30;
 
-pub(super) fn gateway(node: &Node, context: &Context) -> Option<Gateway> {
+pub(super) fn gateway(node: &Node, environment: &Environment, context: &Context) -> Option<Gateway> {
     let mut f = fields(node, "gateway", context)?;
     let mut gateway = Gateway::default();
     set(&mut gateway.auth, f.optional("auth", one_of(AUTH)));
     set(&mut gateway.listen, f.optional("listen", address));
     gateway.public_url = f.nullable("public_url", url);
-    gateway.tls.decode("gateway.", "tls", &mut f, context);
+    gateway.tls = f.nullable("tls", |node, context| tls(node, environment, context));
     set(&mut gateway.allowed_hosts, f.optional("allowed_hosts", list(host)));
     gateway.oidc.decode("gateway.", "oidc", &mut f, context);
     set(&mut gateway.limits, f.optional("limits", limits));
@@ -38,12 +38,24 @@ pub(super) fn gateway(node: &Node, context: &Context) -> Option<Gateway> {
     Some(gateway)
 }
 
+fn tls(node: &Node, environment: &Environment, context: &Context) -> Option<Tls> {
+    let mut f = fields(node, "gateway.tls", context)?;
+    let cert_file = f.required("cert_file", |node, context| path(node, environment, context));
+    let key_file = f.required("key_file", |node, context| path(node, environment, context));
+    f.finish();
+    Some(Tls { cert_file: cert_file?, key_file: key_file? })
+}
+
 fn limits(node: &Node, context: &Context) -> Option<GatewayLimits> {
     let mut f = fields(node, "gateway.limits", context)?;
     let mut limits = GatewayLimits::default();
     set(&mut limits.body, f.optional("body", body));
     set(&mut limits.sessions, f.optional("sessions", integer(1..=1_000_000)));
-    limits.requests_per_second.decode("gateway.limits.", "requests_per_second", &mut f, context);
+    set(&mut limits.sessions_per_principal, f.optional("sessions_per_principal", integer(1..=1_000_000)));
+    set(&mut limits.concurrent_requests, f.optional("concurrent_requests", integer(1..=1_000_000)));
+    limits.requests_per_second = f.nullable("requests_per_second", integer(1..=1_000_000));
+    set(&mut limits.connections, f.optional("connections", integer(1..=1_000_000)));
+    set(&mut limits.connections_per_address, f.optional("connections_per_address", integer(1..=1_000_000)));
     f.finish();
     Some(limits)
 }

@@ -1,6 +1,7 @@
 //! From the nodes of the file to the configuration.
 
 mod app_service;
+mod audit;
 mod authorization;
 mod gateway;
 mod git;
@@ -42,12 +43,12 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
     config.restrict();
     config.policy_source.decode("", "policy_source", &mut f, context);
     set(&mut config.prune, f.optional("prune", prune));
-    set(&mut config.gateway, f.optional("gateway", gateway::gateway));
+    set(&mut config.gateway, f.optional("gateway", |n, c| gateway::gateway(n, environment, c)));
     config.admin_listen.decode("", "admin_listen", &mut f, context);
     webhook::webhooks(&mut config, &mut f, environment, context);
     secrets_apart(&config, node, context);
     config.notifications.decode("", "notifications", &mut f, context);
-    config.audit.decode("", "audit", &mut f, context);
+    set(&mut config.audit, f.optional("audit", |n, c| audit::audit(n, environment, c)));
     set(&mut config.telemetry, f.optional("telemetry", telemetry));
     f.finish();
     Some(config)

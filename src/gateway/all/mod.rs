@@ -19,6 +19,7 @@ use super::{
     feed::Feed,
     http::Post,
     modern,
+    trail::Trace,
 };
 use crate::{
     gateway::bridge::translate,
@@ -69,7 +70,7 @@ pub async fn open(
             return Err(Fault::new(StatusCode::NOT_FOUND, codes::METHOD_NOT_FOUND, text));
         }
     };
-    let right = Right::to_all(&gateway.policy, caller);
+    let right = Right::to_all(&gateway.policy, caller, trace(gateway, headers));
     Ok((feed, Exchange::unjudged(right, id)))
 }
 
@@ -161,7 +162,8 @@ async fn call(
     let written = message.params().name.and_then(text_member).unwrap_or_default();
     let unknown = || Fault::new(StatusCode::OK, codes::INVALID_PARAMS, format!("there is no tool {written:?} here"));
     let (app, tool) = find(gateway, caller, &written).await.ok_or_else(unknown)?;
-    let right = Right::to_use(&gateway.policy, caller, &app).filter(|_| gateway.fleet.get(&app).is_some());
+    let right = Right::to_use(&gateway.policy, caller, &app, trace(gateway, headers))
+        .filter(|_| gateway.fleet.get(&app).is_some());
     let right = right.ok_or_else(unknown)?;
     let name = Value::from(tool).to_string();
     let params = Object::read(message.params.unwrap_or("{}")).with(&[("name", &name)]);
@@ -174,6 +176,11 @@ async fn call(
     let Admitted::Request(exchange) = Exchange::admit(&right, &message, &params)? else { return Err(unknown()) };
     let post = Post { right: &right, app: &app, headers, message: &message, params: &params };
     Ok((modern::open(gateway, &post).await?, exchange))
+}
+
+/// What is recorded of a call is recorded of the message that it came with.
+fn trace(gateway: &Gateway, headers: &HeaderMap) -> Trace {
+    Trace::new(&gateway.audit, &gateway.fleet, headers).aside()
 }
 
 /// App and tool of a name; `None`: it is nobody's that the principal may use.

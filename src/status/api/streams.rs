@@ -98,18 +98,18 @@ pub(super) async fn events(State(api): State<Api>, Query(query): Query<EventQuer
 }
 
 /// An answer of JSON lines.
-struct Lines<K, T, W, L> {
+pub(super) struct Lines<K, T, W, L> {
     /// What is there already.
-    kept: Vec<K>,
+    pub kept: Vec<K>,
     /// `None`: the answer ends with that.
-    coming: Option<Receiver<Arc<T>>>,
+    pub coming: Option<Receiver<Arc<T>>>,
     /// What is told of one that comes, if anything.
-    wanted: W,
+    pub wanted: W,
     /// What is told to who was too slow for so many.
-    missed: fn(u64) -> L,
+    pub missed: fn(u64) -> L,
 }
 
-fn lines<K, T, W, L>(lines: Lines<K, T, W, L>) -> Response
+pub(super) fn lines<K, T, W, L>(lines: Lines<K, T, W, L>) -> Response
 where
     K: Serialize,
     T: Send + Sync + 'static,

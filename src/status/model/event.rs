@@ -164,6 +164,10 @@ kinds! {
     SourceRecovered = "source-recovered",
     /// A change takes no effect.
     ChangeRefused = "change-refused",
+    /// The gateway shows another certificate to those who connect from now on.
+    CertificateRenewed = "certificate-renewed",
+    /// The gateway cannot show what the files have, or what it shows ends soon.
+    CertificateFailed = "certificate-failed",
     /// Not of the agent's life: the follower that gets it was too slow.
     Missed = "missed",
 }

@@ -6,6 +6,7 @@ use crate::support::{
 };
 use futures_util::StreamExt;
 use mcpfleet::{
+    audit::Log,
     gateway::{Access, Gateway, Guard, Limits, Listener, router, serve},
     instance::{
         fleet::Fleet,
@@ -38,6 +39,11 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Stage {
+        Stage::within(Limits { sessions: 100, ..Limits::default() }).await
+    }
+
+    /// With other bounds than usual.
+    pub async fn within(limits: Limits) -> Stage {
         let dir = tempfile::Builder::new().permissions(mode(0o711)).tempdir().unwrap();
         let agent = user::current().unwrap();
         let settings = HostSettings {
@@ -57,7 +63,7 @@ impl Stage {
         let fleet = Fleet::new(Host::new(settings, Launcher::with_keeper(MCPFLEET), agent));
         let guard = Guard { access: Access::Open, hosts: vec!["mcp.example.com".into()], uid: 0 };
         let policy = tokio::sync::watch::channel(Arc::default()).1;
-        let gateway = Gateway::new(fleet, Limits { body: 4 << 20, sessions: 100 }, guard, policy);
+        let gateway = Gateway::new(fleet, limits, guard, policy, Log::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();

@@ -69,7 +69,7 @@ impl Agent {
         let mut agent = Agent { home, child, listen: String::new() };
         let status = agent.ready().await;
         let url = status["agent"]["gateway"].as_str().expect("the gateway's URL").to_owned();
-        agent.listen = url.trim_start_matches("http://").to_owned();
+        agent.listen = url.split_once("://").expect("a URL").1.to_owned();
         agent
     }
 

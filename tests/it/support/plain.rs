@@ -78,6 +78,11 @@ impl PlainClient {
         Ok(client)
     }
 
+    /// The id of the session, if there is one.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
     /// Calls a tool, in the session if there is one.
     pub async fn call(&self, tool: &str, arguments: Value) -> Got {
         got(self.request(tool, arguments)).await

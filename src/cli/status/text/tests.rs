@@ -181,3 +181,31 @@ fn limits_and_what_is_not_in_force() {
     let warning = r"warning: a: not all of it is in force: limits.cpu: 500m not enforced (no \u{1b}groups)";
     assert_eq!(last(false, 1), warning);
 }
+
+#[test]
+fn what_is_amiss_with_audit_and_certificate() {
+    let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let mut status = status();
+    let lines = |status: &Status| {
+        let text = anstream::adapter::strip_str(&render(status, now, false)).to_string();
+        text.lines().skip(3).take_while(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let file = "/etc/tls.crt".to_owned();
+    let (since, expires) = (now, "2027-11-23T12:00:00Z".parse().ok());
+    status.agent.tls = Some(TlsStatus { cert_file: file, since, expires, problem: None });
+    status.agent.audit.written = 5;
+    assert_eq!(lines(&status), [""; 0]);
+    let tls = status.agent.tls.as_mut().unwrap();
+    tls.problem = Some("not its \u{1b}key".into());
+    tls.expires = "2026-11-25T12:00:00Z".parse().ok();
+    (status.agent.audit.problem, status.agent.audit.dropped) = (Some("No space left".into()), 7);
+    assert_eq!(
+        lines(&status),
+        [
+            r"certificate: the one from before stays: not its \u{1b}key",
+            "certificate: /etc/tls.crt ends in 2d",
+            "audit: it cannot be written: No space left",
+            "audit: 7 records came too fast and are missing",
+        ]
+    );
+}

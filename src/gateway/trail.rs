@@ -1,0 +1,220 @@
+//! What the audit is told of a message of a client's, and of what came of it.
+
+use super::{
+    caller::Caller,
+    classify::{Fault, SESSION_ID},
+};
+use crate::{
+    audit::{Log, Open},
+    instance::{fleet::Fleet, view::Route},
+    protocol::{Kind, Message, Params, text_member},
+    status::model::audit::{Kind as RecordKind, Outcome, Record},
+};
+use axum::{http::HeaderMap, response::Response};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What an answer outside of a server's own says has gone wrong. In the extensions of the response.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub code: i64,
+    pub message: String,
+    /// It is for want of a right.
+    pub denied: bool,
+}
+
+/// Where records go, and what is the same in all that are about the messages of one HTTP request.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    log: Log,
+    fleet: Arc<Fleet>,
+    /// Of the session that the client has named, be there one or not.
+    session: Option<Arc<str>>,
+    /// It is recorded elsewhere.
+    aside: bool,
+}
+
+impl Trace {
+    pub fn new(log: &Log, fleet: &Arc<Fleet>, headers: &HeaderMap) -> Self {
+        let session = super::classify::header(headers, &SESSION_ID).map(|id| session_label(id).into());
+        Trace { log: log.clone(), fleet: fleet.clone(), session, aside: false }
+    }
+
+    /// For a message that stands for another one, of which the record is.
+    #[must_use]
+    pub fn aside(self) -> Self {
+        Trace { aside: true, ..self }
+    }
+
+    /// Records what was refused before it was known to be a message.
+    pub fn refused(&self, caller: &Caller, app: &str, outcome: Outcome, fault: &Fault) {
+        let mut record = self.record(RecordKind::Request, caller, app);
+        record.set_outcome(outcome);
+        (record.code, record.reason) = (Some(fault.code), Some(fault.message.clone()));
+        self.log.record(record);
+    }
+
+    /// Records a message that is not forwarded because its sender may not send it.
+    pub fn denied(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>, fault: &Fault) {
+        if self.aside {
+            return;
+        }
+        let mut record = self.of_message(caller, app, message, params);
+        record.set_outcome(Outcome::Denied);
+        (record.code, record.reason) = (Some(fault.code), Some(fault.message.clone()));
+        self.log.record(record);
+    }
+
+    /// Begins the record of a message that was admitted.
+    pub fn begin(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>) -> Trail {
+        if message.kind == Kind::Response || is_quiet(&message.method) {
+            return Trail::default();
+        }
+        let record = self.of_message(caller, app, message, params);
+        if self.aside {
+            return Trail { subject: Some(Box::new(record)), ..Trail::default() };
+        }
+        Trail { open: Some(Arc::new(Mutex::new(self.log.begin(record)))), ..Trail::default() }
+    }
+
+    fn of_message(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>) -> Record {
+        let kind = if message.kind == Kind::Notification { RecordKind::Notification } else { RecordKind::Request };
+        let mut record = self.record(kind, caller, app);
+        record.method = Some(message.method.to_string());
+        record.name = params.name.or(params.uri).and_then(text_member).map(|name| name.into_owned());
+        if self.log.wants_arguments() {
+            record.arguments = params.arguments.and_then(|arguments| self.without_secrets(app, arguments));
+        }
+        record
+    }
+
+    fn record(&self, kind: RecordKind, caller: &Caller, app: &str) -> Record {
+        Record {
+            principal: Some(caller.name()),
+            peer: Some(caller.origin()),
+            // Of the endpoint for all, which is none.
+            app: Some(app.to_owned()).filter(|app| !app.is_empty()),
+            session: self.session.as_deref().map(str::to_owned),
+            ..Record::new(kind, Outcome::Ok)
+        }
+    }
+
+    /// `None` where the app does not serve: then nobody knows its secrets.
+    fn without_secrets(&self, app: &str, arguments: &str) -> Option<String> {
+        let route = self.fleet.get(app)?.route.borrow().clone();
+        match &*route {
+            Route::Ready(service) => Some(service.primary.link.quoted(arguments)),
+            Route::Unready { .. } => None,
+        }
+    }
+}
+
+/// Whether nobody needs to know of each message of this method: clients send them of their own accord, again and again.
+fn is_quiet(method: &str) -> bool {
+    method == "ping" || method.ends_with("/list")
+}
+
+/// Tells a session from others, without being its id, which would let anybody in.
+pub fn session_label(id: &str) -> String {
+    let digest = Sha256::digest(id.as_bytes());
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The record of one message, which is made when it has come to its end. If nobody says how, its client has gone.
+#[derive(Clone, Debug, Default)]
+pub struct Trail {
+    /// `None`: it is not recorded.
+    open: Option<Arc<Mutex<Open>>>,
+    /// What it is about, where another message's record is to say so.
+    subject: Option<Box<Record>>,
+}
+
+impl Trail {
+    /// The record of `other`, which this message stands for, with what it is about.
+    #[must_use]
+    pub fn in_place_of(self, other: &Trail) -> Trail {
+        if let Some(subject) = self.subject {
+            let Record { app, method, name, arguments, .. } = *subject;
+            other.with(|open| {
+                if let Some(record) = open.record() {
+                    (record.app, record.method, record.name, record.arguments) = (app, method, name, arguments);
+                }
+            });
+        }
+        other.clone()
+    }
+
+    /// The server has answered, or whoever answers in its place.
+    pub fn answered(&self, error_code: Option<i64>) {
+        self.with(|open| open.answered(error_code));
+    }
+
+    /// The client has cancelled it.
+    pub fn cancelled(&self) {
+        self.with(|open| open.refused(Outcome::Cancelled, None, "at the client's word"));
+    }
+
+    /// Its sender may not have the answer any more.
+    pub fn withdrawn(&self, code: i64) {
+        self.with(|open| open.refused(Outcome::Denied, Some(code), "the right to it was withdrawn meanwhile"));
+    }
+
+    /// There is a response to the HTTP request of the message. That is its end, unless the response goes on as a stream.
+    pub fn responded(&self, message: &Message<'_>, response: &Response) {
+        let Some(open) = &self.open else { return };
+        if let Some(Failure { code, message, denied }) = response.extensions().get() {
+            let outcome = if *denied { Outcome::Denied } else { Outcome::Error };
+            lock(open).refused(outcome, Some(*code), message);
+        } else if message.method == "initialize" && message.kind == Kind::Request {
+            let mut open = lock(open);
+            if let Some(id) = super::classify::header(response.headers(), &SESSION_ID)
+                && let Some(record) = open.record()
+            {
+                record.kind = RecordKind::SessionStart.word().into();
+                record.session = Some(session_label(id));
+            }
+            open.answered(None);
+        } else if message.kind == Kind::Notification {
+            lock(open).answered(None);
+        } else if Arc::strong_count(open) == 1 {
+            // Nobody waits for an answer any more, and there was none.
+            self.cancelled();
+        }
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Open)) {
+        if let Some(open) = &self.open {
+            act(&mut lock(open));
+        }
+    }
+}
+
+fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels() {
+        assert_eq!(session_label("abc"), "ba7816bf8f01");
+        assert_ne!(session_label("abd"), session_label("abc"));
+    }
+
+    #[test]
+    fn quiet_methods() {
+        for (method, quiet) in [
+            ("ping", true),
+            ("tools/list", true),
+            ("resources/templates/list", true),
+            ("tools/call", false),
+            ("initialize", false),
+            ("list", false),
+            ("notifications/cancelled", false),
+        ] {
+            assert_eq!(is_quiet(method), quiet, "{method}");
+        }
+    }
+}

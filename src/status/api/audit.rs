@@ -1,0 +1,69 @@
+//! `/v1/audit`: who did what, for operators.
+
+use super::{
+    Api,
+    streams::{Lines, lines},
+};
+use crate::{
+    gateway::{Caller, access::Principal, problem},
+    status::model::audit::{Filter, Kind, Outcome, Record},
+};
+use axum::{
+    Extension,
+    extract::{Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(super) struct AuditQuery {
+    app: Option<String>,
+    principal: Option<String>,
+    tool: Option<String>,
+    outcome: Option<String>,
+    kind: Option<String>,
+    since: Option<Timestamp>,
+    #[serde(default = "hundred")]
+    tail: usize,
+    #[serde(default)]
+    follow: bool,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+pub(super) async fn audit(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<AuditQuery>,
+) -> Response {
+    if caller.principal != Principal::Operator {
+        let text = "what others did is for operators, on the control socket";
+        return problem(StatusCode::FORBIDDEN, "not-allowed", text);
+    }
+    let AuditQuery { app, principal, tool, outcome, kind, since, tail, follow } = query;
+    let filter = Filter { app, principal, tool, outcome, kind, since };
+    let log = &api.store.gateway.audit;
+    let (kept, coming) = match follow {
+        true => {
+            let (kept, coming) = log.follow(filter.clone(), tail).await;
+            (kept, Some(coming))
+        }
+        false => (log.tail(filter.clone(), tail).await, None),
+    };
+    let kept: Vec<Record> = kept.iter().map(|record| Record::clone(record)).collect();
+    let wanted = move |record: &Record| filter.matches(record).then(|| record.clone());
+    lines(Lines { kept, coming, wanted, missed })
+}
+
+fn missed(count: u64) -> Record {
+    Record {
+        time: Timestamp::now(),
+        reason: Some(format!("{count} records came faster than they were read, and are left out here")),
+        missed: Some(count),
+        ..Record::new(Kind::Missed, Outcome::Ok)
+    }
+}
