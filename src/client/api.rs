@@ -218,9 +218,15 @@ impl<T: DeserializeOwned> Lines<T> {
     }
 }
 
-/// Where clients reach an app, below the agent's address.
+/// Stands for all apps where the name of one would stand; no app is called so.
+pub const ALL: &str = "";
+
+/// Where clients reach an app, or all of them, below the agent's address.
 pub fn app_path(app: &str) -> String {
-    format!("/mcp/{}", path_segment(app))
+    match app {
+        ALL => "/mcp".to_owned(),
+        app => format!("/mcp/{}", path_segment(app)),
+    }
 }
 
 /// A text as one segment of a URL's path: whatever somebody types as an app's name stays a name.

@@ -3,12 +3,15 @@ use crate::{
         Outcome,
         agent_args::{AgentArgs, block_on},
     },
-    client::bridge::{self, Waits},
+    client::{
+        api::ALL,
+        bridge::{self, Waits},
+    },
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Connect a client that only speaks stdio to an MCP server.
+/// Connect a client that only speaks stdio to an MCP server, or to all of them.
 ///
 /// Reads messages from stdin and writes messages to stdout, one a line, until stdin ends. The agent may be restarted
 /// meanwhile: the bridge finds it again and opens the session anew.
@@ -18,8 +21,8 @@ use tracing_subscriber::EnvFilter;
 
 `mcpfleet mcp config` writes such a configuration.")]
 pub struct Args {
-    /// The app.
-    name: String,
+    /// The app; without it, the tools of all apps.
+    name: Option<String>,
     #[command(flatten)]
     agent: AgentArgs,
 }
@@ -38,7 +41,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             }
         };
         let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
-        Ok(bridge::run(agent, &args.name, Waits::default(), stdin, stdout, stop).await?)
+        Ok(bridge::run(agent, args.name.as_deref().unwrap_or(ALL), Waits::default(), stdin, stdout, stop).await?)
     })?;
     Ok(Outcome::Fine)
 }

@@ -4,19 +4,22 @@ use crate::{
         agent_args::{AgentArgs, block_on},
         terminal::{escape, escape_json, escape_lines, print, print_structured},
     },
-    client::mcp::{McpClient, Tool},
+    client::{
+        api::ALL,
+        mcp::{McpClient, Tool},
+    },
 };
 use anyhow::Context;
 use serde_json::{Value, value::RawValue};
 use std::fmt::Write;
 
-/// List the tools of an MCP server.
+/// List the tools of an MCP server, or of all of them.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   mcpfleet mcp tools demo")]
 pub struct Args {
-    /// The app.
-    name: String,
+    /// The app; without it, the tools of all apps.
+    name: Option<String>,
     /// How to print the list: as text, or the tools as the server describes them.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -26,8 +29,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let agent = args.agent.client()?;
+    let name = args.name.as_deref().unwrap_or(ALL);
     let tools = block_on(async {
-        let client = McpClient::connect(agent, &args.name).await?;
+        let client = McpClient::connect(agent, name).await?;
         let tools = client.list_tools().await;
         client.close().await;
         Ok(tools?)
@@ -41,7 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             let values: Result<Vec<Value>, _> = tools.iter().map(|tool| serde_json::from_str(tool.get())).collect();
             print_structured(Output::Yaml, &values?)?;
         }
-        Output::Text => print(&text(&args.name, &tools)?)?,
+        Output::Text => print(&text(args.name.as_deref().unwrap_or("the agent"), &tools)?)?,
     }
     Ok(Outcome::Fine)
 }
