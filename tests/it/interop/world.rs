@@ -26,9 +26,9 @@ fn call(app: &'static str, tool: &'static str, given: Value, answer: &'static st
 pub fn calls() -> Vec<Call> {
     vec![
         call("demo", "add", json!({"a": 2, "b": 40}), "42", 0),
-        // Where a notice comes together with the answer, npm's clients do not take it any more.
-        call("demo", "countdown", json!({"from": 2, "interval_ms": 1}), "Lift-off!", 1),
-        call("fixture", "test_tool_with_progress", json!({}), "executed successfully", 3),
+        // npm's clients do not take a notice any more that comes in one piece with the answer: not all are counted on.
+        call("demo", "countdown", json!({"from": 2, "interval_ms": 150}), "Lift-off!", 1),
+        call("fixture", "test_tool_with_progress", json!({}), "executed successfully", 2),
         call("fixture", "test_sampling", json!({"prompt": "grüß dich"}), "LLM response: heard: grüß dich", 0),
         call("fixture", "test_elicitation", json!({"message": "Who?"}), r#""username":"it""#, 0),
         call("everything", "echo", json!({"message": "grüß dich"}), "Echo: grüß dich", 0),
