@@ -7,7 +7,8 @@ use crate::{
 };
 use std::{collections::VecDeque, time::Duration};
 
-/// The longest that a server may want to be left alone.
+/// The shortest and the longest that a server may want to be left alone.
+const MIN_RETRY: Duration = Duration::from_millis(100);
 const MAX_RETRY: Duration = Duration::from_secs(3600);
 
 pub struct Events {
@@ -47,6 +48,6 @@ impl Events {
 
     /// How long the server wants to be left alone before that.
     pub fn retry(&self) -> Option<Duration> {
-        self.parser.retry().map(|retry| retry.min(MAX_RETRY))
+        self.parser.retry().map(|retry| retry.clamp(MIN_RETRY, MAX_RETRY))
     }
 }

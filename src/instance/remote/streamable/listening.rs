@@ -20,6 +20,9 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
 /// A stream that has lasted as long was a good one.
 const GOOD: Duration = Duration::from_secs(5);
 
+/// So many streams in a row may bring nothing before the server is asked less often than it says.
+const POLITE: u32 = 4;
+
 /// So often a stream is asked for in vain before it counts as lost.
 const MAX_FAILED: u32 = 5;
 
@@ -84,24 +87,26 @@ impl Streamable {
         // No id is like that.
         let asked = Asked { message: &nobody, id: "", modern: false };
         let mut resumption = Resumption::default();
-        let (mut pause, mut offered) = (AGAIN, false);
+        let (mut vain, mut offered) = (0, false);
         loop {
             match self.get(talk, resumption.last_id.as_deref()).await {
                 Got::Stream(mut events) => {
                     offered = true;
                     let since = Instant::now();
+                    let mut brought = 0;
                     while let Ok(Some(event)) = events.next().await {
                         self.deliver_event(talk, asked, &event).await;
+                        brought += usize::from(!event.data.is_empty());
                     }
                     resumption.learn(&events);
-                    pause = if since.elapsed() >= GOOD { AGAIN } else { (pause * 2).min(AGAIN_AT_MOST) };
+                    vain = if brought > 0 || since.elapsed() >= GOOD { 0 } else { vain + 1 };
                 }
                 // Some do not know the way at all.
                 Got::Over if offered => return talk.end(Parted::SessionOver),
                 Got::Nothing | Got::Over => return,
-                Got::Failed => pause = (pause * 2).min(AGAIN_AT_MOST),
+                Got::Failed => vain += 1,
             }
-            sleep(resumption.retry.unwrap_or(pause)).await;
+            sleep(resumption.retry.unwrap_or(AGAIN).max(penance(vain))).await;
         }
     }
 
@@ -161,6 +166,14 @@ impl Streamable {
     }
 }
 
+/// How long a server is left alone whose streams have brought nothing so often in a row, whatever it says itself.
+fn penance(vain: u32) -> Duration {
+    match vain.checked_sub(POLITE) {
+        None => Duration::ZERO,
+        Some(more) => AGAIN.saturating_mul(2_u32.saturating_pow(more)).min(AGAIN_AT_MOST),
+    }
+}
+
 /// What a GET came to.
 enum Got {
     Stream(Box<Events>),
@@ -170,4 +183,16 @@ enum Got {
     Over,
     /// This time.
     Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_bring_nothing_are_asked_for_less_and_less() {
+        let seconds: Vec<u64> = (0..12).map(|vain| penance(vain).as_secs()).collect();
+        assert_eq!(seconds, [0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(penance(u32::MAX), AGAIN_AT_MOST);
+    }
 }
