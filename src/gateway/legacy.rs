@@ -120,7 +120,7 @@ pub async fn batch(
                 Ok((feed, own)) => {
                     feeds.push_back(feed);
                     if let (Some(own), Some(last)) = (own, exchanges.last_mut()) {
-                        *last = own;
+                        *last = own.in_place_of(last);
                     }
                     Ok(())
                 }
@@ -133,7 +133,11 @@ pub async fn batch(
                 sent = true;
                 forwarded += usize::from(message.kind == Kind::Request);
             }
-            Err(unsent) if !sent => return refusal(&unsent, app, None),
+            Err(unsent) if !sent => {
+                let response = refusal(&unsent, app, None);
+                exchanges.iter().for_each(|exchange| _ = exchange.trail().failed(&response));
+                return response;
+            }
             // Those before it are under way: only this one is answered with the reason.
             Err(_) if message.kind == Kind::Request => {
                 let text = "the server took the messages before this one of the batch, but not this one";

@@ -18,6 +18,7 @@ mod legacy;
 pub mod limits;
 mod modern;
 mod patience;
+mod pieces;
 mod reply;
 mod serve;
 mod session;

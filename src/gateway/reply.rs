@@ -4,7 +4,7 @@ use super::{
     KEEP_ALIVE,
     answering::Answering,
     classify::{Fault, modern_status},
-    limits::hold,
+    pieces,
     trail::Failure,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub fn accepts_events(headers: &HeaderMap) -> bool {
 
 /// A JSON body.
 pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Body::from(body.into()));
+    let mut response = Response::new(pieces::body(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
@@ -82,13 +82,7 @@ pub async fn deliver(mut answering: Answering, era: Era, events: bool) -> Respon
     match delivery {
         Some(Delivery::Answer { message, error_code }) => {
             let status = if era == Era::Modern { modern_status(error_code) } else { StatusCode::OK };
-            // Small ones are as good as sent.
-            let unread = (message.len() > CHUNK).then(|| Unread::new(message.len()));
-            let response = json(status, message);
-            match unread {
-                Some(unread) => hold(response, unread),
-                None => response,
-            }
+            json(status, message)
         }
         Some(first @ Delivery::Message(_)) => stream(answering, Some(first)),
         // Cancelled at the client's own word: there will be no answer.

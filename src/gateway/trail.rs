@@ -159,13 +159,21 @@ impl Trail {
         self.with(|open| open.refused(Outcome::Denied, Some(code), "the right to it was withdrawn meanwhile"));
     }
 
+    /// Nothing has come of it, as a response says. Whether it does.
+    pub fn failed(&self, response: &Response) -> bool {
+        let Some(Failure { code, message, denied }) = response.extensions().get() else { return false };
+        let outcome = if *denied { Outcome::Denied } else { Outcome::Error };
+        self.with(|open| open.refused(outcome, Some(*code), message));
+        true
+    }
+
     /// There is a response to the HTTP request of the message. That is its end, unless the response goes on as a stream.
     pub fn responded(&self, message: &Message<'_>, response: &Response) {
         let Some(open) = &self.open else { return };
-        if let Some(Failure { code, message, denied }) = response.extensions().get() {
-            let outcome = if *denied { Outcome::Denied } else { Outcome::Error };
-            lock(open).refused(outcome, Some(*code), message);
-        } else if message.method == "initialize" && message.kind == Kind::Request {
+        if self.failed(response) {
+            return;
+        }
+        if message.method == "initialize" && message.kind == Kind::Request {
             let mut open = lock(open);
             if let Some(id) = super::classify::header(response.headers(), &SESSION_ID)
                 && let Some(record) = open.record()
