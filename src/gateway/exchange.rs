@@ -1,7 +1,7 @@
 //! One message of a client's, from its arrival to its answer: what its sender may do is decided here, and nowhere else.
 
 use super::{
-    access::{Permit, Policy},
+    access::{Permit, Policy, Principal, permitted_tools},
     all,
     caller::Caller,
     classify::Fault,
@@ -19,7 +19,7 @@ pub struct Exchange {
     pub id: Box<str>,
     right: Right,
     /// The answer is a list of tools, of which the client is to see those it may use.
-    filter: Option<Arc<Permit>>,
+    lists_tools: bool,
 }
 
 /// That which has been granted, for as long as it is.
@@ -91,28 +91,30 @@ impl Exchange {
         }
         let permit = right.permit().ok_or_else(|| unknown_app(&right.app))?;
         let mut right = right.clone();
-        if message.method == "tools/call" && permit.is_restricted() {
-            // Whatever else stands for a name is the server's to refuse, but for one who may call everything.
-            let name = params.name.and_then(text_member).filter(|name| permit.allows_tool(name));
-            let Some(name) = name else { return Err(denied(params)) };
-            right.tool = Some(name.into());
+        if message.method == "tools/call" && matches!(right.caller.principal, Principal::User(_)) {
+            let name = params.name.and_then(text_member);
+            // Whatever else stands for a name is the server's to refuse, but for one who may not call everything.
+            if permit.is_restricted() && !name.as_ref().is_some_and(|name| permit.allows_tool(name)) {
+                return Err(denied(params));
+            }
+            right.tool = name.map(Into::into);
         }
-        let filter = (message.method == "tools/list" && permit.is_restricted()).then_some(permit);
+        let lists_tools = message.method == "tools/list";
         let id = message.id.map_or("null", |RawId(raw)| raw).into();
-        Ok(Admitted::Request(Exchange { id, right, filter }))
+        Ok(Admitted::Request(Exchange { id, right, lists_tools }))
     }
 
     /// A request in whose answer there is nothing to be judged.
     pub fn unjudged(right: Right, id: &str) -> Exchange {
-        Exchange { id: id.into(), right, filter: None }
+        Exchange { id: id.into(), right, lists_tools: false }
     }
 
     /// The answer as its client is to have it.
     pub fn answered(&mut self, answer: Bytes, _error_code: Option<i64>) -> Bytes {
-        match &self.filter {
-            Some(_permit) => answer,
-            None => answer,
-        }
+        // By what is granted now: this may have taken a while.
+        let Some(permit) = self.right.permit().filter(|_| self.lists_tools) else { return answer };
+        let text = std::str::from_utf8(&answer).unwrap_or_default();
+        permitted_tools(text, &permit).map_or(answer, Bytes::from)
     }
 
     /// Waits until the client may not have the answer any more.
