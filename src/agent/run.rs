@@ -3,6 +3,7 @@
 use super::{
     controller::Controller,
     memory, open_files,
+    policing::Policing,
     signals::{Signals, Told},
     socket::{self, SocketError},
     suspension::Suspension,
@@ -120,7 +121,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let folder = secrets.clone();
     tokio::task::spawn_blocking(move || folder.warn_if_readable_by_all());
     let fleet = Fleet::new(host);
-    let (_policy, in_force) = watch::channel(Arc::new(Policy::default()));
+    let (policy, in_force) = watch::channel(Arc::new(Policy::default()));
     let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force);
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let url = url.trim_end_matches('/').to_owned();
@@ -150,6 +151,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         fleet: fleet.clone(),
         commands,
         published,
+        policing: Policing(policy),
         suspension,
     };
     let loop_token = stop_loop.clone();

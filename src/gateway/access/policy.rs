@@ -7,7 +7,7 @@ use crate::{
     resource::{App, Resource, RuleResource, Verb},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
@@ -34,6 +34,8 @@ pub struct Known {
     origin: Option<(Arc<str>, Arc<str>)>,
     /// Those of its definition and those that are found out now and then; `None`: there are none of the latter.
     labels: Option<BTreeMap<String, String>>,
+    /// Keys of labels whose commands have not come to anything yet.
+    unknown: BTreeSet<String>,
 }
 
 impl Known {
@@ -43,7 +45,9 @@ impl Known {
             // The same key in both is an error of the definition; what has been reviewed wins.
             dynamic.iter().chain(&told.app.metadata.labels).map(|(key, value)| (key.clone(), value.clone())).collect()
         });
-        Known { app: told.app.clone(), origin, labels }
+        let found_out = told.app.spec.dynamic_labels.keys();
+        let unknown = found_out.filter(|key| !dynamic.contains_key(*key)).cloned().collect();
+        Known { app: told.app.clone(), origin, labels, unknown }
     }
 
     fn labels(&self) -> &BTreeMap<String, String> {
@@ -121,7 +125,7 @@ impl Policy {
         if let Some(permit) = self.permits.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return permit.clone();
         }
-        let permit = rulebook.permit(member, known.labels()).map(Arc::new);
+        let permit = rulebook.permit(member, known.labels(), &known.unknown).map(Arc::new);
         let mut permits = self.permits.write().unwrap_or_else(PoisonError::into_inner);
         if permits.len() >= MAX_PERMITS {
             permits.clear();

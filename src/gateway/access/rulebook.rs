@@ -7,7 +7,7 @@ use crate::{
     resource::{Digest, Kind, Resource, Role, RuleResource, Selector, Verb, selector::Pattern},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -39,9 +39,10 @@ struct Side {
 }
 
 impl Rulebook {
-    /// The rulebook of what a source says. If its users and roles are those of `before`, that one.
-    pub fn new(source: &Arc<str>, snapshot: &Snapshot, before: Option<&Arc<Rulebook>>) -> Arc<Rulebook> {
-        let entries = snapshot.resources.values().map(|entry| &entry.located);
+    /// The rulebook of what a source says; of one that has not been read yet, `None`, an empty one. If users and roles are
+    /// those of `before`, that one.
+    pub fn new(source: &Arc<str>, snapshot: Option<&Snapshot>, before: Option<&Arc<Rulebook>>) -> Arc<Rulebook> {
+        let entries = snapshot.into_iter().flat_map(|snapshot| snapshot.resources.values()).map(|entry| &entry.located);
         let located: Vec<&Located> = entries.filter(|located| located.resource.kind() != Kind::App).collect();
         if let Some(before) = before.filter(|before| before.is_of(source, &located)) {
             return before.clone();
@@ -78,7 +79,7 @@ impl Rulebook {
 
     /// How many users can come in with something that this source says of them.
     pub fn users(&self) -> usize {
-        let owners: std::collections::HashSet<usize> = self.by_credential.values().flatten().copied().collect();
+        let owners: HashSet<usize> = self.by_credential.values().flatten().copied().collect();
         owners.len()
     }
 
@@ -98,13 +99,21 @@ impl Rulebook {
     }
 
     /// What a user may do with an app that has these labels; `None`: not even know of it.
-    pub(super) fn permit(&self, user: usize, labels: &BTreeMap<String, String>) -> Option<Permit> {
+    ///
+    /// A label of which only the key is known yet keeps out whoever is kept out by any value of it.
+    pub(super) fn permit(
+        &self,
+        user: usize,
+        labels: &BTreeMap<String, String>,
+        unknown: &BTreeSet<String>,
+    ) -> Option<Permit> {
         let roles = self.roles.get(user)?;
-        let matches = |side: &Side| side.app_labels.iter().any(|selector| selector.matches(labels));
-        if roles.iter().any(|role| matches(&role.deny)) {
+        let hides = |role: &Compiled| role.deny.app_labels.iter().any(|selector| selector.could_match(labels, unknown));
+        if roles.iter().any(|role| hides(role)) {
             return None;
         }
-        let granting: Vec<_> = roles.iter().filter(|role| matches(&role.allow)).collect();
+        let grants = |role: &Compiled| role.allow.app_labels.iter().any(|selector| selector.matches(labels));
+        let granting: Vec<_> = roles.iter().filter(|role| grants(role)).collect();
         if granting.is_empty() {
             return None;
         }

@@ -46,7 +46,7 @@ fn policy_of_snapshots(
         Selection { enabled: true, selectors: vec![Selector::everything()], static_apps: static_apps.to_vec() };
     let apps = desired(&inputs, &selection, Timestamp::UNIX_EPOCH).apps;
     let known = |(name, told): (&String, &DesiredApp)| (name.as_str().into(), Arc::new(Known::new(told, dynamic)));
-    let rulebooks = inputs.iter().map(|input| Rulebook::new(&input.name, &input.snapshot, None)).collect();
+    let rulebooks = inputs.iter().map(|input| Rulebook::new(&input.name, Some(&input.snapshot), None)).collect();
     Policy::new(rulebooks, apps.iter().map(known).collect::<HashMap<_, _>>())
 }
 

@@ -131,6 +131,25 @@ fn labels_that_are_found_out_count_too_but_never_against_those_that_are_written(
     assert!(!may(&[]));
 }
 
+#[test]
+fn a_label_that_is_not_known_yet_hides_from_whom_it_could_hide() {
+    let role = role(
+        8,
+        "r",
+        "{allow: {app_labels: {env: prod}, mcp: {tools: [get]}}, deny: {app_labels: [{kind: secret}, {env: prod, area: x}]}}",
+    );
+    let labels = "dynamic_labels: {kind: {command: [x]}}, mcp";
+    let app = app("x", "{env: prod}").replace("mcp", labels);
+    let user = user("ada", &["r"]);
+    let may = |dynamic: &[(&str, &str)]| {
+        let dynamic = dynamic.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        permit(&policy_of(&[&[&role, &user, &app]], &[], &dynamic), "ada", "x").is_some()
+    };
+    assert!(!may(&[]));
+    assert!(!may(&[("kind", "secret")]));
+    assert!(may(&[("kind", "open")]));
+}
+
 /// What the rules of a role give of the app `x` in `2.yaml`, of the agent, and of the app `y` in `3.yaml`.
 fn rights(spec: &str) -> [bool; 4] {
     let role = role(8, "r", spec);

@@ -123,15 +123,15 @@ fn a_rulebook_is_made_anew_only_for_other_users_or_roles() {
     let (all, ada) = (role(8, "all", EVERYTHING), user("ada", &["all"]));
     let (name, x) = (Arc::from("a"), app("x", "{}"));
     let first = snapshot(&[&all, &ada], None);
-    let one = Rulebook::new(&name, &first, None);
-    assert!(Arc::ptr_eq(&one, &Rulebook::new(&name, &first, Some(&one))));
+    let one = Rulebook::new(&name, Some(&first), None);
+    assert!(Arc::ptr_eq(&one, &Rulebook::new(&name, Some(&first), Some(&one))));
     // The same files, read once more, are the same resources for who reads only what has changed.
     let mut with_app = first.clone();
     with_app.resources.extend(snapshot(&[&x], None).resources);
-    assert!(Arc::ptr_eq(&one, &Rulebook::new(&name, &with_app, Some(&one))));
+    assert!(Arc::ptr_eq(&one, &Rulebook::new(&name, Some(&with_app), Some(&one))));
     let other = snapshot(&[&all, &user("ada", &[])], None);
-    assert!(!Arc::ptr_eq(&one, &Rulebook::new(&name, &other, Some(&one))));
-    assert!(!Arc::ptr_eq(&one, &Rulebook::new(&"b".into(), &first, Some(&one))));
+    assert!(!Arc::ptr_eq(&one, &Rulebook::new(&name, Some(&other), Some(&one))));
+    assert!(!Arc::ptr_eq(&one, &Rulebook::new(&"b".into(), Some(&first), Some(&one))));
 }
 
 #[test]
