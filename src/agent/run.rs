@@ -9,7 +9,11 @@ use super::{
     suspension::Suspension,
 };
 use crate::{
-    gateway::{self, Access, Gateway, Guard, Limits, Listener, access::Policy},
+    gateway::{
+        self, Access, Gateway, Guard, Limits, Listener,
+        access::Policy,
+        identity::{Identity, oidc::Issuer},
+    },
     instance::{
         confine::cgroup::Groups,
         fleet::Fleet,
@@ -46,6 +50,8 @@ pub struct Settings {
     pub access: Access,
     /// Names by which the gateway may be called, besides loopback's and the public URL's.
     pub allowed_hosts: Vec<String>,
+    /// Whose signed tokens are accepted.
+    pub issuers: Vec<Issuer>,
     pub limits: Limits,
     pub webhooks: Option<Webhooks>,
     pub control_socket: PathBuf,
@@ -122,9 +128,10 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     tokio::task::spawn_blocking(move || folder.warn_if_readable_by_all());
     let fleet = Fleet::new(host);
     let (policy, in_force) = watch::channel(Arc::new(Policy::default()));
-    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force);
     let url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let url = url.trim_end_matches('/').to_owned();
+    let identity = Identity::new(url.clone(), settings.issuers.clone());
+    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, identity, in_force);
 
     // Two stops: the loop first, so that nothing is started any more, and the connections last, so that answers arrive.
     let (stop_loop, stop_connections) = (CancellationToken::new(), CancellationToken::new());

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     agent::{self, Settings, Webhooks},
-    config::{Auth, Config, Enforcement, LogFormat, SourceFrom},
+    config::{Auth, Config, Enforcement, LogFormat, OidcIssuer, SourceFrom},
     escape::escape,
-    gateway::{Access, Limits},
+    gateway::{Access, Limits, identity::oidc::Issuer},
     instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
@@ -179,6 +179,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             Auth::Required => Access::Required,
         },
         allowed_hosts: config.gateway.allowed_hosts.clone(),
+        issuers: config.gateway.oidc.iter().map(issuer).collect(),
         limits: Limits {
             body: usize::try_from(config.gateway.limits.body)?,
             sessions: config.gateway.limits.sessions as usize,
@@ -188,6 +189,10 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         state_dir: config.state_dir.clone(),
         shutdown_timeout: service.shutdown_timeout,
     })
+}
+
+fn issuer(oidc: &OidcIssuer) -> Issuer {
+    Issuer { url: oidc.issuer.clone(), audience: oidc.audience.clone() }
 }
 
 /// Where webhooks are served, if anywhere. Their secrets must be there.

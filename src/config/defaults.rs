@@ -137,7 +137,7 @@ impl Default for Gateway {
             public_url: None,
             tls: Later::Null,
             allowed_hosts: Vec::new(),
-            oidc: Later::List,
+            oidc: Vec::new(),
             limits: GatewayLimits::default(),
         }
     }

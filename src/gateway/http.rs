@@ -1,11 +1,12 @@
 //! Requests in, by path and method.
 
 use super::{
-    Gateway, all,
+    Gateway,
+    admission::admit,
+    all,
     caller::Caller,
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Exchange, Right, unknown_app},
-    guard::Peer,
     legacy, modern, reply,
 };
 use crate::protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version};
@@ -14,7 +15,7 @@ use axum::{
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::Response,
     routing::{any, get},
 };
@@ -56,24 +57,6 @@ pub fn router(gateway: Arc<Gateway>, api: Router) -> Router {
 pub fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
     reply::json(status, body.to_string())
-}
-
-async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp);
-    let open_path = matches!(request.uri().path(), "/healthz" | "/readyz");
-    match gateway.guard.admit(peer, request.headers(), open_path) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(denial) => {
-            let mut response = problem(denial.status, denial.code, &denial.message);
-            if denial.status == StatusCode::UNAUTHORIZED {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            response
-        }
-    }
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {

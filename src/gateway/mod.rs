@@ -4,6 +4,7 @@
 //! process; what comes back goes out as JSON, or as a stream of events as soon as there is more than an answer.
 
 pub mod access;
+mod admission;
 pub mod all;
 mod answering;
 mod bridge;
@@ -14,6 +15,7 @@ mod feed;
 mod guard;
 mod handshake;
 mod http;
+pub mod identity;
 mod legacy;
 mod modern;
 mod reply;
@@ -34,6 +36,7 @@ use crate::instance::{
     view::{Route, Service},
 };
 use access::Policy;
+use identity::Identity;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -55,6 +58,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     pub limits: Limits,
     pub guard: Guard,
+    /// Tells who clients are.
+    pub identity: Identity,
     /// Who may do what, at present.
     pub policy: watch::Receiver<Arc<Policy>>,
     bridge: bridge::Bridge,
@@ -68,9 +73,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    pub fn new(fleet: Arc<Fleet>, limits: Limits, guard: Guard, policy: watch::Receiver<Arc<Policy>>) -> Arc<Self> {
+    pub fn new(
+        fleet: Arc<Fleet>,
+        limits: Limits,
+        guard: Guard,
+        identity: Identity,
+        policy: watch::Receiver<Arc<Policy>>,
+    ) -> Arc<Self> {
         let (sessions, bridge) = (Sessions::new(limits.sessions), bridge::Bridge::default());
-        Arc::new(Gateway { fleet, sessions, limits, guard, policy, bridge, catalog: all::Catalog::default() })
+        Arc::new(Gateway { fleet, sessions, limits, guard, identity, policy, bridge, catalog: all::Catalog::default() })
     }
 
     /// Ends what nobody uses any more: to be called every few seconds.

@@ -3,7 +3,7 @@
 use super::guard::Peer;
 use axum::{Router, body::Body, extract::Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{future::poll_fn, io, time::Duration};
+use std::{future::poll_fn, io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
@@ -20,6 +20,10 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
+/// From where a request comes, where that is an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin(pub SocketAddr);
+
 /// Serves connections until `shutdown`; then lets open requests end, and returns when no connection is left.
 pub async fn serve(listener: Listener, router: Router, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
@@ -29,11 +33,11 @@ pub async fn serve(listener: Listener, router: Router, shutdown: CancellationTok
             accepted = accept(&listener) => accepted,
         };
         match accepted {
-            Ok(Accepted::Tcp(stream)) => {
-                connections.spawn(converse(stream, Peer::Tcp, router.clone(), shutdown.clone()));
+            Ok(Accepted::Tcp(stream, address)) => {
+                connections.spawn(converse(stream, Peer::Tcp, Some(address), router.clone(), shutdown.clone()));
             }
             Ok(Accepted::Unix(stream, uid)) => {
-                connections.spawn(converse(stream, Peer::Local { uid }, router.clone(), shutdown.clone()));
+                connections.spawn(converse(stream, Peer::Local { uid }, None, router.clone(), shutdown.clone()));
             }
             // Out of descriptors, most likely: those in use come back as clients go.
             Err(error) => {
@@ -48,17 +52,17 @@ pub async fn serve(listener: Listener, router: Router, shutdown: CancellationTok
 }
 
 enum Accepted {
-    Tcp(tokio::net::TcpStream),
+    Tcp(tokio::net::TcpStream, SocketAddr),
     Unix(tokio::net::UnixStream, u32),
 }
 
 async fn accept(listener: &Listener) -> io::Result<Accepted> {
     match listener {
         Listener::Tcp(listener) => {
-            let (stream, _) = listener.accept().await?;
+            let (stream, address) = listener.accept().await?;
             // Answers are small and awaited: they must not wait for more to send.
             stream.set_nodelay(true)?;
-            Ok(Accepted::Tcp(stream))
+            Ok(Accepted::Tcp(stream, address))
         }
         Listener::Unix(listener) => {
             let (stream, _) = listener.accept().await?;
@@ -68,13 +72,16 @@ async fn accept(listener: &Listener) -> io::Result<Accepted> {
     }
 }
 
-async fn converse<S>(stream: S, peer: Peer, router: Router, shutdown: CancellationToken)
+async fn converse<S>(stream: S, peer: Peer, address: Option<SocketAddr>, router: Router, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        if let Some(address) = address {
+            request.extensions_mut().insert(Origin(address));
+        }
         let mut router = router.clone();
         async move {
             // A router is always ready; the trait wants it asked all the same.

@@ -102,7 +102,7 @@ impl Session {
     }
 
     fn is_of(&self, app: &str, principal: &Principal) -> bool {
-        self.app == app && self.principal.is_same(principal)
+        self.app == app && self.principal == *principal
     }
 
     pub fn is_shared(&self) -> bool {

@@ -115,6 +115,14 @@ impl Policy {
         (!memberships.is_empty()).then_some(User { memberships, credential })
     }
 
+    /// Whether a principal is still known as the one that it was.
+    pub fn knows(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::Operator | Principal::Anonymous => true,
+            Principal::User(user) => self.identify(user.credential.clone()).as_ref() == Some(user),
+        }
+    }
+
     /// What a principal may do with an app; `None`: for it there is no such app.
     pub fn permit(&self, principal: &Principal, app: &str) -> Option<Arc<Permit>> {
         let Principal::User(user) = principal else { return Some(EVERYTHING.clone()) };

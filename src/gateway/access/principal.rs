@@ -2,7 +2,12 @@
 
 use super::Rulebook;
 use crate::resource::Digest;
-use std::{fmt, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 /// Whom a request is from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,8 +38,9 @@ pub struct Membership {
     pub user: Arc<str>,
 }
 
-/// A user of at least one source, and what it was recognized by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A user of at least one source, and what it was recognized by. Whoever shows something else of itself the next time is the
+/// same.
+#[derive(Clone, Debug)]
 pub struct User {
     /// Who it is in each source that knows it, in the order of the sources. Never empty.
     pub(super) memberships: Arc<[Membership]>,
@@ -59,13 +65,29 @@ impl User {
     }
 }
 
-impl Principal {
-    /// Whether both are the same person, who may have shown something else of itself this time.
-    pub fn is_same(&self, other: &Principal) -> bool {
-        match (self, other) {
-            (Principal::User(one), Principal::User(other)) => one.memberships == other.memberships,
-            (one, other) => one == other,
-        }
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        self.memberships == other.memberships
+    }
+}
+
+impl Eq for User {}
+
+impl PartialOrd for User {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for User {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.memberships.cmp(&other.memberships)
+    }
+}
+
+impl Hash for User {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.memberships.hash(state);
     }
 }
 

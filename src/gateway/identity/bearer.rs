@@ -17,8 +17,11 @@ pub enum Shown<'a> {
 /// What a request shows of its sender. A token in the URL is refused: it would end up in logs.
 pub fn shown<'a>(uri: &Uri, headers: &'a HeaderMap) -> Shown<'a> {
     let query = uri.query().unwrap_or_default();
-    if query.split('&').any(|pair| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("access_token"))) {
-        return Shown::Unfit("a token belongs in the Authorization header, never in the URL: this one is not safe any more");
+    if query.split('&').any(|pair| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("access_token")))
+    {
+        return Shown::Unfit(
+            "a token belongs in the Authorization header, never in the URL: this one is not safe any more",
+        );
     }
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Shown::Nothing };

@@ -48,12 +48,7 @@ impl Identity {
     ///
     /// # Errors
     /// It is nobody's, or it cannot be told.
-    pub async fn by_token(
-        &self,
-        token: &str,
-        address: Option<IpAddr>,
-        policy: &InForce,
-    ) -> Result<Principal, Denial> {
+    pub async fn by_token(&self, token: &str, address: Option<IpAddr>, policy: &InForce) -> Result<Principal, Denial> {
         let digest = Digest::of_bytes(token.as_bytes());
         let found = |credential| policy.borrow().identify(credential).map(Principal::User);
         if let Some(principal) = found(Credential::Token(digest)) {
@@ -89,7 +84,8 @@ impl Identity {
     /// # Errors
     /// No user of the sources.
     pub async fn by_uid(&self, uid: u32, policy: &InForce) -> Result<Principal, Denial> {
-        let refused = |who: String| not_allowed(format!("{who} may not use this agent's control socket (gateway.host_users)"));
+        let refused =
+            |who: String| not_allowed(format!("{who} may not use this agent's control socket (gateway.host_users)"));
         let Some(name) = self.host_users.name(uid).await else { return Err(refused(format!("user {uid}"))) };
         let user = policy.borrow().identify(Credential::HostUser(name.clone()));
         user.map(Principal::User).ok_or_else(|| refused(format!("user {name}")))

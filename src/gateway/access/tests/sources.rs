@@ -50,7 +50,7 @@ fn a_source_cannot_take_over_anothers_user() {
     let ada = policy.identify(Credential::Token(token("ada"))).unwrap();
     let fake = policy.identify(Credential::Token(token("fake"))).unwrap();
     assert_eq!(ada.name(), "ada");
-    assert!(!Principal::User(ada).is_same(&Principal::User(fake.clone())));
+    assert_ne!(ada, fake);
     assert!(policy.permit(&Principal::User(fake), "one").is_none());
 }
 
@@ -80,7 +80,7 @@ fn what_shows_who_somebody_is() {
         assert_eq!(user.is_some(), known, "{credential:?}");
         same.extend(user.map(Principal::User));
     }
-    assert!(same.iter().all(|one| one.is_same(&same[0])));
+    assert!(same.iter().all(|one| *one == same[0]));
 }
 
 /// Tools of the app `x` that a user may call after a source has changed.
@@ -147,7 +147,7 @@ fn who_is_recognized_again_as_somebody_else_has_nothing_left() {
     assert!(!after.may_read(&ada, "x"));
     assert!(!after.may_order(&ada, Verb::Suspend, None));
     let bob = principal(&after, "ada");
-    assert!(after.permit(&bob, "x").is_some() && !bob.is_same(&ada));
+    assert!(after.permit(&bob, "x").is_some() && bob != ada);
 }
 
 #[test]

@@ -7,7 +7,6 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
-pub use fetch::is_safe;
 pub use jwt::{Fault, is_jwt};
 
 use crate::resource::Digest;
