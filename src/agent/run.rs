@@ -91,6 +91,11 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// The longest that the first report waits for servers that are starting.
 const REPORT_WITHIN: Duration = Duration::from_secs(10);
 
+/// What to do where `gateway.auth` is `required` and the sources have no user who could come in.
+const NOBODY: &str = "nobody can come in over TCP: no source has a user with a token, an OIDC subject or a host user. \
+    `mcpfleet token create NAME` makes a token and shows what to commit. Until then only root and this agent's own user can \
+    connect, by the control socket";
+
 /// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
     memory::keep_private();
@@ -208,6 +213,9 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             // Not for ever: a server may take its time.
             _ = &mut settled, if report.is_some() => if let Some(report) = report.take() {
                 report(&store.status());
+                if settings.access == Access::Required && gateway.policy.borrow().users() == 0 {
+                    tracing::warn!("{NOBODY}");
+                }
             },
             signal = signals.next() => match signal {
                 Told::Look => followed.iter().for_each(|source| source.trigger.fire()),

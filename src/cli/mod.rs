@@ -24,6 +24,7 @@ mod run;
 mod status;
 mod suspend;
 mod terminal;
+mod token;
 mod trust;
 mod validate;
 
@@ -53,6 +54,8 @@ enum Command {
     Edit(edit::Args),
     Rm(rm::Args),
     History(history::Args),
+    #[command(subcommand)]
+    Token(token::Command),
     #[command(subcommand)]
     Mcp(mcp::Command),
     Status(status::Args),
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Edit(args) => edit::run(args),
         Command::Rm(args) => rm::run(args),
         Command::History(args) => history::run(args),
+        Command::Token(command) => token::run(command),
         Command::Mcp(command) => mcp::run(command),
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),
