@@ -6,7 +6,7 @@ use super::{
     caller::Caller,
     classify::Fault,
 };
-use crate::protocol::{Kind, Message, Params, RawId, codes, text_member};
+use crate::protocol::{Kind, Message, Params, RawId, codes, error_response, text_member};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -44,33 +44,42 @@ impl Right {
 
     /// The right to use an app at all.
     pub fn to_use(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, app: &str) -> Option<Right> {
-        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy: policy.clone() };
+        let mut policy = policy.clone();
+        policy.mark_unchanged();
+        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy };
         right.permit().map(|_| right)
     }
 
     /// The right to ask for all apps at once what one may have of each.
     pub fn to_all(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller) -> Right {
-        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy: policy.clone() }
+        let mut policy = policy.clone();
+        policy.mark_unchanged();
+        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy }
     }
 
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// Waits until it is withdrawn.
-    pub async fn withdrawn(&mut self) {
-        loop {
-            if self.policy.changed().await.is_err() {
-                // The agent is ending, and with it whatever this is about.
-                return std::future::pending().await;
-            }
-            let holds = self.permit().is_some_and(|permit| match &self.tool {
-                Some(tool) => permit.allows_tool(tool),
-                None => true,
-            });
-            if !holds {
-                return;
-            }
+    /// Whether it has been withdrawn. Costs next to nothing as long as the policy stays.
+    pub fn is_withdrawn(&mut self) -> bool {
+        if !self.policy.has_changed().unwrap_or(false) {
+            return false;
+        }
+        self.policy.mark_unchanged();
+        let holds = self.permit().is_some_and(|permit| self.tool.as_ref().is_none_or(|tool| permit.allows_tool(tool)));
+        if !holds {
+            // So that this is the answer from now on.
+            self.policy.mark_changed();
+        }
+        !holds
+    }
+
+    /// Waits until another policy is in force than the one by which this was looked at last.
+    pub async fn reviewed(&self) {
+        if self.policy.clone().changed().await.is_err() {
+            // The agent is ending, and with it whatever this is about.
+            std::future::pending().await
         }
     }
 }
@@ -111,15 +120,32 @@ impl Exchange {
 
     /// The answer as its client is to have it.
     pub fn answered(&mut self, answer: Bytes, _error_code: Option<i64>) -> Bytes {
+        if !self.lists_tools {
+            return answer;
+        }
         // By what is granted now: this may have taken a while.
-        let Some(permit) = self.right.permit().filter(|_| self.lists_tools) else { return answer };
-        let text = std::str::from_utf8(&answer).unwrap_or_default();
-        permitted_tools(text, &permit).map_or(answer, Bytes::from)
+        match self.right.permit() {
+            Some(permit) => {
+                let text = std::str::from_utf8(&answer).unwrap_or_default();
+                permitted_tools(text, &permit).map_or(answer, Bytes::from)
+            }
+            None => self.withdrawal(),
+        }
     }
 
-    /// Waits until the client may not have the answer any more.
-    pub async fn withdrawn(&mut self) {
-        self.right.withdrawn().await;
+    /// What the client gets instead of an answer that it may not have any more.
+    pub fn withdrawal(&self) -> Bytes {
+        error_response(&self.id, codes::INVALID_PARAMS, "you may not use this any more", None).into()
+    }
+
+    /// Whether the client may not have the answer any more. Costs next to nothing as long as the policy stays.
+    pub fn is_withdrawn(&mut self) -> bool {
+        self.right.is_withdrawn()
+    }
+
+    /// Waits until another policy is in force.
+    pub async fn reviewed(&self) {
+        self.right.reviewed().await;
     }
 }
 

@@ -36,12 +36,15 @@ pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -
             }
             let mailbox = &reading.session.sink.mailbox;
             let next = loop {
+                if right.is_withdrawn() {
+                    return None;
+                }
                 tokio::select! {
                     // First of all, so that one who has been overtaken takes nothing that is the other's.
                     biased;
                     () = reading.overtaken() => return None,
                     delivery = mailbox.next() => break chunk(delivery?, || mailbox.try_next()),
-                    () = right.withdrawn() => return None,
+                    () = right.reviewed() => {}
                 news = follow.next() => match news {
                     News::Replaced => _ = reading.session.link(&follow.fleet),
                     News::Heard(message) => break chunk(Delivery::Message(message), || mailbox.try_next()),
