@@ -34,7 +34,7 @@ pub struct Right {
 
 impl Right {
     /// What is granted now.
-    fn permit(&self) -> Option<Arc<Permit>> {
+    pub fn permit(&self) -> Option<Arc<Permit>> {
         let policy = self.policy.borrow();
         if *self.app == *all::NAME {
             return policy.knows(&self.caller.principal).then(|| Arc::new(Permit::everything()));
@@ -61,18 +61,20 @@ impl Right {
         &self.caller
     }
 
-    /// Whether it has been withdrawn. Costs next to nothing as long as the policy stays.
-    pub fn is_withdrawn(&mut self) -> bool {
+    /// What has become of it since it was looked at last. Costs next to nothing as long as the policy stays.
+    pub fn review(&mut self) -> Review {
         if !self.policy.has_changed().unwrap_or(false) {
-            return false;
+            return Review::Same;
         }
         self.policy.mark_unchanged();
-        let holds = self.permit().is_some_and(|permit| self.tool.as_ref().is_none_or(|tool| permit.allows_tool(tool)));
-        if !holds {
-            // So that this is the answer from now on.
-            self.policy.mark_changed();
+        match self.permit() {
+            Some(permit) if self.tool.as_ref().is_none_or(|tool| permit.allows_tool(tool)) => Review::Holds(permit),
+            _ => {
+                // So that this is the answer from now on.
+                self.policy.mark_changed();
+                Review::Withdrawn
+            }
         }
-        !holds
     }
 
     /// Waits until another policy is in force than the one by which this was looked at last.
@@ -82,6 +84,16 @@ impl Right {
             std::future::pending().await
         }
     }
+}
+
+/// What has become of a right.
+#[derive(Clone, Debug)]
+pub enum Review {
+    /// The policy is as it was.
+    Same,
+    /// By another policy, with this.
+    Holds(Arc<Permit>),
+    Withdrawn,
 }
 
 /// What has been decided of a message.
@@ -140,7 +152,7 @@ impl Exchange {
 
     /// Whether the client may not have the answer any more. Costs next to nothing as long as the policy stays.
     pub fn is_withdrawn(&mut self) -> bool {
-        self.right.is_withdrawn()
+        matches!(self.right.review(), Review::Withdrawn)
     }
 
     /// Waits until another policy is in force.
