@@ -111,6 +111,7 @@ pub async fn batch(
             Err(fault) => {
                 if message.kind == Kind::Request {
                     answer(id, &fault);
+                    exchanges.push(Exchange::unjudged(right.clone(), id));
                 }
                 continue;
             }

@@ -22,9 +22,9 @@ async fn ls_lists_what_runs() {
     assert_eq!(
         lines,
         [
-            ["NAME", "DESCRIPTION", "TYPE", "STATE", "LABELS"],
-            ["demo", "A playground", "stdio", "Ready", "env=dev,team=a"],
-            ["other", "A playground", "stdio", "Ready", "env=dev,team=a"],
+            ["NAME", "DESCRIPTION", "TYPE", "STATE", "LABELS", "ALLOWED TOOLS"],
+            ["demo", "A playground", "stdio", "Ready", "env=dev,team=a", "*"],
+            ["other", "A playground", "stdio", "Ready", "env=dev,team=a", "*"],
         ]
     );
     assert!(agent.says(&["mcp", "ls", "-v"]).await.contains("demo-server"));

@@ -45,7 +45,7 @@ async fn a_user_of_the_host_is_who_lists_it() {
     })
     .await;
     assert!(listed.contains("alpha") && !listed.contains("beta"), "{listed}");
-    let called = as_nobody(&agent, &binary, &["mcp", "call", "alpha", "echo", "text=hello"]).await;
+    let called = as_nobody(&agent, &binary, &["mcp", "call", "alpha", "echo", "{\"text\": \"hello\"}"]).await;
     assert!(String::from_utf8_lossy(&called.stdout).contains("hello"), "{called:?}");
     let denied = as_nobody(&agent, &binary, &["mcp", "call", "alpha", "pid"]).await;
     assert_eq!(denied.status.code(), Some(1), "{denied:?}");

@@ -18,8 +18,8 @@ async fn start(issuer: &Issuer) -> Agent {
         ("a.yaml", role("a", "{allow: {app_labels: {team: a}, mcp: {tools: [echo]}}}")),
         ("ada.yaml", user),
     ];
-    let setting = format!("gateway.oidc=[{{issuer: \"{}\", audience: fleet}}]", issuer.url);
-    start_with(&files, &[&setting]).await
+    let setting = format!("gateway.oidc[0].issuer={}", issuer.url);
+    start_with(&files, &[&setting, "gateway.oidc[0].audience=fleet"]).await
 }
 
 async fn status(agent: &Agent, token: &str) -> u16 {

@@ -54,7 +54,9 @@ async fn a_push_that_revokes_takes_effect_on_what_is_open() {
 
     // A tool: its call ends, the session goes on.
     let fewer = tools("[echo]");
-    stage.push(Some(&stage.alice), &[("roles/users-a.yaml", Some(&fewer))]);
+    let commit = stage.push(Some(&stage.alice), &[("roles/users-a.yaml", Some(&fewer))]);
+    let status = reaches(&mut agent, commit).await;
+    assert_eq!(client.tools("a").await.unwrap(), ["echo"], "{:#?}", status.sources);
     let ended = timeout(PATIENCE, held).await.expect("the call ends").unwrap();
     assert_eq!(outcome(&ended), Err((200, -32602)));
     assert_eq!(client.tools("a").await.unwrap(), ["echo"]);

@@ -131,7 +131,7 @@ async fn a_token_is_made_committed_and_used() {
     let tools: Value = serde_json::from_str(&cli(&["mcp", "tools", "alpha", "-o", "json"]).await).unwrap();
     let names: Vec<_> = tools.as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
     assert_eq!(names, ["echo", "hold", "pid"]);
-    let called = cli(&["mcp", "call", "alpha", "echo", "text=hello"]).await;
+    let called = cli(&["mcp", "call", "alpha", "echo", "{\"text\": \"hello\"}"]).await;
     assert!(called.contains("hello"), "{called}");
     assert!(cli(&["status"]).await.contains("as user zoe"));
     // Without rights there is a hint.
