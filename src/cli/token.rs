@@ -134,7 +134,7 @@ mod tests {
         let parsed = parse_file("ada.yaml", document.as_bytes());
         assert!(parsed.is_valid(), "{document}: {:?}", parsed.diagnostics);
         match &parsed.resources[0].resource {
-            Resource::User(user) => assert_eq!(user.gateway.token_sha256, [digest.clone()]),
+            Resource::User(user) => assert_eq!(user.gateway.token_sha256, std::slice::from_ref(&digest)),
             other => panic!("{other:?}"),
         }
         let shown = text(&created(Some("users/ada.yaml"))).unwrap();

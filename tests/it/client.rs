@@ -32,7 +32,7 @@ async fn ls_lists_what_runs() {
     assert_eq!(listed[0]["name"], "demo");
     assert_eq!(listed[0]["labels"], json!({"env": "dev", "team": "a"}));
     assert_eq!(listed[0]["url"], json!(format!("http://{}/mcp/demo", agent.listen)));
-    assert!(agent.says(&["mcp", "ls", "-o", "yaml"]).await.contains("- description: A playground\n"));
+    assert!(agent.says(&["mcp", "ls", "-o", "yaml"]).await.contains("  description: A playground\n"));
 }
 
 #[tokio::test]

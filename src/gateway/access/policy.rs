@@ -16,14 +16,16 @@ const MAX_PERMITS: usize = 65_536;
 
 static EVERYTHING: LazyLock<Arc<Permit>> = LazyLock::new(|| Arc::new(Permit::everything()));
 
+/// By rulebook, user and app.
+type Permits = HashMap<(usize, usize, Arc<str>), Option<Arc<Permit>>>;
+
 /// What everybody may do, as the sources have it now. One that is in force is never changed: another takes its place.
 #[derive(Debug, Default)]
 pub struct Policy {
     /// In the order of the sources.
     rulebooks: Vec<Arc<Rulebook>>,
     apps: HashMap<Arc<str>, Arc<Known>>,
-    /// By rulebook, user and app.
-    permits: RwLock<HashMap<(usize, usize, Arc<str>), Option<Arc<Permit>>>>,
+    permits: RwLock<Permits>,
 }
 
 /// An app, as rules look at it.

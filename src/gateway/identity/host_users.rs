@@ -17,9 +17,12 @@ const MAX_KNOWN: usize = 1024;
 /// How many are looked up at a time: the database may be on a network, and each keeps a thread.
 const LOOK_UPS: usize = 4;
 
+/// A name, if there is one, and since when that is known.
+type Answer = (Option<Arc<str>>, Instant);
+
 #[derive(Debug)]
 pub struct HostUsers {
-    known: Mutex<HashMap<u32, (Option<Arc<str>>, Instant)>>,
+    known: Mutex<HashMap<u32, Answer>>,
     look_ups: Semaphore,
 }
 

@@ -125,7 +125,8 @@ impl Client {
     /// The names of the tools that are listed; `None`: there is no such app.
     pub async fn tools(&self, app: &str) -> Option<Vec<String>> {
         let (status, answer) = answer(self.modern(app, "tools/list", json!({}))).await;
-        if status == StatusCode::NOT_FOUND {
+        // The other: it has been taken away while it was listed.
+        if status == StatusCode::NOT_FOUND || answer["error"]["code"] == -32602 {
             return None;
         }
         let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{status}: {answer}"));
