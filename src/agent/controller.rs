@@ -6,6 +6,7 @@
 use super::{
     auditor::Auditor,
     observer::{self, Observer},
+    policing::Policing,
     suspension::Suspension,
 };
 use crate::{
@@ -37,9 +38,13 @@ pub struct Controller {
     pub fleet: Arc<Fleet>,
     pub commands: mpsc::Receiver<Command>,
     pub published: watch::Sender<Arc<Applied>>,
+    pub policing: Policing,
     pub suspension: Suspension,
     pub audit: Log,
 }
+
+/// However often dynamic labels change, who may use what is decided anew no more often than this.
+const BETWEEN_LABELS: Duration = Duration::from_millis(200);
 
 /// The longest sleep. Clocks are set, and machines suspended: an expiry must not be missed for long.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -58,8 +63,13 @@ impl Controller {
         let mut due = true;
         let mut wake = Instant::now();
         let mut answers: Vec<(Done, Result<(), CommandError>)> = Vec::new();
+        let mut labels = self.fleet.label_changes();
+        let (mut relabelled, mut labels_from) = (false, Instant::now());
         loop {
             let inputs = self.inputs(&mut observer, &mut auditor);
+            if let Some(inputs) = inputs.as_ref().filter(|_| relabelled) {
+                self.policing.publish(inputs.all(), running.iter(), &self.fleet);
+            }
             if due {
                 let now = Timestamp::now();
                 // What runs since a suspension expires, although a source has not said anything yet.
@@ -70,10 +80,11 @@ impl Controller {
                 wake = Instant::now() + sleep_to(expiry, now);
             }
             let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
-            if let Some(Inputs { read: inputs, snapshots }) = inputs.filter(|said| due || news(&said.snapshots)) {
+            if let Some(said) = inputs.filter(|said| due || news(&said.snapshots)) {
+                let inputs = &said.read;
                 let now = Timestamp::now();
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
-                let mut wanted = desired(&inputs, &self.selection, now);
+                let mut wanted = desired(inputs, &self.selection, now);
                 let mut suspended =
                     Suspended { since: self.suspension.since(), waiting: 0, apps: self.suspension.apps().clone() };
                 if suspended.since.is_some() {
@@ -86,11 +97,14 @@ impl Controller {
                 let applied = inputs.iter().filter(|_| suspended.since.is_none());
                 let applied = applied.filter_map(|input| observer.applied(&input.name, &input.snapshot));
                 applied.for_each(|draft| drop(self.fleet.journal().keep(draft)));
+                // Before what it is about: nobody reaches an app by rules that were not made for it. What is still to be
+                // stopped is ruled too. Users and roles are never suspended, so that nothing keeps a revocation waiting.
+                self.policing.publish(said.all(), wanted.apps.iter().chain(&running), &self.fleet);
                 self.carry_out(&plan, &mut running);
                 refresh(&mut running, &wanted.apps);
                 wake = Instant::now() + sleep_to(wanted.next_expiry, now);
                 let (desired, held) = (Arc::new(wanted), plan.held);
-                let applied = Applied { snapshots, desired, running: running.clone(), held, suspended };
+                let applied = Applied { snapshots: said.snapshots, desired, running: running.clone(), held, suspended };
                 self.published.send_replace(Arc::new(applied));
                 self.fleet.set_applied();
             }
@@ -101,11 +115,16 @@ impl Controller {
                 () = shutdown.cancelled() => return,
                 changed = any_change(&mut self.sources) => Woken::Change(changed),
                 Some(command) = self.commands.recv() => Woken::Command(command),
+                () = next_labels(&mut labels, labels_from) => Woken::Labels,
                 () = sleep_until(wake) => Woken::Time,
             };
-            due = !matches!(woken, Woken::Change(_));
+            due = !matches!(woken, Woken::Change(_) | Woken::Labels);
+            relabelled = matches!(woken, Woken::Labels);
+            if relabelled {
+                labels_from = Instant::now() + BETWEEN_LABELS;
+            }
             match woken {
-                Woken::Change(Ok(())) | Woken::Time => {}
+                Woken::Change(Ok(())) | Woken::Labels | Woken::Time => {}
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
                 Woken::Change(Err(Ended)) => return,
                 Woken::Command(Command::Reconcile { prune, heard }) => {
@@ -150,21 +169,21 @@ impl Controller {
     /// What the sources say. `None` as long as one of them has neither been read nor failed to be: half of the sources
     /// must not be taken for all of them.
     fn inputs(&mut self, observer: &mut Observer, auditor: &mut Auditor) -> Option<Inputs> {
-        let (mut read, mut snapshots) = (Vec::with_capacity(self.sources.len()), Vec::new());
+        let (mut names, mut read, mut snapshots) = (Vec::new(), Vec::with_capacity(self.sources.len()), Vec::new());
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
             observer.look(&view).into_iter().for_each(|draft| drop(self.fleet.journal().keep(draft)));
             auditor.look(&view).into_iter().for_each(|record| self.audit.record(record));
+            let name: Arc<str> = view.name.as_str().into();
             match &view.snapshot {
-                Some(snapshot) => {
-                    read.push(SourceInput { name: view.name.as_str().into(), snapshot: snapshot.clone() });
-                }
+                Some(snapshot) => read.push(SourceInput { name: name.clone(), snapshot: snapshot.clone() }),
                 None if view.error.is_some() => {}
                 None => return None,
             }
+            names.push(name);
             snapshots.push(view.snapshot.clone());
         }
-        Some(Inputs { read, snapshots })
+        Some(Inputs { names, read, snapshots })
     }
 
     fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
@@ -191,15 +210,25 @@ impl Controller {
 
 /// What the sources say.
 struct Inputs {
+    names: Vec<Arc<str>>,
     /// Of those that could be read, in their order.
     read: Vec<SourceInput>,
     /// Of all of them.
     snapshots: Vec<Option<Arc<Snapshot>>>,
 }
 
+impl Inputs {
+    /// All sources, by name and in their order.
+    fn all(&self) -> impl Iterator<Item = (Arc<str>, Option<&Snapshot>)> {
+        self.names.iter().cloned().zip(self.snapshots.iter().map(Option::as_deref))
+    }
+}
+
 /// Why the loop goes round.
 enum Woken {
     Change(Result<(), Ended>),
+    /// Dynamic labels have changed.
+    Labels,
     Command(Command),
     Time,
 }
@@ -215,6 +244,16 @@ async fn any_change(sources: &mut [Source]) -> Result<(), Ended> {
     let changes = sources.iter_mut().map(|source| Box::pin(source.view.changed()));
     let (changed, ..) = futures_util::future::select_all(changes).await;
     changed.map_err(|_| Ended)
+}
+
+/// Waits for the next change of dynamic labels, and until that time.
+async fn next_labels(changes: &mut watch::Receiver<()>, from: Instant) {
+    // Whoever stops waiting in between has not heard of it. The other end is the fleet's, which is here.
+    if changes.clone().changed().await.is_err() {
+        std::future::pending().await
+    }
+    sleep_until(from).await;
+    changes.mark_unchanged();
 }
 
 /// Takes over what may change without any action: where a definition stands, and whether it is stale.

@@ -6,6 +6,7 @@ mod init;
 mod memory;
 mod observer;
 mod open_files;
+mod policing;
 mod run;
 mod signals;
 mod socket;

@@ -3,6 +3,7 @@
 use super::{
     controller::Controller,
     memory, open_files,
+    policing::Policing,
     signals::{Signals, Told},
     socket::{self, SocketError},
     suspension::Suspension,
@@ -12,6 +13,7 @@ use crate::{
     gateway::{
         self, Access, Gateway, Guard, Limits, Listener,
         access::Policy,
+        identity::{Identity, oidc::Issuer},
         limits::ConnectionLimits,
         tls::{self, Tls, TlsError},
     },
@@ -54,6 +56,8 @@ pub struct Settings {
     pub access: Access,
     /// Names by which the gateway may be called, besides loopback's and the public URL's.
     pub allowed_hosts: Vec<String>,
+    /// Whose signed tokens are accepted.
+    pub issuers: Vec<Issuer>,
     pub limits: Limits,
     pub connections: ConnectionLimits,
     /// Where the gateway's certificate is, if it speaks TLS.
@@ -101,6 +105,11 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// The longest that the first report waits for servers that are starting.
 const REPORT_WITHIN: Duration = Duration::from_secs(10);
 
+/// What to do where `gateway.auth` is `required` and the sources have no user who could come in.
+const NOBODY: &str = "nobody can come in over TCP: no source has a user with a token, an OIDC subject or a host user. \
+    `mcpfleet token create NAME` makes a token and shows what to commit. Until then only root and this agent's own user can \
+    connect, by the control socket";
+
 /// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
     memory::keep_private();
@@ -138,16 +147,17 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let folder = secrets.clone();
     tokio::task::spawn_blocking(move || folder.warn_if_readable_by_all());
     let fleet = Fleet::new(host);
-    let (_policy, in_force) = watch::channel(Arc::new(Policy::default()));
+    let (policy, in_force) = watch::channel(Arc::new(Policy::default()));
     let audit = audit::Log::open(&settings.audit)?;
     audit.record(Record {
         reason: Some(format!("mcpfleet {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id())),
         ..Record::new(Kind::AgentStart, Outcome::Ok)
     });
-    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, in_force, audit.clone());
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = settings.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let url = url.trim_end_matches('/').to_owned();
+    let identity = Identity::new(url.clone(), settings.issuers.clone());
+    let gateway = Gateway::new(fleet.clone(), settings.limits, guard, identity, in_force, audit.clone());
 
     // Two stops: the loop first, so that nothing is started any more, and the connections last, so that answers arrive.
     let (stop_loop, stop_connections) = (CancellationToken::new(), CancellationToken::new());
@@ -174,6 +184,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         fleet: fleet.clone(),
         commands,
         published,
+        policing: Policing(policy),
         suspension,
         audit: audit.clone(),
     };
@@ -243,6 +254,9 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             // Not for ever: a server may take its time.
             _ = &mut settled, if report.is_some() => if let Some(report) = report.take() {
                 report(&store.status());
+                if settings.access == Access::Required && gateway.policy.borrow().users() == 0 {
+                    tracing::warn!("{NOBODY}");
+                }
             },
             signal = signals.next() => match signal {
                 Told::Look => followed.iter().for_each(|source| source.trigger.fire()),

@@ -28,7 +28,7 @@ mod verdict;
 pub use content::{Cache, Entry, Slot};
 pub use judge::{Failure, Judge, Judgement};
 pub use object::{Blob, NotAnId, ObjectError, ObjectId, Objects, TreeItem};
-pub use policy::{Member, Policy};
+pub use policy::{Member, Policy, Subject};
 pub use rules::{Identity, Rules};
 pub use state::State;
 pub use stored::Stored;

@@ -40,6 +40,7 @@ pub struct Member {
 
 #[derive(Debug)]
 struct CompiledRole {
+    role: Arc<Role>,
     allow: Vec<CompiledRule>,
     deny: Vec<CompiledRule>,
 }
@@ -53,6 +54,14 @@ struct CompiledRule {
     paths: Option<GlobSet>,
     labels: Option<Selector>,
     condition: Option<Predicate>,
+}
+
+/// A resource, as a rule looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its file, from the source's root; `None` for what no source has.
+    pub path: Option<&'a str>,
+    pub resource: &'a Resource,
 }
 
 /// What a user's roles say of a change.
@@ -81,11 +90,13 @@ impl Policy {
     /// A role or user whose name is taken, or who names a role that does not exist, does not count. A key or e-mail that two
     /// users claim is nobody's.
     pub fn new<'f>(files: impl IntoIterator<Item = &'f Arc<ParsedFile>>) -> Policy {
-        let located: Vec<&Located> = files
-            .into_iter()
-            .flat_map(|file| &file.resources)
-            .filter(|located| located.resource.kind() != Kind::App)
-            .collect();
+        Policy::of(files.into_iter().flat_map(|file| &file.resources))
+    }
+
+    /// The policy of some resources, of which apps do not matter.
+    pub fn of<'l>(resources: impl IntoIterator<Item = &'l Located>) -> Policy {
+        let located: Vec<&Located> =
+            resources.into_iter().filter(|located| located.resource.kind() != Kind::App).collect();
         let diagnostics = cross_check(located.iter().copied());
         let places: HashMap<_, _> = located.iter().flat_map(|l| mistake_places(l)).collect();
         let mut policy = Policy { diagnostics, ..Policy::default() };
@@ -229,6 +240,19 @@ impl Member {
         }
     }
 
+    /// The roles of the user, of those that count.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().map(|compiled| &*compiled.role)
+    }
+
+    /// Whether the user's roles give a right that is no change of a file: on one resource, or with `None` on the agent as a
+    /// whole, where what a rule says of paths, labels and fields of a resource does not hold. All deny rules come first.
+    pub fn may(&self, right: RuleResource, verb: Verb, of: Option<Subject<'_>>) -> bool {
+        let holds = |rule: &CompiledRule| rule.names(right, verb) && rule.holds(of, &self.document);
+        let rules = |deny: bool| self.roles.iter().flat_map(move |role| if deny { &role.deny } else { &role.allow });
+        rules(false).any(holds) && !rules(true).any(holds)
+    }
+
     /// Whether there may be a resource on which the user has that right.
     fn may_ever(&self, resource: RuleResource, verb: Verb) -> bool {
         let rules = |deny: bool| self.roles.iter().flat_map(move |role| if deny { &role.deny } else { &role.allow });
@@ -239,12 +263,13 @@ impl Member {
 }
 
 impl CompiledRole {
-    fn new(role: &Role) -> CompiledRole {
+    fn new(role: &Arc<Role>) -> CompiledRole {
         let compile = |side: &str, conditions: &Conditions| {
             let name = |index| format!("role/{} {side}.rules[{index}]", role.metadata.name);
             conditions.rules.iter().enumerate().map(|(i, rule)| CompiledRule::new(name(i), rule, side)).collect()
         };
-        CompiledRole { allow: compile("allow", &role.allow), deny: compile("deny", &role.deny) }
+        let (allow, deny) = (compile("allow", &role.allow), compile("deny", &role.deny));
+        CompiledRole { role: role.clone(), allow, deny }
     }
 }
 
@@ -276,9 +301,14 @@ impl CompiledRule {
 
     fn covers(&self, path: &str, kind: Kind, verb: ChangeVerb, one: &Resource, user: &Value) -> bool {
         self.names(resource_of(kind), verb_of(verb))
-            && self.paths.as_ref().is_none_or(|paths| paths.is_match(path))
-            && self.labels.as_ref().is_none_or(|labels| labels.matches(&one.metadata().labels))
-            && self.condition.as_ref().is_none_or(|c| c.eval(Some(&super::change::document(one)), user))
+            && self.holds(Some(Subject { path: Some(path), resource: one }), user)
+    }
+
+    fn holds(&self, of: Option<Subject<'_>>, user: &Value) -> bool {
+        let (path, resource) = (of.and_then(|subject| subject.path), of.map(|subject| subject.resource));
+        self.paths.as_ref().is_none_or(|paths| path.is_some_and(|path| paths.is_match(path)))
+            && self.labels.as_ref().is_none_or(|l| resource.is_some_and(|one| l.matches(&one.metadata().labels)))
+            && self.condition.as_ref().is_none_or(|c| c.eval(resource.map(super::change::document).as_ref(), user))
     }
 }
 

@@ -13,7 +13,7 @@ pub struct AgentArgs {
     pub agent: Option<Endpoint>,
 
     /// A file that holds the token to show to the agent.
-    #[arg(long, value_name = "FILE", help_heading = "Agent")]
+    #[arg(long, value_name = "FILE", env = "MCPFLEET_TOKEN_FILE", help_heading = "Agent")]
     pub token_file: Option<PathBuf>,
 
     /// Certificates in PEM that sign the agent's, where its URL is https; in the place of this machine's authorities.

@@ -25,6 +25,7 @@ mod run;
 mod status;
 mod suspend;
 mod terminal;
+mod token;
 mod trust;
 mod validate;
 
@@ -54,6 +55,8 @@ enum Command {
     Edit(edit::Args),
     Rm(rm::Args),
     History(history::Args),
+    #[command(subcommand)]
+    Token(token::Command),
     #[command(subcommand)]
     Mcp(mcp::Command),
     Status(status::Args),
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Edit(args) => edit::run(args),
         Command::Rm(args) => rm::run(args),
         Command::History(args) => history::run(args),
+        Command::Token(command) => token::run(command),
         Command::Mcp(command) => mcp::run(command),
         Command::Status(args) => status::run(args),
         Command::Logs(args) => logs::run(args),

@@ -11,9 +11,9 @@ use super::{
 use crate::{
     agent::{self, Settings, Webhooks},
     audit,
-    config::{self, Auth, Config, Enforcement, LogFormat, SourceFrom},
+    config::{self, Auth, Config, Enforcement, LogFormat, OidcIssuer, SourceFrom},
     escape::escape,
-    gateway::{Access, Limits, limits::ConnectionLimits, tls},
+    gateway::{Access, Limits, identity::oidc::Issuer, limits::ConnectionLimits, tls},
     instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
     reconcile::Selection,
@@ -144,12 +144,6 @@ fn warn(config: &Config) {
              listen on loopback behind a proxy that speaks TLS"
         );
     }
-    if config.gateway.auth == Auth::Required {
-        tracing::warn!(
-            "gateway.auth is `required` and users are not yet supported: over TCP everybody is refused, and only this \
-             user and root can connect, by the control socket; `gateway.auth: open` lets everybody on this machine in"
-        );
-    }
 }
 
 /// What the configuration means for the agent.
@@ -188,6 +182,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             Auth::Required => Access::Required,
         },
         allowed_hosts: config.gateway.allowed_hosts.clone(),
+        issuers: config.gateway.oidc.iter().map(issuer).collect(),
         limits: Limits {
             body: usize::try_from(config.gateway.limits.body)?,
             sessions: config.gateway.limits.sessions as usize,
@@ -219,6 +214,10 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
 /// Where the gateway's certificate and its key are.
 pub fn tls_files(tls: &config::Tls) -> tls::Files {
     tls::Files { cert_file: tls.cert_file.clone(), key_file: tls.key_file.clone() }
+}
+
+fn issuer(oidc: &OidcIssuer) -> Issuer {
+    Issuer { url: oidc.issuer.clone(), audience: oidc.audience.clone() }
 }
 
 /// Where webhooks are served, if anywhere. Their secrets must be there.

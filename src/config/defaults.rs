@@ -135,7 +135,7 @@ impl Default for Gateway {
             public_url: None,
             tls: None,
             allowed_hosts: Vec::new(),
-            oidc: Later::List,
+            oidc: Vec::new(),
             limits: GatewayLimits::default(),
         }
     }

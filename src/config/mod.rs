@@ -106,7 +106,8 @@ pub struct Gateway {
     pub tls: Option<Tls>,
     /// Names by which the gateway may be called, besides loopback's and that of `public_url`.
     pub allowed_hosts: Vec<String>,
-    pub oidc: Later,
+    /// Whose signed tokens are accepted.
+    pub oidc: Vec<OidcIssuer>,
     pub limits: GatewayLimits,
 }
 
@@ -118,11 +119,20 @@ pub struct Tls {
     pub key_file: PathBuf,
 }
 
+/// One of `gateway.oidc`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OidcIssuer {
+    /// Exactly as tokens have it.
+    pub issuer: String,
+    /// For whom they must have been made.
+    pub audience: String,
+}
+
 /// Who may use the gateway's TCP port. The control socket is another way in, for its owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// Users with a token. As long as no users can be known, nobody.
+    /// Users of the sources, by a token. Where there are none, nobody.
     #[default]
     Required,
     /// Anybody who can reach it, which is why it must listen on loopback.

@@ -390,6 +390,27 @@ sources: [{name: a, directory: {path: /a}}]",
 }
 
 #[test]
+fn issuers() {
+    let with = |oidc: &str| format!("gateway: {{oidc: {oidc}}}");
+    let config = good(&with(
+        "[{issuer: \"https://id.example/a/\", audience: fleet}, {issuer: \"http://127.0.0.1:1\", audience: b}]",
+    ));
+    let issuers: Vec<_> = config.gateway.oidc.iter().map(|oidc| (&*oidc.issuer, &*oidc.audience)).collect();
+    assert_eq!(issuers, [("https://id.example/a/", "fleet"), ("http://127.0.0.1:1", "b")]);
+    for bad in [
+        "[{issuer: \"https://id.example\"}]",
+        "[{audience: fleet}]",
+        "[{issuer: \"https://id.example\", audience: \"\"}]",
+        "[{issuer: \"http://id.example\", audience: fleet}]",
+        "[{issuer: \"https://id.example?a\", audience: fleet}]",
+        "[{issuer: \"https://id.example\", audience: a}, {issuer: \"https://id.example\", audience: b}]",
+        "[{issuer: \"https://id.example\", audience: a, keys: []}]",
+    ] {
+        assert!(!errors(&with(bad), &[]).is_empty(), "{bad}");
+    }
+}
+
+#[test]
 fn settings_to_come_are_fine_with_their_defaults() {
     let text = "policy_source: null
 admin_listen:

@@ -3,9 +3,8 @@
 use super::{exchange::Exchange, feed::Feed};
 use crate::{
     instance::mailbox::Delivery,
-    protocol::{Message, RawId, codes, error_response},
+    protocol::{Message, RawId, codes},
 };
-use bytes::Bytes;
 
 /// What answers one POST: the messages of a feed, each as the client is to have it.
 #[derive(Debug)]
@@ -33,26 +32,27 @@ impl Answering {
         if self.over {
             return None;
         }
-        let delivery = tokio::select! {
-            // What is there already may still be had, and costs no look at the policy.
-            biased;
-            delivery = self.feed.next() => match delivery {
-                Some(delivery) => delivery,
-                None => {
-                    // What has not been answered by now never is.
-                    self.exchanges().for_each(|exchange| exchange.trail().cancelled());
-                    return None;
-                }
-            },
-            () = self.exchange.withdrawn() => {
+        loop {
+            // Not only when nothing comes: a server that always has something to say keeps nobody connected.
+            if self.more.iter_mut().chain([&mut self.exchange]).any(Exchange::is_withdrawn) {
                 self.over = true;
                 self.exchanges().for_each(|exchange| exchange.trail().withdrawn(codes::INVALID_PARAMS));
-                let text = "you may not use this any more";
-                let message = Bytes::from(error_response(&self.exchange.id, codes::INVALID_PARAMS, text, None));
+                let message = self.exchange.withdrawal();
                 return Some(Delivery::Answer { message, error_code: Some(codes::INVALID_PARAMS) });
             }
-        };
-        Some(self.finished(delivery))
+            tokio::select! {
+                biased;
+                delivery = self.feed.next() => {
+                    let Some(delivery) = delivery else {
+                        // What has not been answered by now never is.
+                        self.exchanges().for_each(|exchange| exchange.trail().cancelled());
+                        return None;
+                    };
+                    return Some(self.finished(delivery));
+                }
+                () = self.exchange.reviewed() => {}
+            }
+        }
     }
 
     /// The next message, if there is one already.

@@ -18,7 +18,7 @@ impl Caller {
         match &self.principal {
             Principal::Operator => "operator".into(),
             Principal::Anonymous => "anonymous".into(),
-            Principal::User(name) => format!("user/{name}"),
+            Principal::User(user) => format!("user/{}", user.name()),
         }
     }
 

@@ -1,14 +1,14 @@
 //! One message of a client's, from its arrival to its answer: what its sender may do is decided here, and nowhere else.
 
 use super::{
-    access::{Permit, Policy},
+    access::{Permit, Policy, Principal, permitted_tools},
     all,
     caller::Caller,
     classify::Fault,
     trail::{Trace, Trail},
 };
 use crate::{
-    protocol::{Kind, Message, Params, RawId, codes, text_member},
+    protocol::{Kind, Message, Params, RawId, codes, error_response, text_member},
     status::model::audit::Outcome,
 };
 use axum::http::StatusCode;
@@ -23,7 +23,7 @@ pub struct Exchange {
     pub id: Box<str>,
     right: Right,
     /// The answer is a list of tools, of which the client is to see those it may use.
-    filter: Option<Arc<Permit>>,
+    lists_tools: bool,
     trail: Trail,
 }
 
@@ -40,7 +40,7 @@ pub struct Right {
 
 impl Right {
     /// What is granted now.
-    fn permit(&self) -> Option<Arc<Permit>> {
+    pub fn permit(&self) -> Option<Arc<Permit>> {
         let policy = self.policy.borrow();
         if *self.app == *all::NAME {
             return policy.knows(&self.caller.principal).then(|| Arc::new(Permit::everything()));
@@ -50,13 +50,17 @@ impl Right {
 
     /// The right to use an app at all.
     pub fn to_use(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, app: &str, trace: Trace) -> Option<Right> {
-        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy: policy.clone(), trace };
+        let mut policy = policy.clone();
+        policy.mark_unchanged();
+        let right = Right { caller: caller.clone(), app: app.into(), tool: None, policy, trace };
         right.permit().map(|_| right)
     }
 
     /// The right to ask for all apps at once what one may have of each.
     pub fn to_all(policy: &watch::Receiver<Arc<Policy>>, caller: &Caller, trace: Trace) -> Right {
-        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy: policy.clone(), trace }
+        let mut policy = policy.clone();
+        policy.mark_unchanged();
+        Right { caller: caller.clone(), app: all::NAME.into(), tool: None, policy, trace }
     }
 
     pub fn caller(&self) -> &Caller {
@@ -68,22 +72,39 @@ impl Right {
         self.trace.refused(&self.caller, &self.app, Outcome::Error, fault);
     }
 
-    /// Waits until it is withdrawn.
-    pub async fn withdrawn(&mut self) {
-        loop {
-            if self.policy.changed().await.is_err() {
-                // The agent is ending, and with it whatever this is about.
-                return std::future::pending().await;
-            }
-            let holds = self.permit().is_some_and(|permit| match &self.tool {
-                Some(tool) => permit.allows_tool(tool),
-                None => true,
-            });
-            if !holds {
-                return;
+    /// What has become of it since it was looked at last. Costs next to nothing as long as the policy stays.
+    pub fn review(&mut self) -> Review {
+        if !self.policy.has_changed().unwrap_or(false) {
+            return Review::Same;
+        }
+        self.policy.mark_unchanged();
+        match self.permit() {
+            Some(permit) if self.tool.as_ref().is_none_or(|tool| permit.allows_tool(tool)) => Review::Holds(permit),
+            _ => {
+                // So that this is the answer from now on.
+                self.policy.mark_changed();
+                Review::Withdrawn
             }
         }
     }
+
+    /// Waits until another policy is in force than the one by which this was looked at last.
+    pub async fn reviewed(&self) {
+        if self.policy.clone().changed().await.is_err() {
+            // The agent is ending, and with it whatever this is about.
+            std::future::pending().await
+        }
+    }
+}
+
+/// What has become of a right.
+#[derive(Clone, Debug)]
+pub enum Review {
+    /// The policy is as it was.
+    Same,
+    /// By another policy, with this.
+    Holds(Arc<Permit>),
+    Withdrawn,
 }
 
 /// What has been decided of a message.
@@ -118,21 +139,23 @@ impl Exchange {
         }
         let permit = right.permit().ok_or_else(|| unknown_app(&right.app))?;
         let mut granted = right.clone();
-        if message.method == "tools/call" && permit.is_restricted() {
-            // Whatever else stands for a name is the server's to refuse, but for one who may call everything.
-            let name = params.name.and_then(text_member).filter(|name| permit.allows_tool(name));
-            let Some(name) = name else { return Err(denied(params)) };
-            granted.tool = Some(name.into());
+        if message.method == "tools/call" && matches!(right.caller.principal, Principal::User(_)) {
+            let name = params.name.and_then(text_member);
+            // Whatever else stands for a name is the server's to refuse, but for one who may not call everything.
+            if permit.is_restricted() && !name.as_ref().is_some_and(|name| permit.allows_tool(name)) {
+                return Err(denied(params));
+            }
+            granted.tool = name.map(Into::into);
         }
-        let filter = (message.method == "tools/list" && permit.is_restricted()).then_some(permit);
+        let lists_tools = message.method == "tools/list";
         let id = message.id.map_or("null", |RawId(raw)| raw).into();
         let trail = begin();
-        Ok(Admitted::Request(Exchange { id, right: granted, filter, trail }))
+        Ok(Admitted::Request(Exchange { id, right: granted, lists_tools, trail }))
     }
 
     /// A request in whose answer there is nothing to be judged.
     pub fn unjudged(right: Right, id: &str) -> Exchange {
-        Exchange { id: id.into(), right, filter: None, trail: Trail::default() }
+        Exchange { id: id.into(), right, lists_tools: false, trail: Trail::default() }
     }
 
     /// The same, where it stands for another one: what is recorded is recorded of that one.
@@ -144,15 +167,32 @@ impl Exchange {
     /// The answer as its client is to have it.
     pub fn answered(&mut self, answer: Bytes, error_code: Option<i64>) -> Bytes {
         self.trail.answered(error_code);
-        match &self.filter {
-            Some(_permit) => answer,
-            None => answer,
+        if !self.lists_tools {
+            return answer;
+        }
+        // By what is granted now: this may have taken a while.
+        match self.right.permit() {
+            Some(permit) => {
+                let text = std::str::from_utf8(&answer).unwrap_or_default();
+                permitted_tools(text, &permit).map_or(answer, Bytes::from)
+            }
+            None => self.withdrawal(),
         }
     }
 
-    /// Waits until the client may not have the answer any more.
-    pub async fn withdrawn(&mut self) {
-        self.right.withdrawn().await;
+    /// What the client gets instead of an answer that it may not have any more.
+    pub fn withdrawal(&self) -> Bytes {
+        error_response(&self.id, codes::INVALID_PARAMS, "you may not use this any more", None).into()
+    }
+
+    /// Whether the client may not have the answer any more. Costs next to nothing as long as the policy stays.
+    pub fn is_withdrawn(&mut self) -> bool {
+        matches!(self.right.review(), Review::Withdrawn)
+    }
+
+    /// Waits until another policy is in force.
+    pub async fn reviewed(&self) {
+        self.right.reviewed().await;
     }
 
     /// What is recorded of it.

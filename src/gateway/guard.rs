@@ -1,7 +1,10 @@
 //! Who may knock: peers of the control socket, the Host and Origin of everybody else. Pure.
 
-use super::{access::Principal, caller::Caller};
-use axum::http::{HeaderMap, StatusCode, header};
+use super::{
+    access::Principal,
+    identity::{Shown, shown},
+};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub enum Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Open,
-    /// Only users with a token may come in; as long as none can be known, nobody may.
+    /// Only users that the sources know may come in; where there are none, nobody may.
     Required,
 }
 
@@ -36,36 +39,67 @@ pub struct Denial {
     pub status: StatusCode,
     pub code: &'static str,
     pub message: String,
+    /// Seconds.
+    pub retry_after: Option<u64>,
+    /// There was a token, and it is no good.
+    pub invalid_token: bool,
+}
+
+impl Denial {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Denial { status, code, message: message.into(), retry_after: None, invalid_token: false }
+    }
+}
+
+/// How far a request has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    Known(Principal),
+    /// Whoever has this token.
+    Token(&'a str),
+    /// A user of this host.
+    HostUser(u32),
 }
 
 impl Guard {
-    /// Checks a request before anything of it is read. Host and Origin are checked because a web page can make a
-    /// browser on this machine talk to loopback addresses (DNS rebinding).
-    pub fn admit(&self, peer: Peer, headers: &HeaderMap, open_path: bool) -> Result<Caller, Denial> {
-        let caller = |principal| Caller { principal, peer, address: None };
+    /// Checks a request before anything of it is read, and says by what it is to be found out whose it is. Host and Origin
+    /// are checked because a web page can make a browser on this machine talk to loopback addresses (DNS rebinding).
+    /// `open_path`: it asks for what everybody may have.
+    pub fn admit<'a>(
+        &self,
+        peer: Peer,
+        uri: &Uri,
+        headers: &'a HeaderMap,
+        open_path: bool,
+    ) -> Result<Entry<'a>, Denial> {
         match peer {
-            Peer::Local { uid } if uid == 0 || uid == self.uid => Ok(caller(Principal::Operator)),
-            Peer::Local { uid } => Err(Denial {
-                status: StatusCode::FORBIDDEN,
-                code: "not-allowed",
-                message: format!("user {uid} may not use this agent's control socket"),
-            }),
+            Peer::Local { uid } if uid == 0 || uid == self.uid => return Ok(Entry::Known(Principal::Operator)),
+            Peer::Local { .. } => {}
             Peer::Tcp => {
                 self.check_origin(headers)?;
-                if open_path || self.access == Access::Open {
-                    return Ok(caller(Principal::Anonymous));
+                if open_path {
+                    return Ok(Entry::Known(Principal::Anonymous));
                 }
-                Err(Denial {
-                    status: StatusCode::UNAUTHORIZED,
-                    code: "unauthenticated",
-                    message: "this gateway requires authentication (gateway.auth: required)".into(),
-                })
+            }
+        }
+        let token = match shown(uri, headers) {
+            Shown::Unfit(why) => return Err(Denial::new(StatusCode::BAD_REQUEST, "invalid-request", why)),
+            Shown::Token(token) => Some(token),
+            Shown::Nothing => None,
+        };
+        match (peer, token) {
+            (Peer::Tcp, _) if self.access == Access::Open => Ok(Entry::Known(Principal::Anonymous)),
+            (_, Some(token)) => Ok(Entry::Token(token)),
+            (Peer::Local { uid }, None) => Ok(Entry::HostUser(uid)),
+            (Peer::Tcp, None) => {
+                let text = "this gateway requires a token: `Authorization: Bearer TOKEN` (gateway.auth: required)";
+                Err(Denial::new(StatusCode::UNAUTHORIZED, "unauthenticated", text))
             }
         }
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Denial> {
-        let forbidden = |message: String| Denial { status: StatusCode::FORBIDDEN, code: "wrong-host", message };
+        let forbidden = |message: String| Denial::new(StatusCode::FORBIDDEN, "wrong-host", message);
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
         if hosts.next().is_some() || !self.knows(host) {
@@ -139,23 +173,40 @@ mod tests {
             ("localhost", Some("http://localhost.evil.example"), false),
             ("localhost", Some("http://localhost/"), false),
         ] {
-            let admitted = guard.admit(Peer::Tcp, &headers(host, origin), false).is_ok();
+            let admitted = guard.admit(Peer::Tcp, &Uri::default(), &headers(host, origin), false).is_ok();
             assert_eq!(admitted, expected, "{host} {origin:?}");
         }
         let mut twice = headers("localhost", None);
         twice.append(header::HOST, "evil.example".parse().unwrap());
-        assert!(guard.admit(Peer::Tcp, &twice, false).is_err());
+        assert!(guard.admit(Peer::Tcp, &Uri::default(), &twice, false).is_err());
     }
 
     #[test]
     fn peers() {
-        let required = guard(Access::Required);
+        let (required, open) = (guard(Access::Required), guard(Access::Open));
+        let mut map = headers("localhost", None);
         let none = HeaderMap::new();
-        assert!(required.admit(Peer::Local { uid: 0 }, &none, false).is_ok());
-        assert!(required.admit(Peer::Local { uid: 1000 }, &none, false).is_ok());
-        assert_eq!(required.admit(Peer::Local { uid: 1001 }, &none, true).unwrap_err().status, 403);
-        let fine = headers("localhost", None);
-        assert_eq!(required.admit(Peer::Tcp, &fine, false).unwrap_err().status, 401);
-        assert!(required.admit(Peer::Tcp, &fine, true).is_ok());
+        let (plain, query): (Uri, Uri) = ("/mcp/x".parse().unwrap(), "/mcp/x?access_token=t".parse().unwrap());
+        let operator = Ok(Entry::Known(Principal::Operator));
+        for uid in [0, 1000] {
+            assert_eq!(required.admit(Peer::Local { uid }, &plain, &none, false), operator);
+        }
+        let other = Peer::Local { uid: 1001 };
+        assert_eq!(required.admit(other, &plain, &none, true), Ok(Entry::HostUser(1001)));
+        assert_eq!(open.admit(other, &plain, &none, false), Ok(Entry::HostUser(1001)));
+        assert_eq!(required.admit(Peer::Tcp, &plain, &map, false).unwrap_err().status, 401);
+        let anonymous = Ok(Entry::Known(Principal::Anonymous));
+        assert_eq!(required.admit(Peer::Tcp, &plain, &map, true), anonymous);
+        assert_eq!(open.admit(Peer::Tcp, &plain, &map, false), anonymous);
+        map.insert(header::AUTHORIZATION, "Bearer t".parse().unwrap());
+        assert_eq!(required.admit(Peer::Tcp, &plain, &map, false), Ok(Entry::Token("t")));
+        assert_eq!(required.admit(other, &plain, &map, false), Ok(Entry::Token("t")));
+        // Being asked does not make what an open gateway does less open; and a token in the URL is refused by every one.
+        assert_eq!(open.admit(Peer::Tcp, &plain, &map, false), anonymous);
+        for guard in [&required, &open] {
+            assert_eq!(guard.admit(Peer::Tcp, &query, &map, false).unwrap_err().status, 400);
+        }
+        map.insert(header::AUTHORIZATION, "Basic t".parse().unwrap());
+        assert_eq!(required.admit(Peer::Tcp, &plain, &map, false).unwrap_err().status, 400);
     }
 }

@@ -1,27 +1,25 @@
 //! Requests in, by path and method.
 
 use super::{
-    Gateway, all,
-    caller::{Caller, origin},
+    Gateway,
+    admission::admit,
+    all,
+    caller::Caller,
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Exchange, Right, unknown_app},
-    guard::Peer,
-    legacy,
-    limits::{Exceeded, hold},
-    modern, reply,
-    serve::Origin,
+    legacy, modern, reply,
     trail::Trace,
 };
 use crate::{
     protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version},
-    status::model::audit::{Kind as RecordKind, Outcome, Record},
+    status::model::audit::Outcome,
 };
 use axum::{
     Extension, Router,
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::Response,
     routing::{any, get},
 };
@@ -63,60 +61,6 @@ pub fn router(gateway: Arc<Gateway>, api: Router) -> Router {
 pub fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
     reply::json(status, body.to_string())
-}
-
-async fn admit(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp);
-    let address = request.extensions().get::<Origin>().map(|Origin(address)| *address);
-    let open_path = matches!(request.uri().path(), "/healthz" | "/readyz");
-    match gateway.guard.admit(peer, request.headers(), open_path) {
-        Ok(_) if open_path => next.run(request).await,
-        Ok(mut caller) => {
-            caller.address = address;
-            let busy = match gateway.limiter.admit(&caller) {
-                Ok(busy) => busy,
-                Err(exceeded) => return limited(&gateway, &caller, &request, exceeded),
-            };
-            request.extensions_mut().insert(caller);
-            let response = next.run(request).await;
-            match busy {
-                Some(busy) => hold(response, busy),
-                None => response,
-            }
-        }
-        Err(denial) => {
-            gateway.audit.record_stranger(Record {
-                peer: Some(origin(peer, address)),
-                name: Some(request.uri().path().to_owned()),
-                reason: Some(denial.message.clone()),
-                ..Record::new(RecordKind::Admission, Outcome::Denied)
-            });
-            let mut response = problem(denial.status, denial.code, &denial.message);
-            if denial.status == StatusCode::UNAUTHORIZED {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            response
-        }
-    }
-}
-
-/// One who asks for too much is told so as whoever asks at that path expects it.
-fn limited(gateway: &Gateway, caller: &Caller, request: &Request, exceeded: Exceeded) -> Response {
-    let (path, text) = (request.uri().path(), exceeded.to_string());
-    gateway.audit.record_stranger(Record {
-        principal: Some(caller.name()),
-        peer: Some(caller.origin()),
-        name: Some(path.to_owned()),
-        code: Some(codes::OVERLOADED),
-        reason: Some(text.clone()),
-        ..Record::new(RecordKind::Admission, Outcome::Limited)
-    });
-    let mut response = match path.starts_with("/mcp") {
-        true => reply::fault(&Fault::new(StatusCode::TOO_MANY_REQUESTS, codes::OVERLOADED, text), None),
-        false => problem(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", &text),
-    };
-    response.headers_mut().insert(header::RETRY_AFTER, exceeded.retry_after().into());
-    response
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {

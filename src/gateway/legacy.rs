@@ -28,7 +28,7 @@ use axum::{
     response::Response,
 };
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, PoisonError},
 };
 
@@ -91,6 +91,11 @@ pub async fn batch(
     if messages.is_empty() || messages.iter().any(|message| message.method == "initialize") {
         return invalid("a batch has at least one message, and no `initialize`");
     }
+    // By its id an answer is found to be that to a list, of which not everybody sees all.
+    let mut ids = HashSet::new();
+    if messages.iter().filter(|m| m.kind == Kind::Request).any(|m| !m.id.is_some_and(|id| ids.insert(id.0))) {
+        return invalid("two requests of a batch have the same id");
+    }
     let params: Vec<_> = messages.iter().map(Message::params).collect();
     let admitted: Vec<_> =
         messages.iter().zip(&params).map(|(message, params)| Exchange::admit(right, message, params)).collect();
@@ -110,6 +115,7 @@ pub async fn batch(
             Err(fault) => {
                 if message.kind == Kind::Request {
                     answer(id, &fault);
+                    exchanges.push(Exchange::unjudged(right.clone(), id));
                 }
                 continue;
             }

@@ -4,6 +4,7 @@
 //! process; what comes back goes out as JSON, or as a stream of events as soon as there is more than an answer.
 
 pub mod access;
+mod admission;
 pub mod all;
 mod answering;
 mod bridge;
@@ -14,6 +15,7 @@ mod feed;
 mod guard;
 mod handshake;
 mod http;
+pub mod identity;
 mod legacy;
 pub mod limits;
 mod modern;
@@ -43,6 +45,7 @@ use crate::{
     },
 };
 use access::Policy;
+use identity::Identity;
 use limits::Limiter;
 use std::{
     sync::Arc,
@@ -57,6 +60,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     pub limits: Limits,
     pub guard: Guard,
+    /// Tells who clients are.
+    pub identity: Identity,
     /// Who may do what, at present.
     pub policy: watch::Receiver<Arc<Policy>>,
     bridge: bridge::Bridge,
@@ -76,13 +81,14 @@ impl Gateway {
         fleet: Arc<Fleet>,
         limits: Limits,
         guard: Guard,
+        identity: Identity,
         policy: watch::Receiver<Arc<Policy>>,
         audit: Log,
     ) -> Arc<Self> {
         let (sessions, bridge) = (Sessions::new(limits, audit.clone()), bridge::Bridge::default());
         let limiter = Limiter::new(limits);
         let catalog = all::Catalog::default();
-        Arc::new(Gateway { fleet, sessions, limits, guard, policy, audit, limiter, bridge, catalog })
+        Arc::new(Gateway { fleet, sessions, limits, guard, identity, policy, audit, limiter, bridge, catalog })
     }
 
     /// Ends what nobody uses any more: to be called every few seconds.

@@ -3,12 +3,16 @@
 use super::bridge::subscription::Subscription;
 use super::{
     Gateway, KEEP_ALIVE,
+    access::Permit,
     all::{self, Changes},
-    exchange::Right,
+    exchange::{Review, Right},
     reply::{chunk, events},
     session::Session,
 };
-use crate::instance::{fleet::Fleet, mailbox::Delivery, view::Route};
+use crate::{
+    instance::{fleet::Fleet, mailbox::Delivery, view::Route},
+    protocol::notification,
+};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use std::{
@@ -27,6 +31,8 @@ pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -
     let follow = Follow { route: session.route(fleet), fleet: fleet.clone(), subscription };
     // Now, not when somebody first reads: what happens from here on belongs to this stream.
     let _ = session.link(fleet);
+    let of_server = session.app != all::NAME;
+    let right = Entitled { seen: right.permit().filter(|_| of_server), right };
     let reading = Reading::begin(session);
     let body = futures_util::stream::unfold(
         (reading, follow, right, true),
@@ -36,12 +42,15 @@ pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -
             }
             let mailbox = &reading.session.sink.mailbox;
             let next = loop {
+                if let Some(told) = right.news()? {
+                    break chunk(Delivery::Message(told), || mailbox.try_next());
+                }
                 tokio::select! {
                     // First of all, so that one who has been overtaken takes nothing that is the other's.
                     biased;
                     () = reading.overtaken() => return None,
                     delivery = mailbox.next() => break chunk(delivery?, || mailbox.try_next()),
-                    () = right.withdrawn() => return None,
+                    () = right.right.reviewed() => {}
                 news = follow.next() => match news {
                     News::Replaced => _ = reading.session.link(&follow.fleet),
                     News::Heard(message) => break chunk(Delivery::Message(message), || mailbox.try_next()),
@@ -54,6 +63,29 @@ pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -
         },
     );
     events(Body::from_stream(body))
+}
+
+/// The right to hear what there is, and how much of the server it gave when it was looked at last.
+struct Entitled {
+    right: Right,
+    /// `None` where nobody has to be told.
+    seen: Option<Arc<Permit>>,
+}
+
+impl Entitled {
+    /// What the client is to be told of its rights, if anything; `None` of that: they are gone.
+    fn news(&mut self) -> Option<Option<Bytes>> {
+        let now = match self.right.review() {
+            Review::Same => return Some(None),
+            Review::Withdrawn => return None,
+            Review::Holds(now) => now,
+        };
+        let other = self.seen.as_ref().is_some_and(|seen| *seen != now);
+        if other {
+            self.seen = Some(now);
+        }
+        Some(other.then(|| notification("notifications/tools/list_changed", &serde_json::json!({})).into()))
+    }
 }
 
 /// Watches for what does not come to the session by itself.

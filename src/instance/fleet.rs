@@ -61,6 +61,8 @@ pub struct Fleet {
     started: AtomicBool,
     /// Says that a view, or what else decides whether the fleet is settled, has changed.
     changes: watch::Sender<()>,
+    /// Says that the dynamic labels of some app have changed.
+    label_changes: watch::Sender<()>,
 }
 
 impl Fleet {
@@ -74,6 +76,7 @@ impl Fleet {
             applied: AtomicBool::new(false),
             started: AtomicBool::new(false),
             changes: watch::Sender::new(()),
+            label_changes: watch::Sender::new(()),
         })
     }
 
@@ -171,7 +174,8 @@ impl Fleet {
         let (view, view_receiver) = watch::channel(View::pending());
         let unready = Route::Unready { state: AppState::Pending, reason: None, retry_after: Duration::from_secs(1) };
         let (route, route_receiver) = watch::channel(Arc::new(unready));
-        let (published, dynamic_labels) = watch::channel(DynamicLabels::default());
+        let (labels, dynamic_labels) = watch::channel(DynamicLabels::default());
+        let published = labels::Published { labels, changes: self.label_changes.clone() };
         self.supervisors.spawn(labels::keep(self.host.clone(), wish.clone(), published));
         let wires = Wires { wish, view, route, checkouts: mpsc::channel(WAITING), changes: self.changes.clone() };
         let supervisor = Supervisor::new(name.clone(), self.host.clone(), logs.clone(), wires);
@@ -188,6 +192,11 @@ impl Fleet {
             leaving.retain(|entry| !entry.is_gone());
             leaving.push(entry);
         }
+    }
+
+    /// Tells of each change of dynamic labels, of whichever app.
+    pub fn label_changes(&self) -> watch::Receiver<()> {
+        self.label_changes.subscribe()
     }
 
     /// The first plan has been carried out.

@@ -267,8 +267,11 @@ fn is_number(raw: &str) -> bool {
     raw.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
-/// Calls `each` with every member of an object; `false` if the JSON is something else.
-pub(super) fn members<'a>(json: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> Result<bool, FrameError> {
+/// Calls `each` with every member of an object, in order, as raw JSON; `false` if the JSON is something else.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn members<'a>(json: &'a str, each: impl FnMut(Cow<'a, str>, &'a str)) -> Result<bool, FrameError> {
     struct Members<F>(F);
     impl<'de, F: FnMut(Cow<'de, str>, &'de str)> Visitor<'de> for Members<F> {
         type Value = ();

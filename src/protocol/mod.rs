@@ -11,7 +11,7 @@ mod object;
 pub mod sse;
 
 pub use era::{Era, LEGACY_VERSIONS, MODERN_VERSION, is_legacy_version};
-pub use frame::{Edit, FrameError, Kind, Message, Params, RawId, check_unambiguous, one_line, text_member};
+pub use frame::{Edit, FrameError, Kind, Message, Params, RawId, check_unambiguous, members, one_line, text_member};
 pub use message::{codes, error_response, notification, request};
 pub use object::Object;
 

@@ -36,6 +36,18 @@ impl Digest {
         Digest(hasher.0.finalize().into())
     }
 
+    /// Reads 64 hexadecimal digits.
+    pub fn parse(digits: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if digits.len() != 2 * bytes.len() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()?;
+        }
+        Some(Digest(bytes))
+    }
+
     /// The first `n` hexadecimal digits, for display.
     pub fn short(&self, n: usize) -> String {
         self.to_string().chars().take(n).collect()

@@ -41,6 +41,11 @@ impl Pattern {
         Ok(Pattern { source: source.into(), matcher })
     }
 
+    /// The pattern `*`, which matches everything.
+    pub fn any() -> Pattern {
+        Pattern { source: "*".into(), matcher: Matcher::Any }
+    }
+
     pub fn matches(&self, text: &str) -> bool {
         match &self.matcher {
             Matcher::Any => true,

@@ -12,7 +12,10 @@
 
 pub use super::pattern::Pattern;
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// A map from label key to the values that match it. See the module's documentation for the rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,12 +56,18 @@ impl Selector {
     }
 
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.could_match(labels, &BTreeSet::new())
+    }
+
+    /// Whether it matches, or would if labels with these other keys had the right values.
+    pub fn could_match(&self, labels: &BTreeMap<String, String>, unknown: &BTreeSet<String>) -> bool {
         if self.is_everything() {
             return true;
         }
         !self.0.is_empty()
-            && self.0.iter().all(|(key, patterns)| {
-                labels.get(key).is_some_and(|value| patterns.iter().any(|pattern| pattern.matches(value)))
+            && self.0.iter().all(|(key, patterns)| match labels.get(key) {
+                Some(value) => patterns.iter().any(|pattern| pattern.matches(value)),
+                None => !patterns.is_empty() && unknown.contains(key),
             })
     }
 

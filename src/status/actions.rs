@@ -1,12 +1,14 @@
-//! What the control socket can ask an agent to do: look at its sources, restart, suspend, resume.
+//! What an agent can be asked to do: look at its sources, restart, suspend, resume. By operators, on the control socket, and
+//! by users whose roles say so.
 
 use super::{
     Store,
     command::{Command, CommandError, Done},
 };
 use crate::{
-    gateway::{Caller, Peer, problem, reply_json},
+    gateway::{Caller, access::Principal, problem, reply_json},
     instance::fleet::NotRestarted,
+    resource::Verb,
     status::model::audit::{Kind, Outcome, Record},
 };
 use axum::{
@@ -26,26 +28,14 @@ struct Actions {
     commands: mpsc::Sender<Command>,
 }
 
-/// The routes. Whoever is not on the control socket is refused by each.
+/// The routes. Each refuses whoever may not.
 pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
     Router::new()
         .route("/v1/reconcile", post(reconcile))
         .route("/v1/suspend", post(suspend))
         .route("/v1/resume", post(resume))
         .route("/v1/apps/{name}/restart", post(restart))
-        .layer(axum::middleware::from_fn(local_only))
         .with_state(Actions { store, commands })
-}
-
-async fn local_only(
-    Extension(peer): Extension<Peer>,
-    request: axum::extract::Request,
-    next: axum::middleware::Next,
-) -> Response {
-    match peer {
-        Peer::Local { .. } => next.run(request).await,
-        Peer::Tcp => problem(StatusCode::FORBIDDEN, "not-allowed", "actions are taken on the control socket only"),
-    }
 }
 
 #[derive(Deserialize)]
@@ -60,6 +50,9 @@ async fn reconcile(
     Extension(caller): Extension<Caller>,
     Json(Reconcile { prune }): Json<Reconcile>,
 ) -> Response {
+    if let Err(refusal) = actions.check(&caller, Verb::Reconcile, None) {
+        return actions.recorded(&caller, "reconcile", None, refusal);
+    }
     let (heard, hearing) = oneshot::channel();
     // A controller that is gone drops the end that would tell.
     let _ = actions.commands.send(Command::Reconcile { prune, heard }).await;
@@ -82,6 +75,9 @@ async fn suspend(
     Extension(caller): Extension<Caller>,
     Json(Which { app }): Json<Which>,
 ) -> Response {
+    if let Err(refusal) = actions.check(&caller, Verb::Suspend, app.as_deref()) {
+        return actions.recorded(&caller, "suspend", app, refusal);
+    }
     let response = actions.command(|done| Command::Suspend { app: app.clone(), done }).await;
     actions.recorded(&caller, "suspend", app, response)
 }
@@ -91,6 +87,9 @@ async fn resume(
     Extension(caller): Extension<Caller>,
     Json(Which { app }): Json<Which>,
 ) -> Response {
+    if let Err(refusal) = actions.check(&caller, Verb::Suspend, app.as_deref()) {
+        return actions.recorded(&caller, "resume", app, refusal);
+    }
     let response = actions.command(|done| Command::Resume { app: app.clone(), done }).await;
     actions.recorded(&caller, "resume", app, response)
 }
@@ -108,18 +107,23 @@ async fn restart(
     Path(name): Path<String>,
     Json(Restart { accept_tools }): Json<Restart>,
 ) -> Response {
+    let method = if accept_tools { "restart --accept-tools" } else { "restart" };
+    if let Err(refusal) = actions.check(&caller, Verb::Restart, Some(&name)) {
+        return actions.recorded(&caller, method, Some(name), refusal);
+    }
     let response = match actions.store.gateway.fleet.restart(&name, accept_tools) {
         Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
-        Err(error) => {
-            let (status, code) = match error {
-                NotRestarted::Unknown => (StatusCode::NOT_FOUND, "unknown-app"),
-                NotRestarted::Suspended => (StatusCode::CONFLICT, "suspended"),
-            };
-            problem(status, code, &format!("{name:?} is not restarted: {error}"))
+        Err(NotRestarted::Unknown) => unknown_app(&name),
+        Err(error @ NotRestarted::Suspended) => {
+            problem(StatusCode::CONFLICT, "suspended", &format!("{name:?} is not restarted: {error}"))
         }
     };
-    let method = if accept_tools { "restart --accept-tools" } else { "restart" };
     actions.recorded(&caller, method, Some(name), response)
+}
+
+/// The answer is the same for an app that is not there and for one that whoever asks may not know of.
+fn unknown_app(name: &str) -> Response {
+    problem(StatusCode::NOT_FOUND, "unknown-app", &CommandError::UnknownApp(name.to_owned()).to_string())
 }
 
 impl Actions {
@@ -136,6 +140,30 @@ impl Actions {
             ..Record::new(Kind::Operation, outcome)
         });
         response
+    }
+
+    /// Refuses who may not order that.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
+    fn check(&self, caller: &Caller, verb: Verb, app: Option<&str>) -> Result<(), Response> {
+        let Caller { principal, .. } = caller;
+        let policy = self.store.gateway.policy.borrow().clone();
+        if policy.may_order(principal, verb, app) {
+            return Ok(());
+        }
+        if *principal == Principal::Anonymous {
+            let text = "actions are for operators, on the control socket; who comes in over an open gateway is nobody";
+            return Err(problem(StatusCode::FORBIDDEN, "not-allowed", text));
+        }
+        let known = |app: &str| policy.permit(principal, app).is_some() || policy.may_read(principal, app);
+        Err(match app.filter(|app| !known(app)) {
+            Some(app) => unknown_app(app),
+            None => {
+                let verb = serde_json::to_value(verb).unwrap_or_default();
+                let verb = verb.as_str().unwrap_or_default();
+                let text = format!("no role of {principal} has a rule with the resource `agent` and the verb `{verb}`");
+                problem(StatusCode::FORBIDDEN, "not-allowed", &text)
+            }
+        })
     }
 
     async fn command(&self, command: impl FnOnce(Done) -> Command) -> Response {

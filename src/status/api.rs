@@ -1,10 +1,12 @@
-//! `/v1`: the status, the logs and the events for everybody who may use the gateway, actions for the control socket only.
+//! `/v1`: the status, the logs and the events, of which everybody gets what they may see, and actions.
 
 mod audit;
+mod sight;
 mod streams;
 
-use super::{Store, actions, command::Command};
-use axum::{Json, Router, extract::State, routing::get};
+use super::{Store, actions, command::Command, model::Status};
+use crate::gateway::Caller;
+use axum::{Extension, Json, Router, extract::State, routing::get};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -13,9 +15,13 @@ struct Api {
     store: Arc<Store>,
 }
 
+async fn status(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Json<Status> {
+    Json(api.store.status_for(&caller.principal))
+}
+
 pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
     Router::new()
-        .route("/v1/status", get(async |State(api): State<Api>| Json(api.store.status())))
+        .route("/v1/status", get(status))
         .route("/v1/apps/{name}/logs", get(streams::logs))
         .route("/v1/events", get(streams::events))
         .route("/v1/audit", get(audit::audit))

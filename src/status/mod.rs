@@ -6,6 +6,7 @@ pub mod command;
 mod git;
 mod judge;
 pub mod model;
+mod sight;
 mod store;
 
 pub use store::{Applied, PRUNE_GUARD, Store, Suspended};

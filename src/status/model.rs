@@ -18,8 +18,13 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentStatus {
     pub version: String,
-    pub pid: u32,
-    pub started: Timestamp,
+    /// The user who asks, if not everything is shown: then there is of the agent and of apps only what this user may know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// `http://127.0.0.1:7420`, where clients find the gateway.
     pub gateway: String,
     /// `open` or `required`.
@@ -209,6 +214,9 @@ pub struct AppStatus {
     /// The newest definition is not in force yet.
     #[serde(default)]
     pub updating: bool,
+    /// The tools that whoever asks may use; null: none of the app at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_tools: Option<AllowedTools>,
     /// What the server's tools are, once it has been asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<ToolsStatus>,
@@ -221,6 +229,14 @@ pub struct AppStatus {
     /// Limits and sandbox of the process that runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confinement: Vec<Confinement>,
+}
+
+/// Patterns of tools, as roles have them: those that any of the first and none of the second match may be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowedTools {
+    pub allow: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
 }
 
 /// The tools of a server.

@@ -4,13 +4,14 @@ use super::{
     git,
     judge::judge,
     model::{AgentStatus, AppCondition, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status, ToolsStatus},
+    sight::{agent_shown_to, shown_to},
 };
 use crate::{
-    gateway::{Access, Gateway, tls::Tls},
+    gateway::{Access, Gateway, access::Principal, tls::Tls},
     instance::{fleet::Entry, labels::DynamicLabels, view::View},
     manifest::Snapshot,
     reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
-    resource::{App, RemoteTransport, Server},
+    resource::{App, RemoteTransport, Server, Verb},
     source::{Source, SourceView},
 };
 use jiff::Timestamp;
@@ -72,6 +73,12 @@ pub struct Store {
 impl Store {
     /// The state of everything, now.
     pub fn status(&self) -> Status {
+        self.status_for(&Principal::Operator)
+    }
+
+    /// What a principal may know of it.
+    pub fn status_for(&self, principal: &Principal) -> Status {
+        let policy = self.gateway.policy.borrow().clone();
         // What is asked for before what is said, and that before what is done: whatever changes in between makes this
         // say that something is on its way, and never that nothing is.
         let asked = self.sources.iter().any(Source::is_asked);
@@ -81,12 +88,19 @@ impl Store {
         let apps = self.apps(&applied, &views);
         let done = applied.is_of(views.iter().map(|view| &view.snapshot));
         let current = !asked && done && self.gateway.fleet.is_settled();
-        let (state, message) = judge(&sources, &apps, &applied.suspended, current);
-        Status {
+        let sees_all = policy.may_order(principal, Verb::Read, None);
+        let (sources, apps, suspended) = match sees_all {
+            true => (sources, apps, applied.suspended.clone()),
+            false => (Vec::new(), apps, Suspended::default()),
+        };
+        let apps = shown_to(apps, principal, &policy);
+        let (state, message) = judge(&sources, &apps, &suspended, current);
+        let status = Status {
             agent: AgentStatus {
                 version: env!("CARGO_PKG_VERSION").into(),
-                pid: std::process::id(),
-                started: self.started,
+                principal: None,
+                pid: Some(std::process::id()),
+                started: Some(self.started),
                 gateway: self.url.clone(),
                 auth: match self.gateway.guard.access {
                     Access::Open => "open".into(),
@@ -94,13 +108,17 @@ impl Store {
                 },
                 state,
                 message,
-                suspended: applied.suspended.since,
-                suspended_apps: applied.suspended.apps.iter().cloned().collect(),
+                suspended: suspended.since,
+                suspended_apps: suspended.apps.into_iter().collect(),
                 audit: self.gateway.audit.status(),
                 tls: self.tls.as_ref().map(|tls| tls.status()),
             },
             sources,
             apps,
+        };
+        match principal {
+            Principal::User(user) => agent_shown_to(status, user, sees_all),
+            Principal::Operator | Principal::Anonymous => status,
         }
     }
 
@@ -170,6 +188,7 @@ impl Store {
             last_lines: Vec::new(),
             instances: Vec::new(),
             updating: false,
+            allowed_tools: None,
             tools: None,
             confinement: Vec::new(),
             author: None,

@@ -22,9 +22,9 @@ async fn ls_lists_what_runs() {
     assert_eq!(
         lines,
         [
-            ["NAME", "DESCRIPTION", "TYPE", "STATE", "LABELS"],
-            ["demo", "A playground", "stdio", "Ready", "env=dev,team=a"],
-            ["other", "A playground", "stdio", "Ready", "env=dev,team=a"],
+            ["NAME", "DESCRIPTION", "TYPE", "STATE", "LABELS", "ALLOWED TOOLS"],
+            ["demo", "A playground", "stdio", "Ready", "env=dev,team=a", "*"],
+            ["other", "A playground", "stdio", "Ready", "env=dev,team=a", "*"],
         ]
     );
     assert!(agent.says(&["mcp", "ls", "-v"]).await.contains("demo-server"));
@@ -32,7 +32,7 @@ async fn ls_lists_what_runs() {
     assert_eq!(listed[0]["name"], "demo");
     assert_eq!(listed[0]["labels"], json!({"env": "dev", "team": "a"}));
     assert_eq!(listed[0]["url"], json!(format!("http://{}/mcp/demo", agent.listen)));
-    assert!(agent.says(&["mcp", "ls", "-o", "yaml"]).await.contains("- description: A playground\n"));
+    assert!(agent.says(&["mcp", "ls", "-o", "yaml"]).await.contains("  description: A playground\n"));
 }
 
 #[tokio::test]

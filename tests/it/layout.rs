@@ -39,6 +39,12 @@ const PURE: &[&str] = &[
     "gateway::all::names",
     "gateway::bridge::translate",
     "gateway::classify",
+    "gateway::identity::bearer",
+    "gateway::identity::failures",
+    "gateway::identity::metadata",
+    "gateway::identity::oidc::jwk",
+    "gateway::identity::oidc::jwt",
+    "gateway::identity::token",
     "instance::backoff",
     "instance::confine::plan",
     "instance::flood",
@@ -62,6 +68,7 @@ const PURE: &[&str] = &[
     "source::confirm",
     "status::judge",
     "status::model",
+    "status::sight",
     "webhook::proof",
 ];
 

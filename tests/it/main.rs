@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
+mod access;
 mod audit;
 mod author;
 mod authorize_cli;

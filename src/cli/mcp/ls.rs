@@ -3,14 +3,16 @@ use crate::{
         Outcome, Output,
         agent_args::{AgentArgs, block_on},
         status::state_style,
-        terminal::{Cell, Table, print, print_structured, shell_words},
+        terminal::{Cell, Table, escape, print, print_structured, shell_words},
     },
-    status::model::{AppState, AppStatus, Status},
+    status::model::{AllowedTools, AppState, AppStatus, Status},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// List the MCP servers that the agent runs.
+/// List the MCP servers that you may use, and which of their tools.
+///
+/// On the control socket root and the agent's own user may use everything. Others see what the roles of their user allow.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   mcpfleet mcp ls -v")]
@@ -34,6 +36,8 @@ struct Listed<'a> {
     transport: &'a str,
     state: AppState,
     labels: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_tools: Option<&'a AllowedTools>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     dynamic_labels: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -44,17 +48,21 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// `None` for an app that this agent does not run: nobody can use it here.
-    fn of(app: &'a AppStatus, verbose: bool) -> Option<Listed<'a>> {
+    /// `None` for an app that this agent does not run, or that whoever asks (`limited`) may only watch.
+    fn of(app: &'a AppStatus, limited: bool, verbose: bool) -> Option<Listed<'a>> {
+        if limited && app.allowed_tools.is_none() {
+            return None;
+        }
         Some(Listed {
             name: &app.name,
             description: app.description.as_deref(),
             transport: &app.transport,
             state: app.state?,
             labels: &app.labels,
+            allowed_tools: app.allowed_tools.as_ref(),
             dynamic_labels: &app.dynamic_labels,
             dynamic_label_problems: &app.dynamic_label_problems,
-            command: verbose.then_some(&app.command),
+            command: verbose.then_some(&*app.command).filter(|command| !command.is_empty()),
             url: &app.url,
         })
     }
@@ -65,20 +73,28 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let status = block_on(async { Ok(agent.status().await?) })?;
     let apps = listed(&status, args.verbose);
     if print_structured(args.output, &apps)?.is_none() {
-        print(&table(&apps, args.verbose))?;
+        print(&table(&apps, status.agent.principal.as_deref(), args.verbose))?;
     }
     Ok(Outcome::Fine)
 }
 
 fn listed(status: &Status, verbose: bool) -> Vec<Listed<'_>> {
-    status.apps.iter().filter_map(|app| Listed::of(app, verbose)).collect()
+    let limited = status.agent.principal.is_some();
+    status.apps.iter().filter_map(|app| Listed::of(app, limited, verbose)).collect()
 }
 
-fn table(apps: &[Listed<'_>], verbose: bool) -> String {
+fn table(apps: &[Listed<'_>], user: Option<&str>, verbose: bool) -> String {
     if apps.is_empty() {
-        return "The agent runs no MCP servers. `mcpfleet status` says what it sees.\n".into();
+        return match user {
+            None => "The agent runs no MCP servers. `mcpfleet status` says what it sees.\n".into(),
+            Some(user) => format!(
+                "There are no MCP servers that user {} may use. A role with `allow.app_labels` gives access to those that \
+                 have such labels.\n",
+                escape(user)
+            ),
+        };
     }
-    let mut heading = vec!["NAME", "DESCRIPTION", "TYPE", "STATE", "LABELS"];
+    let mut heading = vec!["NAME", "DESCRIPTION", "TYPE", "STATE", "LABELS", "ALLOWED TOOLS"];
     heading.extend(verbose.then_some("COMMAND"));
     let mut table = Table::new(&heading);
     for app in apps {
@@ -90,9 +106,52 @@ fn table(apps: &[Listed<'_>], verbose: bool) -> String {
             Cell::new(app.transport),
             Cell::styled(&app.state.to_string(), state_style(app.state)),
             Cell::new(&labels.join(",")),
+            Cell::new(&app.allowed_tools.map_or("*".into(), |tools| summary(tools, verbose))),
         ];
-        row.extend(app.command.map(|command| Cell::new(&shell_words(command))));
+        row.extend(verbose.then(|| Cell::new(&app.command.map(shell_words).unwrap_or_default())));
         table.row(row);
     }
     table.render()
+}
+
+/// So many patterns are shown of each kind, unless all are asked for.
+const SHOWN: usize = 3;
+
+/// `read_*, list_* but not *_all`, in short.
+fn summary(tools: &AllowedTools, verbose: bool) -> String {
+    let written = |patterns: &[String]| {
+        let shown = if verbose { patterns.len() } else { SHOWN };
+        let mut text = patterns.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if let Some(more @ 1..) = patterns.len().checked_sub(shown) {
+            text.push_str(&format!(", {more} more"));
+        }
+        text
+    };
+    match (tools.allow.is_empty(), tools.deny.is_empty()) {
+        (true, _) => "(none)".into(),
+        (false, true) => written(&tools.allow),
+        (false, false) => format!("{} but not {}", written(&tools.allow), written(&tools.deny)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries() {
+        let tools = |allow: &[&str], deny: &[&str]| {
+            let owned = |patterns: &[&str]| patterns.iter().map(ToString::to_string).collect();
+            AllowedTools { allow: owned(allow), deny: owned(deny) }
+        };
+        for (allow, deny, short, long) in [
+            (&["*"][..], &[][..], "*", "*"),
+            (&[], &["x"], "(none)", "(none)"),
+            (&["a", "b*"], &["*_all"], "a, b* but not *_all", "a, b* but not *_all"),
+            (&["a", "b", "c", "d", "e"], &[], "a, b, c, 2 more", "a, b, c, d, e"),
+        ] {
+            assert_eq!(summary(&tools(allow, deny), false), short);
+            assert_eq!(summary(&tools(allow, deny), true), long);
+        }
+    }
 }

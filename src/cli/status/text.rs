@@ -51,8 +51,14 @@ fn agent(status: &Status, now: Timestamp, text: &mut String) -> std::fmt::Result
         AgentState::Stalled => ("Stalled", BAD),
     };
     writeln!(text, "{style}{state}{style:#}: {}", escape(&agent.message))?;
-    let up = age(agent.started, now);
-    writeln!(text, "mcpfleet {}, process {}, up {up}", escape(&agent.version), agent.pid)?;
+    write!(text, "mcpfleet {}", escape(&agent.version))?;
+    if let (Some(pid), Some(started)) = (agent.pid, agent.started) {
+        write!(text, ", process {pid}, up {}", age(started, now))?;
+    }
+    match &agent.principal {
+        Some(user) => writeln!(text, ", as user {} may see it", escape(user))?,
+        None => writeln!(text)?,
+    }
     writeln!(text, "gateway {}, authentication {}", escape(&agent.gateway), escape(&agent.auth))?;
     if let Some(tls) = &agent.tls {
         certificate(tls, now, text)?;
@@ -89,6 +95,9 @@ fn audit(audit: &AuditStatus, text: &mut String) -> std::fmt::Result {
 }
 
 fn sources(sources: &[SourceStatus], now: Timestamp, text: &mut String) -> std::fmt::Result {
+    if sources.is_empty() {
+        return Ok(());
+    }
     let mut table = Table::new(&["SOURCE", "KIND", "REVISION", "FILES", "RESOURCES", "WATCH", "READ", "LOCATION"]);
     for source in sources {
         let read = source.last_read.map_or("never".into(), |read| age(read, now) + " ago");

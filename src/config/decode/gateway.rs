@@ -2,10 +2,10 @@
 
 use super::{path, set};
 use crate::{
-    config::{Auth, Environment, Gateway, GatewayLimits, Tls},
+    config::{Auth, Environment, Gateway, GatewayLimits, OidcIssuer, Tls},
     manifest::{
         Code,
-        decode::{Context, fields, integer, list, one_of, size, text},
+        decode::{Context, fields, integer, issuer, list, one_of, size, text, unique},
         text::{Finding, quoted},
         yaml::Node,
     },
@@ -26,7 +26,7 @@ pub(super) fn gateway(node: &Node, environment: &Environment, context: &Context)
     gateway.public_url = f.nullable("public_url", url);
     gateway.tls = f.nullable("tls", |node, context| tls(node, environment, context));
     set(&mut gateway.allowed_hosts, f.optional("allowed_hosts", list(host)));
-    gateway.oidc.decode("gateway.", "oidc", &mut f, context);
+    set(&mut gateway.oidc, f.optional("oidc", unique(list(oidc), |oidc: &OidcIssuer| oidc.issuer.clone())));
     set(&mut gateway.limits, f.optional("limits", limits));
     if gateway.auth == Auth::Open && !gateway.listen.ip().is_loopback() {
         let mark = f.entry("listen").map_or(f.mark(), |entry| entry.value.mark);
@@ -44,6 +44,17 @@ fn tls(node: &Node, environment: &Environment, context: &Context) -> Option<Tls>
     let key_file = f.required("key_file", |node, context| path(node, environment, context));
     f.finish();
     Some(Tls { cert_file: cert_file?, key_file: key_file? })
+}
+
+fn oidc(node: &Node, context: &Context) -> Option<OidcIssuer> {
+    let mut f = fields(node, "gateway.oidc", context)?;
+    let issuer = f.required("issuer", issuer);
+    let audience = f.required("audience", |node, context| match text(node, context)? {
+        "" => context.error(Code::EmptyValue, node.mark, "the audience is empty"),
+        audience => Some(audience.to_owned()),
+    });
+    f.finish();
+    Some(OidcIssuer { issuer: issuer?, audience: audience? })
 }
 
 fn limits(node: &Node, context: &Context) -> Option<GatewayLimits> {

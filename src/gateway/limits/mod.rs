@@ -9,7 +9,10 @@ pub use connections::{ConnectionLimits, Connections};
 pub use requests::{Exceeded, Limiter};
 pub(super) use {connections::Place, held::hold};
 
-use super::{access::Principal, caller::Caller};
+use super::{
+    access::{Membership, Principal},
+    caller::Caller,
+};
 use std::{
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
@@ -43,7 +46,8 @@ impl Default for Limits {
 /// Whose share it is that a caller uses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Who {
-    User(Arc<str>),
+    /// In each source that knows it, whatever it has shown of itself.
+    User(Arc<[Membership]>),
     /// Those of whom nothing is known but where they are.
     Address(IpAddr),
 }
@@ -53,7 +57,7 @@ impl Who {
     pub fn of(caller: &Caller) -> Option<Who> {
         match &caller.principal {
             Principal::Operator => None,
-            Principal::User(name) => Some(Who::User(name.clone())),
+            Principal::User(user) => Some(Who::User(user.memberships().clone())),
             Principal::Anonymous => {
                 let address = caller.address.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |address| address.ip());
                 Some(Who::Address(site(address)))

@@ -22,6 +22,21 @@ pub struct DynamicLabels {
     pub problems: BTreeMap<String, String>,
 }
 
+/// Where the labels of one app are seen.
+pub struct Published {
+    pub labels: watch::Sender<DynamicLabels>,
+    /// Says that those of some app have changed.
+    pub changes: watch::Sender<()>,
+}
+
+impl Published {
+    fn send_if_modified(&self, modify: impl FnOnce(&mut DynamicLabels) -> bool) {
+        if self.labels.send_if_modified(modify) {
+            self.changes.send_replace(());
+        }
+    }
+}
+
 /// A label whose command runs now and then, until it is cancelled.
 struct Kept {
     label: DynamicLabel,
@@ -30,7 +45,7 @@ struct Kept {
 
 /// Runs the commands of an app as its newest definition has them, while it is to run. Comes back when it is to end, and
 /// nothing of them is left.
-pub async fn keep(host: Arc<Host>, mut wish: watch::Receiver<Wish>, published: watch::Sender<DynamicLabels>) {
+pub async fn keep(host: Arc<Host>, mut wish: watch::Receiver<Wish>, published: Published) {
     let published = Arc::new(published);
     let tasks = TaskTracker::new();
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
@@ -79,7 +94,7 @@ struct One {
 }
 
 impl One {
-    async fn keep(self, published: Arc<watch::Sender<DynamicLabels>>) {
+    async fn keep(self, published: Arc<Published>) {
         loop {
             let Some(Ok(permit)) = self.stop.run_until_cancelled(self.host.label_commands.acquire()).await else {
                 return;

@@ -6,6 +6,8 @@ use crate::manifest::{
     text::{Mark, quoted},
     yaml::Node,
 };
+use http::Uri;
+use std::net::IpAddr;
 
 /// The name of an environment variable: letters, digits and `_`, not starting with a digit.
 pub fn environment_name(name: &str, mark: Mark, context: &Context) -> Option<String> {
@@ -44,4 +46,55 @@ fn check(good: bool, what: &str, name: &str, mark: Mark, help: &str, context: &C
         format!("{} cannot be the name of {what}", quoted(name)),
         help,
     )
+}
+
+/// The URL of an issuer of signed tokens, as they have it: nothing is added or left out.
+pub fn issuer(node: &Node, context: &Context) -> Option<String> {
+    let written = text(node, context)?;
+    if is_secure_url(written) && !written.contains(['?', '#']) {
+        return Some(written.to_owned());
+    }
+    let message = format!("{} is not the URL of an issuer", quoted(written));
+    let help = "it starts with `https://`; with `http://` only on this machine itself, as in `http://127.0.0.1:8080`";
+    context.error_with_help(Code::InvalidUri, node.mark, message, help)
+}
+
+/// Whether what comes from a URL comes unchanged from whom it names: https, or http that does not leave this machine.
+pub fn is_secure_url(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let no_user = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    match uri.scheme_str() {
+        Some("https") => no_user && !host.is_empty(),
+        Some("http") => no_user && loopback,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_secure_url;
+
+    #[test]
+    fn what_comes_unchanged() {
+        for (url, secure) in [
+            ("https://id.example.com", true),
+            ("https://id.example.com:8443/realm/a", true),
+            ("http://127.0.0.1:8080/a", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost", true),
+            ("http://id.example.com", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://user@localhost", false),
+            ("https://user@id.example.com", false),
+            ("file:///etc/passwd", false),
+            ("id.example.com", false),
+            ("", false),
+        ] {
+            assert_eq!(is_secure_url(url), secure, "{url}");
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub use app::static_app;
 pub use collection::{entries, items, list, map};
 pub use document::{filled, name, resource, unique};
 pub use fields::{Fields, fields};
-pub use identifier::{environment_name, host_user, secret_name};
+pub use identifier::{environment_name, host_user, is_secure_url, issuer, secret_name};
 pub use scalar::{boolean, integer, nearest, number, one_of, string, text};
 pub use user::{normal_key, places as user_places};
 pub use value::{absolute_path, cpu, duration, duration_within, label_key, selector, selectors, size};

@@ -4,7 +4,7 @@ use super::{
     Context,
     document::{name, unique},
     fields,
-    identifier::host_user,
+    identifier::{host_user, issuer},
     items, list, map, string, text,
 };
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     },
     resource::{GatewayIdentity, GitIdentity, Metadata, OidcSubject, User, signing_key::SigningKey},
 };
-use http::Uri;
 use std::collections::BTreeMap;
 
 /// The `spec` of a user.
@@ -127,16 +126,6 @@ fn oidc(node: &Node, context: &Context) -> Option<OidcSubject> {
     });
     f.finish();
     Some(OidcSubject { issuer: issuer?, subject: subject? })
-}
-
-fn issuer(node: &Node, context: &Context) -> Option<String> {
-    let issuer = text(node, context)?;
-    let host = issuer.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("https"));
-    if host.and_then(|uri| uri.host().map(str::is_empty)) != Some(false) {
-        let message = format!("{} is not the URL of an issuer", quoted(issuer));
-        return context.error_with_help(Code::InvalidUri, node.mark, message, "it starts with `https://`");
-    }
-    Some(issuer.to_owned())
 }
 
 /// Where a user's lists are written, for checks across files.

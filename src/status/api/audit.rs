@@ -56,7 +56,9 @@ pub(super) async fn audit(
     };
     let kept: Vec<Record> = kept.iter().map(|record| Record::clone(record)).collect();
     let wanted = move |record: &Record| filter.matches(record).then(|| record.clone());
-    lines(Lines { kept, coming, wanted, missed })
+    // An operator stays one.
+    let over = Box::pin(std::future::pending());
+    lines(Lines { kept, coming, wanted, missed, over })
 }
 
 fn missed(count: u64) -> Record {

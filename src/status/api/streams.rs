@@ -1,8 +1,8 @@
 //! What is told line by line: logs and events, those that are kept and, for who follows, those to come.
 
-use super::Api;
+use super::{Api, sight::Sight};
 use crate::{
-    gateway::problem,
+    gateway::{Caller, problem},
     instance::logs::{Line, NoLines, Whose},
     status::model::{
         LogLine,
@@ -10,6 +10,7 @@ use crate::{
     },
 };
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, Query, State},
     http::{StatusCode, header},
@@ -18,7 +19,7 @@ use axum::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, pin::Pin, sync::Arc};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 #[derive(Deserialize)]
@@ -45,9 +46,19 @@ fn hundred() -> usize {
     100
 }
 
-pub(super) async fn logs(State(api): State<Api>, Path(name): Path<String>, Query(query): Query<LogQuery>) -> Response {
+pub(super) async fn logs(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> Response {
+    let mut sight = Sight::of(&api, caller);
+    if !sight.reads(Some(&name)) && sight.uses(&name) {
+        let text = format!("no role of yours has a rule with the resource `app` and the verb `read` for {name:?}");
+        return problem(StatusCode::FORBIDDEN, "not-allowed", &text);
+    }
     let entry = api.store.gateway.fleet.all().into_iter().find(|entry| *entry.name == *name);
-    let Some(entry) = entry else {
+    let Some(entry) = entry.filter(|_| sight.reads(Some(&name))) else {
         return problem(StatusCode::NOT_FOUND, "unknown-app", &format!("there is no app {name:?} here"));
     };
     let LogQuery { tail, follow, instance, previous } = query;
@@ -70,30 +81,42 @@ pub(super) async fn logs(State(api): State<Api>, Path(name): Path<String>, Query
                 Whose::All | Whose::Previous => Some(line.into()),
             },
             missed: lines_missed,
+            over: Box::pin(async move { sight.lost(|sight| sight.reads(Some(&name))).await }),
         }),
         Err(error @ NoLines::Instance(_)) => problem(StatusCode::NOT_FOUND, "unknown-instance", &error.to_string()),
         Err(error @ NoLines::Previous) => problem(StatusCode::NOT_FOUND, "no-previous-run", &error.to_string()),
     }
 }
 
-pub(super) async fn events(State(api): State<Api>, Query(query): Query<EventQuery>) -> Response {
+pub(super) async fn events(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<EventQuery>,
+) -> Response {
+    let mut sight = Sight::of(&api, caller);
     let journal = api.store.gateway.fleet.journal();
     let EventQuery { app, tail, follow } = query;
-    let (kept, coming) = match follow {
+    // Of all that are kept, where not all of them count.
+    let look_at = if sight.is_limited() { usize::MAX } else { tail };
+    let (mut kept, coming) = match follow {
         true => {
-            let (kept, coming) = journal.follow(app.as_deref(), tail);
+            let (kept, coming) = journal.follow(app.as_deref(), look_at);
             (kept, Some(coming))
         }
-        false => (journal.tail(app.as_deref(), tail), None),
+        false => (journal.tail(app.as_deref(), look_at), None),
     };
+    kept.retain(|event| sight.reads(event.app.as_deref()));
+    kept.drain(..kept.len().saturating_sub(tail));
+    let mut known = Sight::clone(&sight);
     lines(Lines {
         kept,
         coming,
         wanted: move |event: &Event| {
             let wanted = app.is_none() || event.app == app;
-            wanted.then(|| event.clone())
+            (wanted && sight.reads(event.app.as_deref())).then(|| event.clone())
         },
         missed: events_missed,
+        over: Box::pin(async move { known.lost(|sight| sight.is_known()).await }),
     })
 }
 
@@ -107,34 +130,42 @@ pub(super) struct Lines<K, T, W, L> {
     pub wanted: W,
     /// What is told to who was too slow for so many.
     pub missed: fn(u64) -> L,
+    /// Ends when nothing more may be told.
+    pub over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 pub(super) fn lines<K, T, W, L>(lines: Lines<K, T, W, L>) -> Response
 where
     K: Serialize,
     T: Send + Sync + 'static,
-    W: Fn(&T) -> Option<L> + Send + 'static,
+    W: FnMut(&T) -> Option<L> + Send + 'static,
     L: Serialize + 'static,
 {
-    let Lines { kept, coming, wanted, missed } = lines;
+    let Lines { kept, coming, wanted, missed, over } = lines;
     let opening: Bytes = kept.iter().flat_map(written).collect::<Vec<u8>>().into();
     let body = match coming {
         None => Body::from(opening),
         Some(coming) => {
-            let state = (Some(opening), coming, wanted);
-            Body::from_stream(futures_util::stream::unfold(state, move |(opening, mut coming, wanted)| async move {
+            let state = (Some(opening), coming, wanted, over);
+            Body::from_stream(futures_util::stream::unfold(state, move |state| async move {
+                let (opening, mut coming, mut wanted, mut over) = state;
                 if let Some(opening) = opening {
-                    return Some((Ok::<_, Infallible>(opening), (None, coming, wanted)));
+                    return Some((Ok::<_, Infallible>(opening), (None, coming, wanted, over)));
                 }
                 loop {
-                    let line = match coming.recv().await {
+                    let received = tokio::select! {
+                        biased;
+                        () = &mut over => return None,
+                        received = coming.recv() => received,
+                    };
+                    let line = match received {
                         Ok(item) => wanted(&item).map(|line| written(&line)),
                         // A reader that is too slow misses something, and holds up nobody.
                         Err(RecvError::Lagged(count)) => Some(written(&missed(count))),
                         Err(RecvError::Closed) => return None,
                     };
                     if let Some(line) = line {
-                        return Some((Ok(line.into()), (None, coming, wanted)));
+                        return Some((Ok(line.into()), (None, coming, wanted, over)));
                     }
                 }
             }))

@@ -63,7 +63,7 @@ impl Stage {
         let fleet = Fleet::new(Host::new(settings, Launcher::with_keeper(MCPFLEET), agent));
         let guard = Guard { access: Access::Open, hosts: vec!["mcp.example.com".into()], uid: 0 };
         let policy = tokio::sync::watch::channel(Arc::default()).1;
-        let gateway = Gateway::new(fleet, limits, guard, policy, Log::default());
+        let gateway = Gateway::new(fleet, limits, guard, Default::default(), policy, Log::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();

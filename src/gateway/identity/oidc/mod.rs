@@ -1,0 +1,109 @@
+//! Who an issuer of the agent's configuration says that a client is.
+
+mod fetch;
+mod jwk;
+mod jwt;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+pub use jwt::{Fault, is_jwt};
+
+use crate::resource::Digest;
+use jwt::{Unverified, Verified};
+use keys::Keys;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// How many tokens are remembered that have been verified.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// Whose tokens are accepted, and for whom they must have been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// Exactly as tokens have it in `iss`.
+    pub url: String,
+    /// One of those in `aud`.
+    pub audience: String,
+}
+
+/// Why it is not known who a client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unproven {
+    /// The token proves nothing.
+    Fault(Fault),
+    /// The issuer's keys cannot be had at the moment.
+    Unavailable,
+}
+
+/// Checks tokens of some issuers.
+#[derive(Debug, Default)]
+pub struct Oidc {
+    issuers: Vec<(Issuer, Arc<Keys>)>,
+    /// By the digest of the token. Its signature has been checked, which need not be done again.
+    remembered: Mutex<HashMap<Digest, Arc<Verified>>>,
+}
+
+impl Oidc {
+    pub fn new(issuers: Vec<Issuer>) -> Oidc {
+        let with_keys = |issuer: Issuer| {
+            let keys = Keys::new(issuer.url.as_str().into());
+            (issuer, keys)
+        };
+        Oidc { issuers: issuers.into_iter().map(with_keys).collect(), remembered: Mutex::default() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.issuers.is_empty()
+    }
+
+    /// Where clients can get tokens.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().map(|(issuer, _)| issuer.url.as_str())
+    }
+
+    /// What a token has proven before, and still does.
+    pub fn remembered(&self, digest: &Digest) -> Option<Arc<Verified>> {
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.get(digest).filter(|verified| now() < verified.until).cloned()
+    }
+
+    /// Checks a token: where it is from, for whom, when, and its signature.
+    pub async fn verify(&self, token: &str, digest: Digest) -> Result<Arc<Verified>, Unproven> {
+        let unverified = Unverified::parse(token).map_err(Unproven::Fault)?;
+        let issuer = self.issuers.iter().find(|(issuer, _)| issuer.url == unverified.issuer());
+        let (issuer, keys) = issuer.ok_or(Unproven::Fault(Fault::Issuer))?;
+        unverified.check(&issuer.url, &issuer.audience, now()).map_err(Unproven::Fault)?;
+        let known = keys.get().await.map_err(|_| Unproven::Unavailable)?;
+        let verified = match unverified.clone().verify(&known) {
+            Err(Fault::UnknownKey) => {
+                let newer = keys.get_newer().await.map_err(|_| Unproven::Unavailable)?;
+                unverified.verify(&newer)
+            }
+            other => other,
+        };
+        let verified = Arc::new(verified.map_err(Unproven::Fault)?);
+        self.remember(digest, &verified);
+        Ok(verified)
+    }
+
+    fn remember(&self, digest: Digest, verified: &Arc<Verified>) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= MAX_REMEMBERED {
+            let now = now();
+            remembered.retain(|_, verified| now < verified.until);
+            if remembered.len() >= MAX_REMEMBERED {
+                remembered.clear();
+            }
+        }
+        remembered.insert(digest, verified.clone());
+    }
+}
+
+/// Since the epoch. A clock that is before it is wrong, and then nothing is valid yet.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,15 @@
+//! Who may do what, from resources to the wire: the real agent, real servers, clients with tokens.
+
+mod calls;
+mod fleet;
+mod host_users;
+mod issuer;
+mod oidc;
+mod orders;
+mod property;
+mod pushes;
+mod revocation;
+mod sessions;
+mod sight;
+mod smuggling;
+mod tokens;
