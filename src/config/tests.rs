@@ -461,7 +461,7 @@ fn mistakes_in_options_name_the_option() {
     for (option, expected) in [
         ("gatway.listen=x", "1:7 unknown-field unknown field `gatway`"),
         ("gateway.listen=x", "1:22 invalid-address `x` is not an address to listen on"),
-        ("gateway.oidc[0].issuer=x", "1:15 not-yet-supported `gateway.oidc` is not yet supported"),
+        ("notifications[0].url=x", "1:7 not-yet-supported `notifications` is not yet supported"),
         ("prune.min_apps=many", "1:22 wrong-type expected a whole number, found the string `many`"),
         ("prune=null", "1:13 wrong-type this setting is a mapping; only single values can be set"),
         ("prune.min_apps.x=1", "1:22 wrong-type there is no `x` here: this setting is a number"),

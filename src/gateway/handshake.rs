@@ -16,7 +16,7 @@ use crate::{
         mailbox::{Delivery, Mailbox},
         view::{Route, Service},
     },
-    protocol::{Era, LEGACY_VERSIONS, Message, Params, is_legacy_version, text_member},
+    protocol::{Era, LEGACY_VERSIONS, Message, Params, codes, is_legacy_version, text_member},
     resource::Sessions as Sharing,
 };
 use axum::{
@@ -77,8 +77,16 @@ pub async fn initialize(gateway: &Gateway, post: &Post<'_>) -> Response {
     };
     if modern {
         // Most servers of the stateless era know sessions as well, and do not say so.
-        let takes = *service.takes_sessions.get_or_init(|| error_code.is_none());
-        if !takes {
+        // What one client has done wrong, or a process that ends, says nothing of others.
+        let known = match error_code {
+            None => Some(true),
+            Some(codes::METHOD_NOT_FOUND | codes::UNSUPPORTED_VERSION) => Some(false),
+            Some(_) => None,
+        };
+        if let Some(takes) = known.filter(|_| !link.is_closed()) {
+            let _ = service.takes_sessions.set(takes);
+        }
+        if error_code.is_some() && !link.is_closed() && service.takes_sessions.get() != Some(&true) {
             return upgraded(gateway, &service.profile.introduction, service.idle_timeout, post);
         }
     }

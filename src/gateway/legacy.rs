@@ -263,6 +263,10 @@ enum Unsent {
 fn refusal(unsent: &Unsent, app: &str, id: Option<&str>) -> Response {
     match unsent {
         Unsent::NoLink(NoLink::Unready(route)) => reply::fault(&reply::unready(route, app), id),
+        // In a session 404 would say that the session has ended.
+        Unsent::Fault(fault) if fault.status != StatusCode::SERVICE_UNAVAILABLE => {
+            reply::fault(&Fault { status: StatusCode::OK, ..fault.clone() }, id)
+        }
         Unsent::Fault(fault) => reply::fault(fault, id),
         Unsent::Refused(refused @ Refused::Overloaded) => reply::fault(&Fault::unavailable(refused.to_string(), 1), id),
         // The client opens a new session, on the version that serves now.

@@ -73,6 +73,10 @@ pub struct Gateway {
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Clients that go away without a word are many. One that has been silent for so long gives its process to another when
+/// there are no more; it is told to initialize again if it comes back.
+const SILENT: Duration = Duration::from_secs(60);
+
 /// How long a client waits for a process that is in nobody's use to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -1,6 +1,7 @@
 //! Sessions of the legacy era.
 
 use super::{
+    SILENT,
     access::Principal,
     all,
     bridge::upgrade::Upgrade,
@@ -196,10 +197,6 @@ impl Drop for Awaiting {
         usage.last = Instant::now();
     }
 }
-
-/// Clients that go away without a word are many. One that has been silent for so long gives its process to another when
-/// there are no more; it is told to initialize again if it comes back.
-const SILENT: Duration = Duration::from_secs(60);
 
 /// All sessions by id.
 #[derive(Debug)]

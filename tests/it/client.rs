@@ -69,7 +69,7 @@ async fn exit_codes_say_whose_fault_it_is() {
         (&["logs", "nothing"], 1, "nothing"),
         (&["mcp", "config", "--client", "cursor", "nothing"], 1, "nothing"),
         (&["mcp", "config", "--client", "claude-desktop", "--http"], 2, "leave --http out"),
-        (&["mcp", "ls", "--agent", "https://fleet.example.com"], 2, "not yet supported"),
+        (&["mcp", "ls", "--agent", "https://fleet.invalid"], 3, "https://fleet.invalid"),
         (&["mcp", "ls", "--token-file", "/nowhere"], 2, "cannot be read"),
         (&["mcp", "ls", "--agent", "/nowhere.sock"], 3, "/nowhere.sock"),
     ] {

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A server that says nothing when its tools change is asked again after so long.
 const KEPT: Duration = Duration::from_secs(60);
 
+/// One that has not said what its tools are is left alone for so long.
+const RESPITE: Duration = Duration::from_secs(5);
+
 /// The most tools of one app, and the most bytes of their descriptions.
 const MAX_TOOLS: usize = 5_000;
 const MAX_BYTES: usize = 16 << 20;
@@ -41,8 +44,14 @@ pub struct Tool {
 struct Page {
     service: Weak<Service>,
     look: Option<Arc<Look>>,
-    since: Instant,
+    until: Instant,
     tools: Arc<[Tool]>,
+}
+
+impl Page {
+    fn is_of(&self, service: &Arc<Service>) -> bool {
+        self.service.upgrade().is_some_and(|known| Arc::ptr_eq(&known, service))
+    }
 }
 
 /// What has been found out of each app, by name.
@@ -60,23 +69,27 @@ impl Catalog {
             return known;
         }
         let turn = lock(&self.turns).entry(entry.name.to_string()).or_default().clone();
-        let _turn = turn.lock().await;
+        // Whoever comes after one who has waited long does not wait as long again.
+        let Ok(_turn) = tokio::time::timeout(PATIENCE, turn.lock()).await else { return Arc::new([]) };
         if let Some(known) = self.known(entry) {
             return known;
         }
         let route = entry.route.borrow().clone();
         let Route::Ready(service) = &*route else { return Arc::new([]) };
         let look = entry.view.borrow().tools.clone();
-        let tools: Arc<[Tool]> = match tokio::time::timeout(PATIENCE, list(service)).await {
-            Ok(Some(tools)) => tools.into(),
-            Ok(None) | Err(_) => {
+        let listed = tokio::time::timeout(PATIENCE, list(service)).await.ok().flatten();
+        let mut pages = lock(&self.pages);
+        let (tools, kept): (Arc<[Tool]>, _) = match listed {
+            Some(tools) => (tools.into(), KEPT),
+            None => {
                 tracing::debug!(app = &*entry.name, "its tools cannot be listed");
-                // Not kept: the next client asks again.
-                return Arc::new([]);
+                let before = pages.get(&*entry.name).filter(|page| page.is_of(service));
+                (before.map_or_else(|| Arc::new([]) as Arc<[Tool]>, |page| page.tools.clone()), RESPITE)
             }
         };
-        let page = Page { service: Arc::downgrade(service), look, since: Instant::now(), tools: tools.clone() };
-        lock(&self.pages).insert(entry.name.to_string(), page);
+        let until = Instant::now() + kept;
+        let page = Page { service: Arc::downgrade(service), look, until, tools: tools.clone() };
+        pages.insert(entry.name.to_string(), page);
         tools
     }
 
@@ -92,8 +105,7 @@ impl Catalog {
         let look = entry.view.borrow().tools.clone();
         let pages = lock(&self.pages);
         let page = pages.get(&*entry.name)?;
-        let same = page.service.upgrade().is_some_and(|known| Arc::ptr_eq(&known, service));
-        (same && page.look == look && page.since.elapsed() < KEPT).then(|| page.tools.clone())
+        (page.is_of(service) && page.look == look && Instant::now() < page.until).then(|| page.tools.clone())
     }
 }
 

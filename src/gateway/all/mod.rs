@@ -189,6 +189,9 @@ async fn find(gateway: &Arc<Gateway>, caller: &Caller, name: &str) -> Option<(St
         return Some((app.to_owned(), tool.to_owned()));
     }
     for (entry, permit) in permitted(gateway, caller) {
+        if !names::may_be_of(name, &entry.name) {
+            continue;
+        }
         let tools = gateway.catalog.tools(&entry).await;
         let allowed = tools.iter().filter(|tool| permit.allows_tool(&tool.name));
         if let Some(tool) = allowed.into_iter().find(|tool| names::name(&entry.name, &tool.name) == name) {

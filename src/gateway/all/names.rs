@@ -39,6 +39,13 @@ pub fn split(name: &str) -> Option<(&str, &str)> {
     is_plain(app, tool, name).then_some((app, tool))
 }
 
+/// Whether a name that cannot be read back may be that of a tool of an app.
+pub fn may_be_of(name: &str, app: &str) -> bool {
+    let readable = app.chars().chain(SEPARATOR.chars()).map(|c| if is_safe(c) { c } else { '_' });
+    let start: String = readable.take(MAX - DIGITS - 1).collect();
+    looks_shortened(name) && name.starts_with(&start)
+}
+
 /// Whether the name can be read back, and is not taken for one that stands for something longer.
 fn is_plain(app: &str, tool: &str, name: &str) -> bool {
     let readable = !app.is_empty() && !tool.is_empty() && !app.contains(SEPARATOR) && !app.ends_with('_');
@@ -80,6 +87,7 @@ mod tests {
             let name = name(app, tool);
             assert!(looks_shortened(&name) && name.len() <= MAX && name.chars().all(is_safe), "{name}");
             assert_eq!(split(&name), None, "{name}");
+            assert!(may_be_of(&name, app) && !may_be_of(&name, "other"), "{name}");
         }
     }
 

@@ -48,7 +48,7 @@ impl Asks {
 
     /// Takes the client's answer. One that nobody waits for is nobody's.
     pub fn answered(&self, message: &Message<'_>) {
-        let waiting = message.id.and_then(|RawId(id)| self.lock().remove(id));
+        let waiting = message.id.and_then(|id| self.lock().remove(&*id.value()));
         let Some(Waiting { reply, .. }) = waiting else { return };
         let said = match (message.result, message.error) {
             (Some(result), _) => Ok(result.to_owned()),
@@ -65,19 +65,19 @@ impl Asks {
     /// A request has been opened; what is returned is cancelled when the client does so.
     pub fn opened(&self, about: &str) -> CancellationToken {
         let token = CancellationToken::new();
-        self.requests().insert(about.to_owned(), token.clone());
+        self.requests().insert(RawId(about).value().into_owned(), token.clone());
         token
     }
 
     /// A request is over.
     pub fn closed(&self, about: &str) {
-        self.requests().remove(about);
+        self.requests().remove(&*RawId(about).value());
         self.lock().retain(|_, waiting| *waiting.about != *about);
     }
 
     /// The client has cancelled a request.
     pub fn cancel(&self, about: &str) {
-        let token = self.requests().remove(about);
+        let token = self.requests().remove(&*RawId(about).value());
         token.inspect(CancellationToken::cancel);
     }
 

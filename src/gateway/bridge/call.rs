@@ -134,6 +134,10 @@ impl Call {
             Delivery::Message(bytes) => {
                 let message = Message::parse(&bytes).ok()?;
                 match message.kind {
+                    Kind::Notification if message.method == "notifications/cancelled" => {
+                        self.taken_back(&message);
+                        None
+                    }
                     Kind::Notification => self.notification(&message).map(Delivery::Message),
                     Kind::Request => {
                         self.request(&message);
@@ -150,7 +154,15 @@ impl Call {
                     Some(capability) => missing_capability(id, capability),
                     None => translate::answer_to_stateless(&answer, id, &self.subject.method, info),
                 };
-                self.pending = None;
+                if let Some(pending) = self.pending.take() {
+                    // A server that has answered does not wait for an answer any more, and is not to be left with a question.
+                    let text = "the call is over";
+                    for Asked { id, .. } in self.asked.drain(..) {
+                        let error = error_response(&id, codes::INVALID_REQUEST, text, None);
+                        answer_server(&pending.cancel.link, &error);
+                    }
+                }
+                self.gather_until = None;
                 Some(Delivery::Answer { message: message.into(), error_code })
             }
         }
@@ -170,6 +182,17 @@ impl Call {
             method if method.ends_with("/list_changed") => None,
             "notifications/resources/updated" | "notifications/elicitation/complete" => None,
             _ => Some(Bytes::copy_from_slice(message.raw.as_bytes())),
+        }
+    }
+
+    /// The server does not want to know any more.
+    fn taken_back(&mut self, message: &Message<'_>) {
+        let params = message.params();
+        let (Some(pending), Some(id)) = (&self.pending, params.request_id) else { return };
+        self.asked.retain(|asked| RawId(&asked.id).value() != RawId(id).value());
+        pending.cancel.link.retracted(id);
+        if self.asked.is_empty() {
+            self.gather_until = None;
         }
     }
 
@@ -208,7 +231,7 @@ impl Call {
         let call = HeldCall { subject: self.subject.clone(), server_info: self.server_info.clone(), pending, asked };
         let id = &self.terms.id;
         let (message, error_code) = match self.held.keep(call) {
-            Some(state) => {
+            Ok(state) => {
                 let state = Value::from(state).to_string();
                 let set = [
                     ("resultType", r#""input_required""#),
@@ -217,7 +240,8 @@ impl Call {
                 ];
                 (translate::result(id, &Object::default().with(&set)), None)
             }
-            None => {
+            Err(call) => {
+                call.abandon();
                 let text = "too many calls wait for what their clients have to say";
                 (error_response(id, codes::OVERLOADED, text, None), Some(codes::OVERLOADED))
             }

@@ -35,6 +35,15 @@ pub struct HeldCall {
     pub asked: Vec<Asked>,
 }
 
+impl HeldCall {
+    /// Nobody comes back for it: it is cancelled at the server, and its process serves no other call.
+    pub fn abandon(self) {
+        if let Some(process) = &self.pending.process {
+            process.spoil_alone();
+        }
+    }
+}
+
 /// All of them. The state that a client is given is a number that nobody can guess: it says nothing, can be used once,
 /// and by the principal to whose call it belongs.
 #[derive(Debug, Default)]
@@ -53,18 +62,24 @@ impl Held {
         format!("ask-{}", self.next_key.fetch_add(1, Relaxed))
     }
 
-    /// Keeps a call; returns the state that its client is to come back with. `None`: there is no room, or no randomness.
-    pub fn keep(&self, call: HeldCall) -> Option<String> {
+    /// Keeps a call; returns the state that its client is to come back with.
+    ///
+    /// # Errors
+    /// The call, which has to be given up.
+    #[expect(clippy::result_large_err, reason = "it goes back to where it came from")]
+    pub fn keep(&self, call: HeldCall) -> Result<String, HeldCall> {
         let mut random = [0; 24];
-        getrandom::fill(&mut random).ok()?;
+        if getrandom::fill(&mut random).is_err() {
+            return Err(call);
+        }
         let number: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let state = format!("{PREFIX}{number}");
         let mut by_state = self.lock();
         if by_state.len() >= MAX_HELD {
-            return None;
+            return Err(call);
         }
         by_state.insert(state.clone(), (Instant::now(), call));
-        Some(state)
+        Ok(state)
     }
 
     /// The call of a state, if it is this one.
@@ -72,6 +87,22 @@ impl Held {
         let mut by_state = self.lock();
         by_state.get(state).filter(|(_, call)| call.subject == *subject)?;
         by_state.remove(state).map(|(_, call)| call)
+    }
+
+    /// Gives up the call of an app that has waited for its client for longest, if that is long. Whether there is one.
+    pub fn give_up(&self, app: &str, long: Duration) -> bool {
+        let now = Instant::now();
+        let mut by_state = self.lock();
+        let waiting = by_state
+            .iter()
+            .filter(|(_, (since, call))| call.subject.app == app && now.saturating_duration_since(*since) > long);
+        let longest = waiting.min_by_key(|(_, (since, _))| *since).map(|(state, _)| state.clone());
+        let given_up = longest.and_then(|state| by_state.remove(&state));
+        drop(by_state);
+        given_up.is_some_and(|(_, call)| {
+            call.abandon();
+            true
+        })
     }
 
     /// Gives up the calls whose clients have not come back, or whose servers have gone.
@@ -84,11 +115,7 @@ impl Held {
             })
             .collect();
         // The call is cancelled when it is dropped, which takes locks of its own.
-        for (_, (_, call)) in over {
-            if let Some(process) = &call.pending.process {
-                process.spoil_alone();
-            }
-        }
+        over.into_iter().for_each(|(_, (_, call))| call.abandon());
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (Instant, HeldCall)>> {

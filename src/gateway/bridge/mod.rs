@@ -19,7 +19,7 @@ pub use call::Call;
 pub use listen::Listening;
 
 use super::{
-    Gateway,
+    Gateway, SILENT,
     classify::Fault,
     feed::{Cancel, Feed},
     http::Post,
@@ -55,9 +55,10 @@ impl Bridge {
         self.processes.sweep();
     }
 
-    /// Makes room for a session where processes are kept that nobody uses. Whether there may be room soon.
+    /// Makes room for a session where processes are kept that nobody uses, or for clients that have not come back for
+    /// long. Whether there may be room soon.
     pub fn make_room(&self, app: &str) -> bool {
-        self.processes.evict(app)
+        self.processes.evict(app) || self.held.give_up(app, SILENT)
     }
 }
 

@@ -151,7 +151,19 @@ struct OfApp {
     processes: Vec<Arc<Process>>,
     listeners: Vec<Listener>,
     /// Held while a process is started that many calls may use: they are not to start one each.
-    turn: Arc<Turn<()>>,
+    turns: Vec<(Kind, Arc<Turn<()>>)>,
+}
+
+impl OfApp {
+    fn turn(&mut self, kind: &Kind) -> Arc<Turn<()>> {
+        self.turns.retain(|(_, turn)| Arc::strong_count(turn) > 1);
+        if let Some((_, turn)) = self.turns.iter().find(|(known, _)| known == kind) {
+            return turn.clone();
+        }
+        let turn = Arc::default();
+        self.turns.push((kind.clone(), Arc::clone(&turn)));
+        turn
+    }
 }
 
 /// All of them, by app.
@@ -181,7 +193,7 @@ impl Processes {
         let turn = match kind.alone {
             true => None,
             false => {
-                let turn = lock(&self.by_app).entry(app.to_owned()).or_default().turn.clone();
+                let turn = lock(&self.by_app).entry(app.to_owned()).or_default().turn(&kind);
                 Some(turn.lock_owned().await)
             }
         };
@@ -219,7 +231,8 @@ impl Processes {
         lock(&self.by_app).retain(|_, of_app| {
             over.extend(of_app.processes.extract_if(.., |process| process.is_over(now)));
             of_app.listeners.retain(|listener| listener.sink.strong_count() > 0);
-            !of_app.processes.is_empty() || !of_app.listeners.is_empty() || Arc::strong_count(&of_app.turn) > 1
+            of_app.turns.retain(|(_, turn)| Arc::strong_count(turn) > 1);
+            !of_app.processes.is_empty() || !of_app.listeners.is_empty() || !of_app.turns.is_empty()
         });
         // Its end takes locks of its own: never under this one.
         drop(over);

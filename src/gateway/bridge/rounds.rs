@@ -38,8 +38,7 @@ pub struct Rounds {
     server: Server,
     /// The request as the client sent it.
     request: Bytes,
-    /// Its raw id.
-    id: Box<str>,
+    open: Registered,
     feed: Box<Feed>,
     /// The next round, while it is being opened.
     opening: Option<Opening>,
@@ -51,11 +50,29 @@ pub struct Rounds {
     state: Option<String>,
     /// The server is to be asked again once every question has its answer.
     again: bool,
+    /// It has been answered with a failure: nothing more comes of it.
+    over: bool,
     rounds: u32,
     /// Whether the client takes requests on the stream of its own request.
     events: bool,
+}
+
+/// A request that its client can cancel.
+#[derive(Debug)]
+struct Registered {
+    session: Arc<Session>,
+    /// The raw id.
+    id: Box<str>,
     /// Cancelled at the client's word.
     cancelled: CancellationToken,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if let Some(upgrade) = self.session.upgrade() {
+            upgrade.asks.closed(&self.id);
+        }
+    }
 }
 
 /// Who answers.
@@ -127,18 +144,25 @@ impl Rounds {
         let bytes = Bytes::copy_from_slice(request.raw.as_bytes());
         let sent = completed(upgrade, &bytes, &[])?;
         let message = Message::parse(&sent).map_err(|error| unreadable(&error))?;
+        // From here on the client can take it back.
+        let open = Registered { session: session.clone(), id: id.into(), cancelled: upgrade.asks.opened(id) };
         let (feed, exchange) = match &server {
             Server::Process(fleet) => (send(session, fleet, &message)?, None),
             Server::All { gateway, caller } => {
-                let (feed, exchange) = all::open(gateway, caller, &HeaderMap::new(), &message).await?;
-                (feed, Some(exchange))
+                let headers = HeaderMap::new();
+                let opening = all::open(gateway, caller, &headers, &message);
+                match open.cancelled.run_until_cancelled(opening).await {
+                    Some(opened) => opened.map(|(feed, exchange)| (feed, Some(exchange)))?,
+                    // There will be no answer.
+                    None => (Feed::Ready(None), None),
+                }
             }
         };
         let rounds = Rounds {
             session: session.clone(),
             server,
             request: bytes,
-            id: id.into(),
+            open,
             feed: Box::new(feed),
             opening: None,
             to_ask: VecDeque::new(),
@@ -146,22 +170,25 @@ impl Rounds {
             answers: Vec::new(),
             state: None,
             again: false,
+            over: false,
             rounds: 0,
             events,
-            cancelled: upgrade.asks.opened(id),
         };
         Ok((rounds, exchange))
     }
 
     /// The next message; `None` when no more will come. Cancel safe.
     pub async fn next(&mut self) -> Option<Delivery> {
-        let cancelled = self.cancelled.clone();
+        let cancelled = self.open.cancelled.clone();
         // Whoever has cancelled waits for nothing.
         cancelled.run_until_cancelled(self.advance()).await.flatten()
     }
 
     async fn advance(&mut self) -> Option<Delivery> {
         loop {
+            if self.over {
+                return None;
+            }
             if let Some(message) = self.to_ask.pop_front() {
                 return Some(Delivery::Message(message));
             }
@@ -196,7 +223,7 @@ impl Rounds {
         if let Some(message) = self.to_ask.pop_front() {
             return Some(Delivery::Message(message));
         }
-        if self.again || self.opening.is_some() || !self.asked.is_empty() {
+        if self.over || self.again || self.opening.is_some() || !self.asked.is_empty() {
             return None;
         }
         let delivery = self.feed.try_next()?;
@@ -228,7 +255,7 @@ impl Rounds {
                 let text = "the server wants to know what the client has not declared that it can say";
                 return Err(self.failed(codes::INTERNAL_ERROR, &format!("{text}: {method}")));
             };
-            let Some((message, reply)) = upgrade.asks.ask(&self.id, &request) else {
+            let Some((message, reply)) = upgrade.asks.ask(&self.open.id, &request) else {
                 return Err(self.failed(codes::INTERNAL_ERROR, "the client has too many questions open"));
             };
             if self.events {
@@ -278,15 +305,10 @@ impl Rounds {
         Ok(())
     }
 
-    fn failed(&self, code: i64, why: &str) -> Delivery {
-        Delivery::Answer { message: error_response(&self.id, code, why, None).into(), error_code: Some(code) }
-    }
-}
-
-impl Drop for Rounds {
-    fn drop(&mut self) {
-        if let Some(upgrade) = self.session.upgrade() {
-            upgrade.asks.closed(&self.id);
-        }
+    fn failed(&mut self, code: i64, why: &str) -> Delivery {
+        self.over = true;
+        self.to_ask.clear();
+        self.asked.clear();
+        Delivery::Answer { message: error_response(&self.open.id, code, why, None).into(), error_code: Some(code) }
     }
 }

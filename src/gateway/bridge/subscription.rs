@@ -14,7 +14,11 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -31,6 +35,8 @@ pub struct Subscription {
     uris: watch::Receiver<BTreeSet<String>>,
     route: watch::Receiver<Arc<Route>>,
     open: Option<(Arc<Mailbox>, Cancel)>,
+    /// Heard on a subscription that another has taken the place of.
+    heard: VecDeque<Bytes>,
     /// When to subscribe again; `None`: when something changes.
     due: Option<Instant>,
 }
@@ -41,7 +47,8 @@ impl Subscription {
         let uris = session.upgrade()?.uris.subscribe();
         let route = fleet.get(&session.app)?.route.clone();
         let (session, fleet) = (session.clone(), fleet.clone());
-        let mut subscription = Subscription { session, fleet, uris, route, open: None, due: None };
+        let mut subscription =
+            Subscription { session, fleet, uris, route, open: None, heard: VecDeque::new(), due: None };
         // Now, not when somebody first reads: what happens from here on belongs to the stream.
         subscription.renew();
         Some(subscription)
@@ -50,6 +57,9 @@ impl Subscription {
     /// The next notification. Never ends by itself. Cancel safe.
     pub async fn next(&mut self) -> Bytes {
         loop {
+            if let Some(message) = self.heard.pop_front() {
+                return message;
+            }
             let heard = async {
                 match &self.open {
                     Some((mailbox, _)) => mailbox.next().await,
@@ -63,6 +73,7 @@ impl Subscription {
                 }
             };
             tokio::select! {
+                biased;
                 delivery = heard => match delivery {
                     Some(Delivery::Message(message)) => if let Some(message) = passed_on(&message) {
                         return message;
@@ -81,7 +92,17 @@ impl Subscription {
 
     fn renew(&mut self) {
         self.due = None;
-        self.open = None;
+        // Until the other listens, so that nothing falls in between.
+        let before = self.open.take();
+        self.open_another();
+        if let Some((mailbox, _)) = before {
+            while let Some(Delivery::Message(message)) = mailbox.try_next() {
+                self.heard.extend(passed_on(&message));
+            }
+        }
+    }
+
+    fn open_another(&mut self) {
         let uris = self.uris.borrow_and_update().clone();
         let wanted = match &**self.route.borrow_and_update() {
             Route::Ready(service) => wanted(&service.profile.introduction, &uris),

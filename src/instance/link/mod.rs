@@ -263,6 +263,11 @@ impl Link {
         if known { self.forward(message) } else { Ok(()) }
     }
 
+    /// The server has taken back a request of its own: an answer to it goes nowhere.
+    pub fn retracted(&self, id: &str) {
+        self.lock().asked.remove(&*RawId(id).value());
+    }
+
     /// Cancels a request at its client's word. `client_id` is the raw id by which the client knows it.
     pub fn cancel_named(&self, owner: u64, client_id: &str, notification: &Message<'_>) -> Result<(), Refused> {
         let found = {

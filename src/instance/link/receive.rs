@@ -152,6 +152,12 @@ impl Link {
                     return Use::Some;
                 }
                 state.asked.remove(&*id.value());
+                if message.method == "ping" {
+                    // Nobody is there to ask, but the gateway is.
+                    drop(state);
+                    let _ = self.write(format!(r#"{{"jsonrpc":"2.0","id":{raw},"result":{{}}}}"#).into());
+                    return Use::None;
+                }
                 "the client cannot be reached"
             }
         };
@@ -218,7 +224,8 @@ fn recipients(sharing: Sharing, state: &State, method: &str, params: &Params<'_>
                 return read.map(Recipient::Stream).collect();
             }
             let newest = state.open.values().rfind(|call| call.mailbox.takes_messages()).map(call);
-            let stream = || state.sinks().pop().map(Recipient::Stream);
+            // Who only listens answers nothing, and is told of nothing else.
+            let stream = || state.sinks().into_iter().rfind(|sink| !sink.lasting).map(Recipient::Stream);
             newest.or_else(stream).into_iter().collect()
         }
         Sharing::Shared if announces => {

@@ -4,11 +4,11 @@ use super::{
     super::stage::{MODERN, Session, Stage, is_stream},
     template::{Hole, Part, Template, on_one_line},
 };
+use crate::support::PATIENCE;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
-use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Era {
@@ -38,7 +38,7 @@ pub fn headers(method: &str, name: &str) -> Vec<(&'static str, String)> {
 
 /// Holds a conversation; an error says what has not survived.
 pub async fn converse(stage: &Stage, session: Option<&Session<'_>>, c: &Conversation) -> Result<(), String> {
-    let held = tokio::time::timeout(Duration::from_secs(5), hold(stage, session, c)).await;
+    let held = tokio::time::timeout(PATIENCE, hold(stage, session, c)).await;
     held.unwrap_or_else(|_| Err("nothing has come for too long".into()))
 }
 
