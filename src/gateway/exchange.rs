@@ -109,6 +109,7 @@ pub enum Review {
 
 /// What has been decided of a message.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once for each message and moved on; nearly all are requests")]
 pub enum Admitted {
     Request(Exchange),
     /// A notification, or a response: nobody answers it.
