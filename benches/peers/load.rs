@@ -5,15 +5,18 @@ use super::{
     client::{Client, TEXT, Target, call},
 };
 use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
     fmt,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+use tokio::{sync::Notify, task::yield_now};
 
 /// How many connections share an open loop.
-const OPEN: u32 = 16;
+const OPEN: usize = 64;
 
 /// Latencies of one run.
 pub struct Load {
@@ -122,30 +125,44 @@ pub async fn closed(clients: Vec<Client>, duration: Duration) -> Result<(Load, V
 }
 
 /// Calls come at a fixed rate, whether the earlier ones have been answered or not; a latency counts from when the call
-/// was due. A thread for each connection, since timers of the runtime are too coarse.
-pub fn open(target: &Target, rate: f64, duration: Duration) -> Result<Load> {
-    let between = Duration::from_secs_f64(1.0 / rate);
+/// was due.
+pub async fn open(target: &Target, rate: f64, duration: Duration) -> Result<Load> {
+    let clients = connect(target, OPEN).await?;
     // Real-time priority is withdrawn for a moment from whoever has used all of the second before.
-    let begin = Instant::now() + Duration::from_millis(1500);
-    let threads: Vec<_> = (0..OPEN)
-        .map(|number| {
-            let target = target.clone();
-            std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                let mut client = runtime.block_on(Client::connect(&target))?;
-                let mut latencies = Vec::new();
-                let mut due = begin + between * number;
-                while due < begin + duration {
-                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                    latencies.push(runtime.block_on(client.call())?.saturating_duration_since(due));
-                    due += between * OPEN;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let (due, news, over) = (RefCell::new(VecDeque::new()), Notify::new(), Cell::new(false));
+    let pace = async {
+        let (begin, mut sent) = (Instant::now(), 0.0);
+        while begin.elapsed() < duration {
+            while sent / rate <= begin.elapsed().as_secs_f64() {
+                due.borrow_mut().push_back(begin + Duration::from_secs_f64(sent / rate));
+                news.notify_one();
+                sent += 1.0;
+            }
+            // Timers of the runtime are too coarse, and it has nothing else to do but to look for answers after this.
+            std::thread::sleep(Duration::from_micros(20));
+            yield_now().await;
+        }
+        over.set(true);
+        news.notify_waiters();
+    };
+    let runs = clients.into_iter().map(|mut client| {
+        let (due, news, over) = (&due, &news, &over);
+        async move {
+            let mut latencies = Vec::new();
+            loop {
+                let next = due.borrow_mut().pop_front();
+                match next {
+                    Some(due) => latencies.push(client.call().await?.saturating_duration_since(due)),
+                    None if over.get() => break,
+                    None => news.notified().await,
                 }
-                runtime.block_on(client.end())?;
-                Ok(latencies)
-            })
-        })
-        .collect();
-    let runs = threads.into_iter().map(|thread| thread.join().map_err(|_| "a client has panicked")?);
-    let latencies: Vec<Vec<Duration>> = runs.collect::<Result<_>>()?;
+            }
+            let _ = client.end().await;
+            Ok(latencies)
+        }
+    });
+    let (latencies, ()) = tokio::join!(futures_util::future::join_all(runs), pace);
+    let latencies: Vec<Vec<Duration>> = latencies.into_iter().collect::<Result<_>>()?;
     Ok(Load::new(latencies.concat(), duration))
 }

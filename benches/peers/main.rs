@@ -1,6 +1,6 @@
 //! What mcpfleet costs beside other gateways from stdio to HTTP, on the same minimal server, in one run.
 //!
-//! `cargo bench --bench peers [-- SECONDS [ROUNDS]]`: for each gateway in turn calls a second in a closed loop with 1, 8, 32
+//! `cargo bench --bench peers [-- SECONDS [ROUNDS]] [NAME]`: for each gateway in turn calls a second in a closed loop with 1, 8, 32
 //! and 256 clients, each in a session of its own, the gateway's own CPU time a call, latencies in an open loop at half of
 //! what it did with 32 clients, the time to open a session, and memory. Every answer is checked. Of several rounds the
 //! median is shown. The others are found through the environment (see `peer.rs`); those that are missing are named.
@@ -41,7 +41,10 @@ fn main() -> Result<()> {
     let server = std::env::current_exe()?;
     let direct = load::direct(&server, duration)?;
     println!("{:28} {direct}", "the server over its pipes");
-    let peers = peer::all();
+    // Only those with this in their name.
+    let name = std::env::args().skip(1).find(|arg| !arg.starts_with('-') && arg.parse::<u64>().is_err());
+    let peers = peer::all().into_iter().filter(|peer| name.as_ref().is_none_or(|name| peer.name.contains(name)));
+    let peers: Vec<Peer> = peers.collect();
     let mut reports: Vec<Vec<Report>> = peers.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
         for (peer, reports) in peers.iter().zip(&mut reports) {
@@ -97,7 +100,7 @@ fn measure(peer: &Peer, duration: Duration) -> Result<Option<Report>> {
         let calls = u32::try_from(load.calls().max(1))?;
         closed.push((load, cpu / calls));
     }
-    let open = load::open(&running.target, rate / 2.0, duration)?;
+    let open = runtime.block_on(load::open(&running.target, rate / 2.0, duration))?;
     Ok(Some(Report { closed, open, session, rss, tree }))
 }
 
