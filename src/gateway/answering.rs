@@ -5,6 +5,7 @@ use crate::{
     instance::mailbox::Delivery,
     protocol::{Message, RawId, codes},
 };
+use bytes::Bytes;
 
 /// What answers one POST: the messages of a feed, each as the client is to have it.
 #[derive(Debug)]
@@ -13,32 +14,36 @@ pub struct Answering {
     exchange: Exchange,
     /// The other requests of a batch.
     more: Vec<Exchange>,
+    /// What is still to be said to those that get no answer any more.
+    last_words: Vec<Bytes>,
     over: bool,
 }
 
 impl Answering {
     pub fn new(feed: Feed, exchange: Exchange) -> Self {
-        Answering { feed, exchange, more: Vec::new(), over: false }
+        Answering { feed, exchange, more: Vec::new(), last_words: Vec::new(), over: false }
     }
 
     /// The answers to a batch; `None` if there is nothing to answer.
     pub fn batch(feed: Feed, mut exchanges: Vec<Exchange>) -> Option<Self> {
         let exchange = exchanges.pop()?;
-        Some(Answering { feed, exchange, more: exchanges, over: false })
+        Some(Answering { feed, exchange, more: exchanges, last_words: Vec::new(), over: false })
     }
 
     /// The next message; `None` when there will be no more. Cancel safe.
     pub async fn next(&mut self) -> Option<Delivery> {
-        if self.over {
-            return None;
-        }
         loop {
+            if self.over {
+                let message = self.last_words.pop()?;
+                return Some(Delivery::Answer { message, error_code: Some(codes::INVALID_PARAMS) });
+            }
             // Not only when nothing comes: a server that always has something to say keeps nobody connected.
             if self.more.iter_mut().chain([&mut self.exchange]).any(Exchange::is_withdrawn) {
                 self.over = true;
                 self.exchanges().for_each(|exchange| exchange.trail().withdrawn(codes::INVALID_PARAMS));
-                let message = self.exchange.withdrawal();
-                return Some(Delivery::Answer { message, error_code: Some(codes::INVALID_PARAMS) });
+                let unanswered = self.exchanges().filter(|exchange| !exchange.is_answered());
+                self.last_words = unanswered.map(Exchange::withdrawal).collect();
+                continue;
             }
             tokio::select! {
                 biased;

@@ -25,6 +25,7 @@ pub struct Exchange {
     /// The answer is a list of tools, of which the client is to see those it may use.
     lists_tools: bool,
     trail: Trail,
+    answered: bool,
 }
 
 /// That which has been granted, for as long as it is.
@@ -151,12 +152,12 @@ impl Exchange {
         let lists_tools = message.method == "tools/list";
         let id = message.id.map_or("null", |RawId(raw)| raw).into();
         let trail = begin();
-        Ok(Admitted::Request(Exchange { id, right: granted, lists_tools, trail }))
+        Ok(Admitted::Request(Exchange { id, right: granted, lists_tools, trail, answered: false }))
     }
 
     /// A request in whose answer there is nothing to be judged.
     pub fn unjudged(right: Right, id: &str) -> Exchange {
-        Exchange { id: id.into(), right, lists_tools: false, trail: Trail::default() }
+        Exchange { id: id.into(), right, lists_tools: false, trail: Trail::default(), answered: false }
     }
 
     /// The same, where it stands for another one: what is recorded is recorded of that one.
@@ -168,6 +169,7 @@ impl Exchange {
     /// The answer as its client is to have it.
     pub fn answered(&mut self, answer: Bytes, error_code: Option<i64>) -> Bytes {
         self.trail.answered(error_code);
+        self.answered = true;
         if !self.lists_tools {
             return answer;
         }
@@ -179,6 +181,10 @@ impl Exchange {
             }
             None => self.withdrawal(),
         }
+    }
+
+    pub fn is_answered(&self) -> bool {
+        self.answered
     }
 
     /// What the client gets instead of an answer that it may not have any more.

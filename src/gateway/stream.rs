@@ -10,7 +10,11 @@ use super::{
     session::Session,
 };
 use crate::{
-    instance::{fleet::Fleet, mailbox::Delivery, view::Route},
+    instance::{
+        fleet::Fleet,
+        mailbox::{Delivery, Unread},
+        view::Route,
+    },
     protocol::notification,
 };
 use axum::{body::Body, response::Response};
@@ -35,10 +39,15 @@ pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -
     let right = Entitled { seen: right.permit().filter(|_| of_server), right };
     let reading = Reading::begin(session);
     let body = futures_util::stream::unfold(
-        (reading, follow, right, true),
-        |(reading, mut follow, mut right, opening)| async move {
+        (reading, follow, right, true, None::<Unread>),
+        |(reading, mut follow, mut right, opening, read)| async move {
+            // What was handed over before has been read, or this would not be asked for.
+            drop(read);
             if opening {
-                return Some((Ok::<_, Infallible>(Bytes::from_static(b": open\n\n")), (reading, follow, right, false)));
+                return Some((
+                    Ok::<_, Infallible>(Bytes::from_static(b": open\n\n")),
+                    (reading, follow, right, false, None),
+                ));
             }
             let mailbox = &reading.session.sink.mailbox;
             let next = loop {
@@ -59,7 +68,8 @@ pub fn of_session(session: Arc<Session>, right: Right, gateway: &Arc<Gateway>) -
                 () = sleep(KEEP_ALIVE) => break Bytes::from_static(b": still here\n\n"),
                 }
             };
-            Some((Ok(next), (reading, follow, right, false)))
+            let unread = Some(Unread::new(next.len()));
+            Some((Ok(next), (reading, follow, right, false, unread)))
         },
     );
     events(Body::from_stream(body))

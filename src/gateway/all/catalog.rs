@@ -1,6 +1,7 @@
 //! The tools of each app, as its server describes them.
 
 use crate::{
+    gateway::feed::Cancel,
     instance::{
         fleet::Entry,
         mailbox::{Delivery, Mailbox},
@@ -119,7 +120,9 @@ async fn list(service: &Service) -> Option<Vec<Tool>> {
         if let (Some(cursor), Some(params)) = (&cursor, params.as_object_mut()) {
             params.insert("cursor".into(), json!(cursor));
         }
-        let (_, mailbox) = link.ask("tools/list", &params).ok()?;
+        let (call, mailbox) = link.ask("tools/list", &params).ok()?;
+        // If nobody waits any more, the server need not answer.
+        let _asked = Cancel { link: link.clone(), call };
         let answer = answer(&mailbox).await?;
         let message = Message::parse(&answer).ok()?;
         let result = Object::read(message.result?);

@@ -6,7 +6,7 @@
 //! that nothing can be asked for share one.
 
 use crate::{
-    gateway::access::Principal,
+    gateway::{access::Principal, feed::Cancel},
     instance::{
         link::{Link, Sink},
         pool::{Lease, Unavailable},
@@ -107,7 +107,8 @@ impl Use {
         }
         let Ok(value) = serde_json::from_str::<Value>(level) else { return };
         // One that does not know levels says what it likes.
-        if let Ok((_, mailbox)) = self.link().ask("logging/setLevel", &json!({ "level": value })) {
+        if let Ok((call, mailbox)) = self.link().ask("logging/setLevel", &json!({ "level": value })) {
+            let _asked = Cancel { link: self.link().clone(), call };
             let _ = tokio::time::timeout(HANDSHAKE, answer(self.link(), &mailbox)).await;
         }
     }

@@ -24,7 +24,12 @@ use crate::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use std::{collections::VecDeque, fmt, pin::Pin, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +44,8 @@ pub struct Rounds {
     /// The request as the client sent it.
     request: Bytes,
     open: Registered,
+    /// Its client waits, also while it is asked something.
+    _awaiting: Awaiting,
     feed: Box<Feed>,
     /// The next round, while it is being opened.
     opening: Option<Opening>,
@@ -163,6 +170,7 @@ impl Rounds {
             server,
             request: bytes,
             open,
+            _awaiting: Awaiting::begin(session.clone(), Arc::new(Mailbox::endless())),
             feed: Box::new(feed),
             opening: None,
             to_ask: VecDeque::new(),
@@ -260,7 +268,7 @@ impl Rounds {
             };
             if self.events {
                 self.to_ask.push_back(message.into());
-            } else if !self.session.sink.mailbox.push(message.into()) {
+            } else if !self.session.sink.attached.load(Relaxed) || !self.session.sink.mailbox.push(message.into()) {
                 return Err(self.failed(codes::INTERNAL_ERROR, "the client cannot be asked: it reads no stream"));
             }
             self.asked.push_back(Question { key, method, reply });

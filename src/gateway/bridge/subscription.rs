@@ -24,8 +24,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// How long a server that has ended a subscription is left alone.
+/// How long a server that has ended a subscription is left alone, at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Listens for as long as the stream of the session is read.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub struct Subscription {
     heard: VecDeque<Bytes>,
     /// When to subscribe again; `None`: when something changes.
     due: Option<Instant>,
+    pause: Duration,
 }
 
 impl Subscription {
@@ -48,7 +50,7 @@ impl Subscription {
         let route = fleet.get(&session.app)?.route.clone();
         let (session, fleet) = (session.clone(), fleet.clone());
         let mut subscription =
-            Subscription { session, fleet, uris, route, open: None, heard: VecDeque::new(), due: None };
+            Subscription { session, fleet, uris, route, open: None, heard: VecDeque::new(), due: None, pause: PAUSE };
         // Now, not when somebody first reads: what happens from here on belongs to the stream.
         subscription.renew();
         Some(subscription)
@@ -75,12 +77,16 @@ impl Subscription {
             tokio::select! {
                 biased;
                 delivery = heard => match delivery {
-                    Some(Delivery::Message(message)) => if let Some(message) = passed_on(&message) {
-                        return message;
-                    },
+                    Some(Delivery::Message(message)) => {
+                        if let Some(message) = passed_on(&message) {
+                            self.pause = PAUSE;
+                            return message;
+                        }
+                    }
                     Some(Delivery::Answer { .. }) | None => {
                         self.open = None;
-                        self.due = Some(Instant::now() + PAUSE);
+                        self.due = Some(Instant::now() + self.pause);
+                        self.pause = LONGEST_PAUSE.min(self.pause * 2);
                     }
                 },
                 () = pause => self.renew(),
