@@ -192,7 +192,7 @@ fn refused(right: &Right, fault: &Fault, id: Option<&str>) -> Response {
 
 /// Refuses what could be understood in two ways, and what would have to be remembered at too great a length.
 fn check(message: &Message<'_>, params: &Params<'_>) -> Result<(), FrameError> {
-    check_unambiguous(message)?;
+    check_unambiguous(message, params)?;
     let remembered = [message.id.map(|id| id.0), params.meta_progress_token];
     if remembered.into_iter().flatten().any(|raw| raw.len() > MAX_ID) {
         return Err(FrameError::Invalid(format!("an id or progress token has more than {MAX_ID} bytes")));

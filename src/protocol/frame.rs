@@ -184,12 +184,31 @@ impl<'a> Params<'a> {
 }
 
 /// Refuses what two readers could understand differently: a key twice at the top level or directly in `params`, or a
-/// key there that becomes one of those that decide only when case is ignored.
-pub fn check_unambiguous(message: &Message<'_>) -> Result<(), FrameError> {
+/// key there that becomes one of those that decide only when case is ignored. `known` are the message's own `params`.
+pub fn check_unambiguous(message: &Message<'_>, known: &Params<'_>) -> Result<(), FrameError> {
     const TOP: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
     const PARAMS: &[&str] = &["name", "arguments", "uri", "method", "id", "params", "_meta", "requestId"];
     unambiguous_keys(message.raw, TOP)?;
-    message.params.map_or(Ok(()), |params| unambiguous_keys(params, PARAMS))
+    let Some(params) = message.params else { return Ok(()) };
+    unambiguous_keys(params, PARAMS)?;
+    known.meta.map_or(Ok(()), one_progress_token)
+}
+
+/// Refuses a second progress token in `_meta`, where everything else is the client's business: only one is mapped, and a
+/// server that goes by the other would report to whoever has that number.
+fn one_progress_token(meta: &str) -> Result<(), FrameError> {
+    const KEY: &str = "progressToken";
+    let (mut count, mut exact) = (0, true);
+    members(meta, |key, _| {
+        if equal_without_case(KEY, &key) {
+            count += 1;
+            exact &= key == KEY;
+        }
+    })?;
+    match (count, exact) {
+        (0 | 1, true) => Ok(()),
+        _ => Err(FrameError::Invalid(format!("`_meta` has more than one `{KEY}`, or one that is written otherwise"))),
+    }
 }
 
 fn unambiguous_keys(object: &str, deciding: &[&str]) -> Result<(), FrameError> {

@@ -55,7 +55,7 @@ fn a_key_that_is_no_text_hides_nothing() {
     let message = Message::parse(json).unwrap();
     let params = message.params();
     assert_eq!((params.name, params.meta_progress_token), (Some("\"n\""), Some("\"t\"")));
-    assert_eq!(check_unambiguous(&message), Ok(()));
+    assert_eq!(check_unambiguous(&message, &message.params()), Ok(()));
 }
 
 #[test]
@@ -91,18 +91,21 @@ fn smuggling_is_refused() {
         r#"{"id":1,"method":"tools/call","param\u017f":{"name":"a"}}"#,
         r#"{"id":1,"method":"tools/call","params":{"name":"a","_Meta":{}}}"#,
         r#"{"method":"notifications/cancelled","params":{"requestId":1,"requestID":2}}"#,
+        r#"{"id":1,"method":"x","params":{"_meta":{"progressToken":1,"progressToken":2}}}"#,
+        r#"{"id":1,"method":"x","params":{"_meta":{"progressToken":1,"ProgressToken":2}}}"#,
+        r#"{"id":1,"method":"x","params":{"_meta":{"progresstoken":1}}}"#,
         r#"{"id":1,"method":"x","a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"i":2}"#,
         r#"{"id":1,"method":"x","a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"a":2}"#,
     ] {
         let message = Message::parse(json.as_bytes()).unwrap();
-        assert!(check_unambiguous(&message).is_err(), "{json}");
+        assert!(check_unambiguous(&message, &message.params()).is_err(), "{json}");
     }
     for json in [
         r#"{"id":1,"method":"tools/call","params":{"name":"a","arguments":{"name":1,"name":2,"Name":3},"_meta":{"a":1,"a":2}}}"#,
         r#"{"id":1,"method":"x","A":1,"a":2}"#,
     ] {
         let message = Message::parse(json.as_bytes()).unwrap();
-        assert!(check_unambiguous(&message).is_ok(), "{json}");
+        assert!(check_unambiguous(&message, &message.params()).is_ok(), "{json}");
     }
 }
 
@@ -122,7 +125,7 @@ proptest! {
     #[test]
     fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(message) = Message::parse(&bytes) {
-            let _ = (check_unambiguous(&message), message.params(), message.error_code());
+            let _ = (check_unambiguous(&message, &message.params()), message.params(), message.error_code());
         }
     }
 

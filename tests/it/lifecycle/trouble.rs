@@ -81,9 +81,9 @@ async fn a_version_that_does_not_start_leaves_the_old_one_serving() {
     world.put("one.yaml", &good);
     let mut agent = world.run();
     let pid = agent.pid("one").await;
-    let mut lacking = world.app("one", &[]);
-    lacking["spec"] = json!({"uri": "mcp+https://mcp.example.com/"});
-    for (bad, why) in [(world.app("one", &["--exit", "7"]), "exit status 7"), (lacking, "not yet supported")] {
+    let mut absent = world.app("one", &[]);
+    absent["spec"] = json!({"uri": "mcp+http://127.0.0.1:9/"});
+    for (bad, why) in [(world.app("one", &["--exit", "7"]), "exit status 7"), (absent, "cannot connect")] {
         world.put("one.yaml", &bad);
         let row = agent.app("one", why, |app| app.state == Some(AppState::Degraded)).await;
         assert!(row.reason.as_deref().is_some_and(|reason| reason.contains(why)), "{row:?}");
