@@ -88,13 +88,20 @@ impl McpClient {
     /// Connects to `app`: in the modern era if the server knows it, else with a handshake.
     pub async fn connect(agent: AgentClient, app: &str) -> Result<McpClient, McpError> {
         let path = app_path(app);
-        let mut client = McpClient { agent, path, lifecycle: Lifecycle::Modern, next_id: AtomicU64::new(1) };
+        let client = McpClient { agent: agent.clone(), path, lifecycle: Lifecycle::Modern, next_id: AtomicU64::new(1) };
         match client.request("server/discover", json!({}), &mut |_| {}).await {
             Ok(discovered) if offers_modern(&discovered)? => return Ok(client),
             // A server that does not know the modern era refuses in whichever way it can.
             Ok(_) | Err(McpError::Rpc { .. }) => {}
             Err(error) => return Err(error),
         }
+        McpClient::open_session(agent, app).await
+    }
+
+    /// Connects to `app` with a handshake, whatever else the server knows.
+    pub async fn open_session(agent: AgentClient, app: &str) -> Result<McpClient, McpError> {
+        let (path, next_id) = (app_path(app), AtomicU64::new(1));
+        let mut client = McpClient { agent, path, lifecycle: Lifecycle::Modern, next_id };
         client.initialize().await?;
         Ok(client)
     }

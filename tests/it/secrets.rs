@@ -214,7 +214,7 @@ async fn a_rotation_drops_nobody_and_touches_nobody_else() {
     for name in ["shared", "another", "none"] {
         before.push((name, agent.pid(name).await));
     }
-    let open = McpClient::connect(agent.client.clone(), "session").await.unwrap();
+    let open = McpClient::open_session(agent.client.clone(), "session").await.unwrap();
     let token = async |client: &McpClient| -> Result<String, String> {
         let result = client.call_tool("env", &json!({}), &mut |_| {}).await.map_err(|error| error.to_string())?;
         let result: Value = serde_json::from_str(result.get()).unwrap();
@@ -278,7 +278,7 @@ async fn a_rotation_while_no_process_stands_for_the_app() {
     vault.world.put("session.yaml", &session);
     let mut agent = vault.run(Value::Null);
     let first = agent.app("session", "ready", |app| primary(app).is_some()).await;
-    let open = McpClient::connect(agent.client.clone(), "session").await.unwrap();
+    let open = McpClient::open_session(agent.client.clone(), "session").await.unwrap();
     let token = async || {
         let result = open.call_tool("env", &json!({}), &mut |_| {}).await.map_err(|error| error.to_string())?;
         let result: Value = serde_json::from_str(result.get()).unwrap();

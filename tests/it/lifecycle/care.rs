@@ -68,7 +68,7 @@ async fn a_restart_replaces_all_processes_and_loses_no_call() {
     world.put("one.yaml", &one);
     let mut agent = world.run();
     agent.app("one", "ready", |app| app.state == Some(AppState::Ready)).await;
-    let session = McpClient::connect(agent.client.clone(), "one").await.unwrap();
+    let session = McpClient::open_session(agent.client.clone(), "one").await.unwrap();
     let row = agent.app("one", "one session", |app| app.sessions == 1 && app.state == Some(AppState::Ready)).await;
     let old: Vec<u32> = row.instances.iter().filter_map(|instance| instance.pid).collect();
     let long = async { session.call_tool("sleep", &json!({"ms": 1500}), &mut |_| {}).await };
