@@ -16,19 +16,22 @@ const RETRY: Duration = Duration::from_secs(1);
 pub fn run(shared: &Shared, mut file: AuditFile) {
     let mut lines = Vec::new();
     loop {
-        let closing = {
+        let (records, closing) = {
             let mut state = wait(shared, lines.is_empty());
+            let mut records = Vec::new();
             if lines.is_empty() {
-                for record in state.kept.take() {
-                    // A record is always JSON.
-                    if serde_json::to_writer(&mut lines, &*record).is_ok() {
-                        lines.push(b'\n');
-                    }
-                }
+                records.extend(state.kept.take());
                 state.kept.tell_dropped(Timestamp::now());
             }
-            state.closing
+            (records, state.closing)
         };
+        // Not under the lock, for which requests wait.
+        for record in records {
+            // A record is always JSON.
+            if serde_json::to_writer(&mut lines, &*record).is_ok() {
+                lines.push(b'\n');
+            }
+        }
         let before = count(&lines);
         let outcome = file.append(&mut lines, Timestamp::now());
         let written = before - count(&lines);

@@ -136,6 +136,11 @@ impl Exchange {
 
     fn judge(right: &Right, message: &Message<'_>, params: &Params<'_>) -> Result<Admitted, Fault> {
         let begin = || right.trace.begin(&right.caller, &right.app, message, params);
+        if message.kind == Kind::Notification && !message.method.starts_with("notifications/") {
+            // What is forwarded without being judged must not be taken for a call by a server that looks at methods only.
+            let text = format!("{:?} is no notification, and a request has an id", message.method);
+            return Err(Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, text));
+        }
         if message.kind != Kind::Request {
             return Ok(Admitted::Other(begin()));
         }

@@ -200,9 +200,15 @@ fn check(message: &Message<'_>, params: &Params<'_>) -> Result<(), FrameError> {
     Ok(())
 }
 
+/// The most messages of a batch.
+const MAX_BATCH: usize = 100;
+
 /// The messages of a batch, each checked.
 fn split(bytes: &[u8]) -> Result<Vec<Message<'_>>, FrameError> {
     let raw: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|e| FrameError::Json(e.to_string()))?;
+    if raw.len() > MAX_BATCH {
+        return Err(FrameError::Invalid(format!("a batch has at most {MAX_BATCH} messages")));
+    }
     raw.into_iter()
         .map(|raw| {
             let message = Message::parse(raw.get().as_bytes())?;

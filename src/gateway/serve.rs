@@ -17,6 +17,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service as _;
 
+/// The most bytes of a request's head, which are kept before anybody knows whose it is.
+const MAX_HEAD: usize = 64 << 10;
+
 /// A client that takes longer to send the head of its request, or the next one's, is disconnected.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is told that connections were refused.
@@ -144,6 +147,7 @@ async fn converse<S>(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let outcome = tokio::select! {

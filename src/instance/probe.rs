@@ -225,8 +225,14 @@ pub async fn answer(link: &Link, mailbox: &Mailbox) -> Result<Value, NoResult> {
     }
 }
 
+/// The longest answer to a question of the gateway's own, in bytes: read into values it takes a hundred times as much.
+const MAX_ANSWER: usize = 2 << 20;
+
 fn read_answer(bytes: &Bytes) -> Result<Value, (i64, String)> {
     let fault = |text: String| (codes::INTERNAL_ERROR, text);
+    if bytes.len() > MAX_ANSWER {
+        return Err(fault(format!("the answer has {} bytes, of which {MAX_ANSWER} are read", bytes.len())));
+    }
     let message = Message::parse(bytes).map_err(|e| fault(e.to_string()))?;
     match (message.result, message.error) {
         (Some(result), _) => serde_json::from_str(result).map_err(|e| fault(e.to_string())),

@@ -36,6 +36,9 @@ pub struct Parser {
     retry: Option<Duration>,
 }
 
+/// The longest name or id of an event that is taken, in bytes.
+const MAX_FIELD: usize = 1024;
+
 impl Parser {
     /// A parser that refuses lines and events of more than `limit` bytes.
     pub fn new(limit: usize) -> Parser {
@@ -129,6 +132,8 @@ impl Parser {
                 }
                 self.data.extend_from_slice(value);
             }
+            // No more is kept than anybody has use for.
+            b"event" | b"id" if value.len() > MAX_FIELD => {}
             b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
             b"id" if !value.contains(&0) => self.id = Some(String::from_utf8_lossy(value).into_owned()),
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {

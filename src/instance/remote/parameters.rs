@@ -31,12 +31,18 @@ struct Parameter {
     path: Vec<String>,
 }
 
+/// The longest page of tools that is looked at, in bytes: read into values it takes a hundred times as much.
+const MAX_RESULT: usize = 2 << 20;
+
 impl Parameters {
     /// Takes in the result of `tools/list`. Answers whether anything is different now, and the tools whose headers break
     /// the rules, which get none.
     pub fn learn(&mut self, result: &str) -> (bool, Vec<String>) {
         // Hardly any server has such tools.
         if self.tools.is_empty() && memchr::memmem::find(result.as_bytes(), KEY.as_bytes()).is_none() {
+            return (false, Vec::new());
+        }
+        if result.len() > MAX_RESULT {
             return (false, Vec::new());
         }
         let Ok(result) = serde_json::from_str::<Value>(result) else { return (false, Vec::new()) };

@@ -30,6 +30,9 @@ pub struct Issuer {
     pub audience: String,
 }
 
+/// How long a signature that has been checked is taken for good: its key may have been withdrawn since.
+const CHECKED_FOR: Duration = Duration::from_secs(300);
+
 /// Why it is not known who a client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unproven {
@@ -86,7 +89,8 @@ impl Oidc {
             other => other,
         };
         let verified = Arc::new(verified.map_err(Unproven::Fault)?);
-        self.remember(digest, &verified);
+        let until = verified.until.min(now() + CHECKED_FOR);
+        self.remember(digest, &Arc::new(Verified { until, ..Verified::clone(&verified) }));
         Ok(verified)
     }
 

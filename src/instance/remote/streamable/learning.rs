@@ -7,11 +7,11 @@ use crate::{
         question::modern_meta,
         remote::{conversation::Conversation, events::Events, http::Form},
     },
-    protocol::{Kind, Message, headers},
+    protocol::{Kind, Message, Object, headers, text_member},
 };
 use bytes::Bytes;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -40,8 +40,7 @@ impl Streamable {
             let page = timeout(PAGE_WITHIN, self.page(talk, cursor.take())).await;
             let Some(result) = page.ok().flatten() else { break };
             changed |= self.learn(talk, &result);
-            let next = serde_json::from_str::<Value>(&result).ok();
-            cursor = next.and_then(|result| Some(result.get("nextCursor")?.as_str()?.to_owned()));
+            cursor = Object::read(&result).get("nextCursor").and_then(text_member).map(|next| next.into_owned());
             if cursor.is_none() {
                 break;
             }
