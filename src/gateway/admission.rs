@@ -84,12 +84,12 @@ async fn caller(gateway: &Gateway, request: &Parts, open_path: bool) -> Result<C
     let peer = peer(request);
     let from = request.extensions.get::<Origin>().map(|origin| origin.0);
     let address = from.map(|from| from.ip());
-    let principal = match gateway.guard.admit(peer, &request.uri, &request.headers, open_path)? {
-        Entry::Known(principal) => principal,
+    let (principal, until) = match gateway.guard.admit(peer, &request.uri, &request.headers, open_path)? {
+        Entry::Known(principal) => (principal, None),
         Entry::Token(token) => gateway.identity.by_token(token, address, &gateway.policy).await?,
-        Entry::HostUser(uid) => gateway.identity.by_uid(uid, &gateway.policy).await?,
+        Entry::HostUser(uid) => (gateway.identity.by_uid(uid, &gateway.policy).await?, None),
     };
-    Ok(Caller { principal, peer, address: from })
+    Ok(Caller { principal, peer, address: from, until })
 }
 
 fn description(gateway: &Gateway, request: &Parts) -> Response {

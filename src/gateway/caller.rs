@@ -1,7 +1,7 @@
 //! Whom a connection's requests are from.
 
 use super::{access::Principal, guard::Peer};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 /// Who makes a request, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,9 +10,16 @@ pub struct Caller {
     pub peer: Peer,
     /// Of the other end of its connection, over TCP.
     pub address: Option<SocketAddr>,
+    /// When what it has shown of itself ends, if it does.
+    pub until: Option<Instant>,
 }
 
 impl Caller {
+    /// Whether what it has shown of itself has ended.
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| until <= Instant::now())
+    }
+
     /// Who it is, for the audit.
     pub fn name(&self) -> String {
         match &self.principal {

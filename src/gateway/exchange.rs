@@ -75,6 +75,9 @@ impl Right {
 
     /// What has become of it since it was looked at last. Costs next to nothing as long as the policy stays.
     pub fn review(&mut self) -> Review {
+        if self.caller.is_over() {
+            return Review::Withdrawn;
+        }
         if !self.policy.has_changed().unwrap_or(false) {
             return Review::Same;
         }
@@ -89,11 +92,18 @@ impl Right {
         }
     }
 
-    /// Waits until another policy is in force than the one by which this was looked at last.
+    /// Waits until another policy is in force than the one by which this was looked at last, or the caller's token ends.
     pub async fn reviewed(&self) {
-        if self.policy.clone().changed().await.is_err() {
-            // The agent is ending, and with it whatever this is about.
-            std::future::pending().await
+        let mut policy = self.policy.clone();
+        let changed = async {
+            if policy.changed().await.is_err() {
+                // The agent is ending, and with it whatever this is about.
+                std::future::pending().await
+            }
+        };
+        match self.caller.until {
+            None => changed.await,
+            Some(until) => drop(tokio::time::timeout_at(until.into(), changed).await),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Gateway,
     admission::admit,
     all,
+    bodies::{Arrived, NoBody},
     caller::Caller,
     classify::{self, Fault, PROTOCOL_VERSION, SESSION_ID},
     exchange::{Exchange, Right, unknown_app},
@@ -23,8 +24,6 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 use std::{sync::Arc, time::Duration};
 
@@ -103,8 +102,8 @@ async fn serve(gateway: &Arc<Gateway>, right: Right, app: &str, request: Request
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     match parts.method {
-        Method::POST => match read(body, headers, gateway.limits.body).await {
-            Ok(bytes) => posted(gateway, &right, app, headers, &bytes).await,
+        Method::POST => match read(gateway, body, headers).await {
+            Ok(arrived) => posted(gateway, &right, app, headers, &arrived.bytes).await,
             Err(fault) => refused(&right, &fault, None),
         },
         // Neither exists in the modern era, which knows no sessions.
@@ -128,22 +127,20 @@ fn is_modern(headers: &HeaderMap) -> bool {
     classify::header(headers, &PROTOCOL_VERSION).is_some_and(|version| !is_legacy_version(version))
 }
 
-async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Fault> {
+async fn read(gateway: &Gateway, body: Body, headers: &HeaderMap) -> Result<Arrived, Fault> {
     let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !json.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/json")) {
         let text = "the body must be declared as application/json";
         return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, codes::INVALID_REQUEST, text));
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let text = format!("the message is larger than {limit} bytes (gateway.limits.body)");
-            Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, codes::INVALID_REQUEST, text))
+    match tokio::time::timeout(BODY_TIMEOUT, gateway.bodies.read(body, gateway.limits.body)).await {
+        Ok(Ok(arrived)) => Ok(arrived),
+        Ok(Err(error @ NoBody::TooLarge(_))) => {
+            Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, codes::INVALID_REQUEST, error.to_string()))
         }
-        Ok(Err(error)) => {
-            let text = format!("the body could not be read: {error}");
-            Err(Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, text))
+        Ok(Err(error @ NoBody::NoRoom)) => Err(Fault::unavailable(error.to_string(), 5)),
+        Ok(Err(error @ NoBody::Broken(_))) => {
+            Err(Fault::new(StatusCode::BAD_REQUEST, codes::INVALID_REQUEST, error.to_string()))
         }
         Err(_) => {
             let text = "the body did not arrive in time";

@@ -7,6 +7,7 @@ pub mod access;
 mod admission;
 pub mod all;
 mod answering;
+mod bodies;
 mod bridge;
 mod caller;
 mod classify;
@@ -66,6 +67,7 @@ pub struct Gateway {
     pub policy: watch::Receiver<Arc<Policy>>,
     bridge: bridge::Bridge,
     catalog: all::Catalog,
+    bodies: bodies::Bodies,
     pub audit: Log,
     limiter: Limiter,
 }
@@ -91,8 +93,8 @@ impl Gateway {
     ) -> Arc<Self> {
         let (sessions, bridge) = (Sessions::new(limits, audit.clone()), bridge::Bridge::default());
         let limiter = Limiter::new(limits);
-        let catalog = all::Catalog::default();
-        Arc::new(Gateway { fleet, sessions, limits, guard, identity, policy, audit, limiter, bridge, catalog })
+        let (catalog, bodies) = (all::Catalog::default(), bodies::Bodies::default());
+        Arc::new(Gateway { fleet, sessions, limits, guard, identity, policy, audit, limiter, bridge, catalog, bodies })
     }
 
     /// Ends what nobody uses any more: to be called every few seconds.

@@ -85,6 +85,8 @@ impl Trace {
         if self.log.wants_arguments() {
             record.arguments = params.arguments.and_then(|arguments| self.without_secrets(app, arguments));
         }
+        // Now, not when it is written: what is large would be kept for as long as the call is open.
+        record.bound();
         record
     }
 

@@ -23,12 +23,12 @@ type Answer = (Option<Arc<str>>, Instant);
 #[derive(Debug)]
 pub struct HostUsers {
     known: Mutex<HashMap<u32, Answer>>,
-    look_ups: Semaphore,
+    look_ups: Arc<Semaphore>,
 }
 
 impl Default for HostUsers {
     fn default() -> Self {
-        HostUsers { known: Mutex::default(), look_ups: Semaphore::new(LOOK_UPS) }
+        HostUsers { known: Mutex::default(), look_ups: Arc::new(Semaphore::new(LOOK_UPS)) }
     }
 }
 
@@ -38,12 +38,17 @@ impl HostUsers {
         if let Some(name) = self.remembered(uid) {
             return name;
         }
-        let _place = self.look_ups.acquire().await.ok()?;
+        let place = self.look_ups.clone().acquire_owned().await.ok()?;
         // Another has asked meanwhile.
         if let Some(name) = self.remembered(uid) {
             return name;
         }
-        let found = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(uid))).await;
+        let look_up = move || {
+            // With the thread, not with whoever waits for it: a client may go, and the look-up hang.
+            let _place = place;
+            User::from_uid(Uid::from_raw(uid))
+        };
+        let found = tokio::task::spawn_blocking(look_up).await;
         let name: Option<Arc<str>> = match found {
             Ok(Ok(user)) => user.map(|user| user.name.into()),
             Ok(Err(error)) => {

@@ -39,20 +39,23 @@ pub struct Identity {
 /// The policy in force, whichever that is by the time.
 type InForce = watch::Receiver<std::sync::Arc<Policy>>;
 
+/// Whose a token is, and when it ends, if it does.
+type Proven = (Principal, Option<Instant>);
+
 impl Identity {
     pub fn new(url: String, issuers: Vec<Issuer>) -> Identity {
         Identity { url, oidc: Oidc::new(issuers), ..Identity::default() }
     }
 
-    /// Whose a token is.
+    /// Whose a token is, and when it ends, if it does.
     ///
     /// # Errors
     /// It is nobody's, or it cannot be told.
-    pub async fn by_token(&self, token: &str, address: Option<IpAddr>, policy: &InForce) -> Result<Principal, Denial> {
+    pub async fn by_token(&self, token: &str, address: Option<IpAddr>, policy: &InForce) -> Result<Proven, Denial> {
         let digest = Digest::of_bytes(token.as_bytes());
         let found = |credential| policy.borrow().identify(credential).map(Principal::User);
         if let Some(principal) = found(Credential::Token(digest)) {
-            return Ok(principal);
+            return Ok((principal, None));
         }
         if self.oidc.is_empty() || !is_jwt(token) {
             return Err(self.failed(address, invalid_token("the token is not known, or not any more")));
@@ -71,7 +74,8 @@ impl Identity {
             }
         };
         let subject = Credential::Oidc(verified.issuer.as_str().into(), verified.subject.as_str().into());
-        found(subject).ok_or_else(|| {
+        let proven = found(subject).map(|principal| (principal, oidc::ends(&verified)));
+        proven.ok_or_else(|| {
             let text = format!("{:?} of {} is no user of this agent (gateway.oidc)", verified.subject, verified.issuer);
             self.failed(address, not_allowed(text))
         })

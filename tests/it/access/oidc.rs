@@ -4,7 +4,7 @@ use super::{
     fleet::{Client, role, start_with},
     issuer::Issuer,
 };
-use crate::support::Agent;
+use crate::support::{Agent, PATIENCE};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -102,4 +102,20 @@ async fn an_issuer_that_is_down() {
     assert_eq!(status(&agent, &issuer.token(1, "42", |_| {})).await, 200);
     issuer.set_down(true);
     assert_eq!(status(&agent, &issuer.token(1, "42", |claims| claims["x"] = json!(1))).await, 200);
+}
+
+/// With its leeway a token is good for half a minute more than it says.
+#[tokio::test]
+async fn a_stream_ends_with_the_token() {
+    let issuer = Issuer::start(&[1]).await;
+    let agent = start(&issuer).await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let ending = issuer.token(1, "42", |claims| claims["exp"] = json!(now - 20));
+    let ada = Client::with(&agent.listen, Some(&ending));
+    let session = ada.session("alpha").await;
+    let mut stream = ada.stream("alpha", &session).await;
+    let drained = async { while stream.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(PATIENCE, drained).await.expect("the stream ends");
+    assert_eq!(status(&agent, &ending).await, 401);
+    agent.stop().await;
 }

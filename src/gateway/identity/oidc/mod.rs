@@ -15,7 +15,7 @@ use keys::Keys;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// How many tokens are remembered that have been verified.
@@ -46,8 +46,8 @@ pub enum Unproven {
 #[derive(Debug, Default)]
 pub struct Oidc {
     issuers: Vec<(Issuer, Arc<Keys>)>,
-    /// By the digest of the token. Its signature has been checked, which need not be done again.
-    remembered: Mutex<HashMap<Digest, Arc<Verified>>>,
+    /// By the digest of the token: until when its signature, which has been checked, need not be checked again.
+    remembered: Mutex<HashMap<Digest, (Duration, Arc<Verified>)>>,
 }
 
 impl Oidc {
@@ -71,7 +71,8 @@ impl Oidc {
     /// What a token has proven before, and still does.
     pub fn remembered(&self, digest: &Digest) -> Option<Arc<Verified>> {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.get(digest).filter(|verified| now() < verified.until).cloned()
+        let (until, verified) = remembered.get(digest)?;
+        (now() < *until).then(|| verified.clone())
     }
 
     /// Checks a token: where it is from, for whom, when, and its signature.
@@ -89,8 +90,7 @@ impl Oidc {
             other => other,
         };
         let verified = Arc::new(verified.map_err(Unproven::Fault)?);
-        let until = verified.until.min(now() + CHECKED_FOR);
-        self.remember(digest, &Arc::new(Verified { until, ..Verified::clone(&verified) }));
+        self.remember(digest, &verified);
         Ok(verified)
     }
 
@@ -98,13 +98,19 @@ impl Oidc {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MAX_REMEMBERED {
             let now = now();
-            remembered.retain(|_, verified| now < verified.until);
+            remembered.retain(|_, (until, _)| now < *until);
             if remembered.len() >= MAX_REMEMBERED {
                 remembered.clear();
             }
         }
-        remembered.insert(digest, verified.clone());
+        let until = verified.until.min(now() + CHECKED_FOR);
+        remembered.insert(digest, (until, verified.clone()));
     }
+}
+
+/// When a token ends; `None`: not as long as this process lives.
+pub fn ends(verified: &Verified) -> Option<Instant> {
+    Instant::now().checked_add(verified.until.saturating_sub(now()))
 }
 
 /// Since the epoch. A clock that is before it is wrong, and then nothing is valid yet.
