@@ -13,7 +13,7 @@ use super::{
     handshake,
     http::Post,
     reply,
-    session::{Awaiting, NoLink, Session},
+    session::{Awaiting, MAX_SUBSCRIPTIONS, MAX_URI, NoLink, Session},
     stream,
 };
 use crate::{
@@ -31,10 +31,6 @@ use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, PoisonError},
 };
-
-/// What is remembered for a session of a shared server: so many subscriptions, to URIs of up to so many bytes.
-const MAX_SUBSCRIPTIONS: usize = 1024;
-const MAX_URI: usize = 4096;
 
 pub async fn post(gateway: &Arc<Gateway>, post: &Post<'_>, admitted: Admitted) -> Response {
     if post.message.method == "initialize" && post.message.kind == Kind::Request {

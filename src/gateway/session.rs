@@ -30,6 +30,10 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// What is remembered for one client: so many subscriptions, to URIs of up to so many bytes.
+pub const MAX_SUBSCRIPTIONS: usize = 1024;
+pub const MAX_URI: usize = 4096;
+
 /// One client's connection to an app.
 #[derive(Debug)]
 pub struct Session {
@@ -260,7 +264,8 @@ impl Sessions {
             end: Mutex::new(self.audit.begin(Record {
                 principal: Some(caller.name()),
                 peer: Some(caller.origin()),
-                app: Some(app.to_owned()),
+                // Of the endpoint for all, which is none.
+                app: Some(app.to_owned()).filter(|app| app != all::NAME),
                 session: Some(session_label(&id)),
                 ..Record::new(RecordKind::SessionEnd, Outcome::Ok)
             })),

@@ -20,6 +20,7 @@ mod written;
 pub use app::*;
 pub use digest::Digest;
 pub use meta::{Metadata, NameError, check_label_key, check_name};
+pub use pattern::glob;
 pub use role::*;
 pub use selector::Selector;
 pub use user::*;

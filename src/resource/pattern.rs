@@ -61,9 +61,11 @@ impl Pattern {
     }
 }
 
+/// Whether a text is what a pattern says in which only `*` is special: any run of characters.
+///
 /// The first part is a prefix, the last a suffix; every part between may take its leftmost place after the one
 /// before, because that leaves the most text to the others.
-fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str) -> bool {
     let Some((prefix, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(prefix) else { return false };
     let (middle, suffix) = rest.rsplit_once('*').unwrap_or(("", rest));

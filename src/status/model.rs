@@ -231,6 +231,46 @@ pub struct AppStatus {
     pub confinement: Vec<Confinement>,
 }
 
+impl AppStatus {
+    /// One of which nothing is told but its name and where clients reach it.
+    pub fn bare(name: &str, url: String) -> AppStatus {
+        AppStatus {
+            name: name.to_owned(),
+            description: None,
+            transport: "stdio".into(),
+            labels: BTreeMap::new(),
+            command: Vec::new(),
+            remote: None,
+            state: None,
+            reason: None,
+            since: None,
+            conditions: Vec::new(),
+            source: String::new(),
+            path: String::new(),
+            revision: None,
+            selected_by: None,
+            era: None,
+            server: None,
+            url,
+            sessions: 0,
+            restarts: 0,
+            next_attempt: None,
+            last_exit: None,
+            last_exit_at: None,
+            last_lines: Vec::new(),
+            instances: Vec::new(),
+            updating: false,
+            allowed_tools: None,
+            tools: None,
+            confinement: Vec::new(),
+            author: None,
+            signer: None,
+            dynamic_labels: BTreeMap::new(),
+            dynamic_label_problems: BTreeMap::new(),
+        }
+    }
+}
+
 /// Patterns of tools, as roles have them: those that any of the first and none of the second match may be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllowedTools {

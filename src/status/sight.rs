@@ -37,29 +37,18 @@ fn allowed_tools(permit: &Permit) -> AllowedTools {
     AllowedTools { allow: owned(permit.allowed()), deny: owned(permit.denied()) }
 }
 
-/// What whoever uses an app has to know of it.
+/// What whoever uses an app has to know of it; nothing that is added later, unless somebody adds it here.
 fn for_use(app: AppStatus) -> AppStatus {
     AppStatus {
-        reason: None,
-        since: None,
-        conditions: Vec::new(),
-        command: Vec::new(),
-        source: String::new(),
-        path: String::new(),
-        revision: None,
-        author: None,
-        signer: None,
-        selected_by: None,
-        sessions: 0,
-        restarts: 0,
-        next_attempt: None,
-        last_exit: None,
-        last_exit_at: None,
-        last_lines: Vec::new(),
-        instances: Vec::new(),
-        tools: None,
-        dynamic_label_problems: Default::default(),
-        confinement: Vec::new(),
-        ..app
+        description: app.description,
+        transport: app.transport,
+        labels: app.labels,
+        state: app.state,
+        era: app.era,
+        server: app.server,
+        updating: app.updating,
+        allowed_tools: app.allowed_tools,
+        dynamic_labels: app.dynamic_labels,
+        ..AppStatus::bare(&app.name, app.url)
     }
 }

@@ -162,40 +162,7 @@ impl Store {
     }
 
     fn bare(&self, name: &str) -> AppStatus {
-        AppStatus {
-            name: name.to_owned(),
-            description: None,
-            transport: "stdio".into(),
-            labels: BTreeMap::new(),
-            command: Vec::new(),
-            remote: None,
-            state: None,
-            reason: None,
-            since: None,
-            conditions: Vec::new(),
-            source: String::new(),
-            path: String::new(),
-            revision: None,
-            selected_by: None,
-            era: None,
-            server: None,
-            url: format!("{}/mcp/{name}", self.url),
-            sessions: 0,
-            restarts: 0,
-            next_attempt: None,
-            last_exit: None,
-            last_exit_at: None,
-            last_lines: Vec::new(),
-            instances: Vec::new(),
-            updating: false,
-            allowed_tools: None,
-            tools: None,
-            confinement: Vec::new(),
-            author: None,
-            signer: None,
-            dynamic_labels: BTreeMap::new(),
-            dynamic_label_problems: BTreeMap::new(),
-        }
+        AppStatus::bare(name, format!("{}/mcp/{name}", self.url))
     }
 
     fn row(&self, app: &App, origin: Option<&Origin>) -> AppStatus {

@@ -203,15 +203,11 @@ impl Call {
         if message.method == "ping" {
             return respond(link, id, "{}");
         }
-        let needed = match message.method.as_ref() {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            "roots/list" => "roots",
-            _ => "",
-        };
-        if Object::read(&self.terms.capabilities).get(needed).is_none() {
+        let needed = translate::capability(&message.method);
+        let declared = Object::read(&self.terms.capabilities);
+        if needed.is_none_or(|needed| declared.get(needed).is_none()) {
             // Of several calls it would not be known whose it is.
-            self.missing = (!needed.is_empty() && link.open_calls() == 1).then_some(needed).or(self.missing);
+            self.missing = needed.filter(|_| link.open_calls() == 1).or(self.missing);
             let text = "the client has not declared that it can answer this";
             return answer_server(link, &error_response(id, codes::METHOD_NOT_FOUND, text, None));
         }

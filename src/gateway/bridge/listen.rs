@@ -1,6 +1,7 @@
 //! What a stateless client has subscribed to, of a server that knows sessions only.
 
 use super::{processes::Use, translate};
+use crate::gateway::session::{MAX_SUBSCRIPTIONS, MAX_URI};
 use crate::{
     instance::{link::Sink, mailbox::Delivery, running::Running},
     protocol::{Message, Object, meta, text_member},
@@ -8,9 +9,6 @@ use crate::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
-
-/// The most resources that one client can listen for.
-const MAX_URIS: usize = 1024;
 
 /// What a client wants to hear of, as far as the server tells it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,7 +32,7 @@ impl Filter {
             tools: wants("toolsListChanged", "/capabilities/tools/listChanged"),
             prompts: wants("promptsListChanged", "/capabilities/prompts/listChanged"),
             resources: wants("resourcesListChanged", "/capabilities/resources/listChanged"),
-            uris: uris.into_iter().take(MAX_URIS).collect(),
+            uris: uris.into_iter().filter(|uri| uri.len() <= MAX_URI).take(MAX_SUBSCRIPTIONS).collect(),
         }
     }
 

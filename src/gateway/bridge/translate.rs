@@ -3,6 +3,16 @@
 use crate::protocol::{Edit, LEGACY_VERSIONS, MODERN_VERSION, Message, Object, Params, codes, meta, one_line};
 use serde_json::{Value, json};
 
+/// The capability with which a client declares that it answers requests of a method; `None`: it is not asked such.
+pub fn capability(method: &str) -> Option<&'static str> {
+    match method {
+        "elicitation/create" => Some("elicitation"),
+        "sampling/createMessage" => Some("sampling"),
+        "roots/list" => Some("roots"),
+        _ => None,
+    }
+}
+
 /// What in `_meta` belongs to the stateless era.
 const STATELESS: &[&str] = &[meta::PROTOCOL_VERSION, meta::CLIENT_CAPABILITIES, meta::CLIENT_INFO, meta::LOG_LEVEL];
 

@@ -2,16 +2,13 @@
 //! request.
 
 use super::{asking::Asks, translate::Introduction};
+use crate::gateway::session::{MAX_SUBSCRIPTIONS, MAX_URI};
 use crate::protocol::{Kind, Message, Object, Params, codes, error_response, text_member};
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
-
-/// What is remembered for a session: so many subscriptions, to URIs of up to so many bytes.
-const MAX_SUBSCRIPTIONS: usize = 1024;
-const MAX_URI: usize = 4096;
 
 const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
@@ -72,13 +69,8 @@ impl Upgrade {
 
     /// Whether the client has declared that it can answer requests of a method.
     pub fn can_answer(&self, method: &str) -> bool {
-        let needed = match method {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            "roots/list" => "roots",
-            _ => return false,
-        };
-        Object::read(&self.lock().capabilities).get(needed).is_some()
+        let needed = super::translate::capability(method);
+        needed.is_some_and(|needed| Object::read(&self.lock().capabilities).get(needed).is_some())
     }
 
     fn lock(&self) -> MutexGuard<'_, Introduction> {

@@ -1,5 +1,6 @@
 //! Which hosts remote servers may be on: `app_service.remote_hosts`. Pure.
 
+use crate::resource::glob;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -53,21 +54,6 @@ impl HostPattern {
 /// A name with a dot at its end is the same name.
 fn without_dot(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
-}
-
-/// The first part is a prefix, the last a suffix; every part between takes its leftmost place, which leaves the most to
-/// the others.
-fn glob(pattern: &str, text: &str) -> bool {
-    let Some((prefix, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(prefix) else { return false };
-    let (middle, suffix) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for part in middle.split('*').filter(|part| !part.is_empty()) {
-        match text.split_once(part) {
-            Some((_, after)) => text = after,
-            None => return false,
-        }
-    }
-    text.ends_with(suffix)
 }
 
 impl fmt::Display for HostPattern {
