@@ -1,52 +1,54 @@
 //! What comes out of a judgement, and its JSON form, version 1, which fields are only ever added to.
 
 use super::ObjectId;
-use crate::resource::Kind;
+use crate::{manifest::listed::listed, resource::Kind};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-/// Why a change, or a whole head, was refused. Names are never reused for another meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// The commit has no signature, and its change needs one.
-    Unsigned,
-    /// The signature does not fit the commit, or is of a kind that proves nothing.
-    BadSignature,
-    /// The commit has more than one signature, and it is not clear which counts.
-    SeveralSignatures,
-    /// The key belongs to no user.
-    UnknownKey,
-    /// The agent's configuration or an override on its host denies the key.
-    DeniedKey,
-    /// Two users claim the key or the e-mail.
-    AmbiguousUser,
-    /// No rule of the user's roles allows the change.
-    NotAllowed,
-    /// A rule of the user's roles denies the change.
-    DeniedByRule,
-    /// The author's e-mail belongs to no user.
-    UnknownAuthor,
-    /// The file, or the policy that would result, is not valid.
-    InvalidResource,
-    /// Another file defines a resource of the same kind and name.
-    DuplicateName,
-    /// A symlink, submodule, LFS pointer or the like where a resource file is expected.
-    ForbiddenEntry,
-    /// The change builds on content that was refused, and the commit does not vouch for it.
-    HeldUnderneath,
-    /// The sides of a merge disagree about the file, and whoever merged them has no right to decide.
-    ContestedMerge,
-    /// Nobody would be left who could change roles.
-    PolicyLockout,
-    /// Changes of policy must be signed with a root key.
-    RootKeyRequired,
-    /// The head does not descend from the trusted base.
-    HistoryRewritten,
-    /// The history between base and head is not all there.
-    Shallow,
-    /// There is more of something than is judged at a time.
-    Limit,
+listed! {
+    /// Why a change, or a whole head, was refused. Names are never reused for another meaning.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Code {
+        /// The commit has no signature, and its change needs one.
+        Unsigned,
+        /// The signature does not fit the commit, or is of a kind that proves nothing.
+        BadSignature,
+        /// The commit has more than one signature, and it is not clear which counts.
+        SeveralSignatures,
+        /// The key belongs to no user.
+        UnknownKey,
+        /// The agent's configuration or an override on its host denies the key.
+        DeniedKey,
+        /// Two users claim the key or the e-mail.
+        AmbiguousUser,
+        /// No rule of the user's roles allows the change.
+        NotAllowed,
+        /// A rule of the user's roles denies the change.
+        DeniedByRule,
+        /// The author's e-mail belongs to no user.
+        UnknownAuthor,
+        /// The file, or the policy that would result, is not valid.
+        InvalidResource,
+        /// Another file defines a resource of the same kind and name.
+        DuplicateName,
+        /// A symlink, submodule, LFS pointer or the like where a resource file is expected.
+        ForbiddenEntry,
+        /// The change builds on content that was refused, and the commit does not vouch for it.
+        HeldUnderneath,
+        /// The sides of a merge disagree about the file, and whoever merged them has no right to decide.
+        ContestedMerge,
+        /// Nobody would be left who could change roles.
+        PolicyLockout,
+        /// Changes of policy must be signed with a root key.
+        RootKeyRequired,
+        /// The head does not descend from the trusted base.
+        HistoryRewritten,
+        /// The history between base and head is not all there.
+        Shallow,
+        /// There is more of something than is judged at a time.
+        Limit,
+    }
 }
 
 impl fmt::Display for Code {

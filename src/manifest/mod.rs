@@ -3,6 +3,7 @@
 pub mod check;
 pub mod decode;
 pub mod diagnostic;
+pub(crate) mod listed;
 pub mod load;
 pub mod pieces;
 pub mod place;

@@ -55,6 +55,8 @@ impl Place {
             position: self.position(),
             line_text: self.line_text.as_deref().map(str::to_owned),
             length: self.position().map(|_| self.mark.length),
+            document: None,
+            pointer: None,
             related: Vec::new(),
         }
     }

@@ -119,6 +119,8 @@ impl<'a> Text<'a> {
             position,
             line_text: position.map(|p| self.line(p.line)),
             length: position.map(|_| finding.mark.length),
+            document: None,
+            pointer: None,
             related: Vec::new(),
         }
     }

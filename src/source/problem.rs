@@ -14,6 +14,8 @@ fn diagnostic(code: Code, path: &str, message: impl Into<String>, help: &str) ->
         position: None,
         line_text: None,
         length: None,
+        document: None,
+        pointer: None,
         related: vec![],
     }
 }

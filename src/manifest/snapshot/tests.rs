@@ -33,6 +33,8 @@ fn mistake(path: &str, severity: Severity) -> Diagnostic {
         position: Some(START),
         line_text: None,
         length: None,
+        document: None,
+        pointer: None,
         related: vec![],
     }
 }
