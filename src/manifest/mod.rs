@@ -3,6 +3,7 @@
 pub mod check;
 pub mod decode;
 pub mod diagnostic;
+pub mod explain;
 pub(crate) mod listed;
 pub mod load;
 pub mod pieces;
