@@ -57,6 +57,22 @@ pub fn escape_json(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| is_unsafe(c) && c != '\n' && c != '\t' && c != '\r', Form::Json)
 }
 
+/// Text from files, servers and clients as a code span of Markdown, in which a forge finds no markup, link, reference or
+/// mention. Fit for a cell of a table.
+pub fn markdown_code(text: &str) -> String {
+    let text = escape(text.trim());
+    if text.is_empty() {
+        return String::new();
+    }
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    // A span may not begin or end with a back tick, and gives away a space at both ends if it has them.
+    let gap = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    // Renderers do not agree on whether a bar after two backslashes ends the cell.
+    let text = text.replace("\\|", "\\¦").replace('|', "\\|");
+    format!("{fence}{gap}{text}{gap}{fence}")
+}
+
 /// The same for JSON that is to be read as YAML, where a character has one escape and not two halves.
 pub fn escape_json_as_yaml(text: &str) -> Cow<'_, str> {
     escape_where(text, |c| is_unsafe(c) && c != '\n', Form::Yaml)
@@ -81,6 +97,21 @@ mod tests {
         }
         assert_eq!(escape_lines("a\n\tb\r\u{1b}"), "a\n\tb\\r\\u{1b}");
         assert_eq!(escape_json("{\n\"a\":\"\u{9b}\u{e0041}\"}"), "{\n\"a\":\"\\u009b\\udb40\\udc41\"}");
+    }
+
+    #[test]
+    fn markdown_has_nothing_of_strangers_but_code() {
+        for (text, expected) in [
+            ("", ""),
+            (" a b ", "`a b`"),
+            ("@all <b> [x](y)", "`@all <b> [x](y)`"),
+            ("`x` and ``y``", "``` `x` and ``y`` ```"),
+            ("^(a|b)$", "`^(a\\|b)$`"),
+            ("a\\|b", "`a\\¦b`"),
+            ("a\nb", "`a\\nb`"),
+        ] {
+            assert_eq!(markdown_code(text), expected);
+        }
     }
 
     proptest! {

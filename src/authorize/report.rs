@@ -1,7 +1,10 @@
 //! The report of a judgement: what `mcpfleet authorize -o json` prints.
 
-use super::{Judgement, ObjectId, Outcome, Refusal, Report};
-use std::collections::BTreeMap;
+use super::{Judgement, ObjectId, Outcome, Refusal, Report, State};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// The version of the report's form.
 const VERSION: u32 = 1;
@@ -29,6 +32,19 @@ impl Report {
             undecided,
             assumed_root,
         }
+    }
+
+    /// Reports on what was pushed over a state: what was held or undecided there before is not its fault.
+    pub fn of_push(before: &State, judgement: &Judgement) -> Report {
+        let pushed: HashSet<ObjectId> = judgement.commits.iter().map(|commit| commit.id).collect();
+        let undecided: HashSet<&Arc<str>> = before.undecided().map(|(path, _)| path).collect();
+        let mut report = Report::new(before.commit(), judgement, false, |_| true);
+        report.held.retain(|held| pushed.contains(&held.refused_commit));
+        report.undecided.retain(|path| !undecided.contains(path));
+        if report.held.is_empty() && report.undecided.is_empty() {
+            report.outcome = Outcome::Accepted;
+        }
+        report
     }
 
     /// Reports on a head that could not be judged.

@@ -4,6 +4,7 @@ mod agent_args;
 mod audit;
 mod author;
 mod authorize;
+mod check;
 mod config;
 mod configuration;
 mod create;
@@ -45,6 +46,7 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Validate(validate::Args),
+    Check(check::Args),
     Authorize(authorize::Args),
     #[command(subcommand)]
     Hook(hook::Command),
@@ -144,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args),
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
+        Command::Check(args) => check::run(args),
         Command::Authorize(args) => authorize::run(args),
         Command::Hook(command) => hook::run(command),
         Command::Trust(command) => trust::run(command),

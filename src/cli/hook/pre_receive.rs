@@ -16,7 +16,7 @@ use crate::{
     source::Mode,
 };
 use clap::ValueHint;
-use std::{collections::HashSet, io::stdin, path::PathBuf, sync::Arc};
+use std::{io::stdin, path::PathBuf};
 
 /// Judge a push on the server, and refuse it with the reasons if agents would not take all of it.
 ///
@@ -188,12 +188,8 @@ impl Hook<'_> {
 
     /// Says what is refused, if anything new is. What was held before is not this push's fault.
     fn explain(&self, before: &State, judgement: &Judgement) -> Verdict {
-        let pushed: HashSet<ObjectId> = judgement.commits.iter().map(|commit| commit.id).collect();
-        let undecided: HashSet<&Arc<str>> = before.undecided().map(|(path, _)| path).collect();
-        let mut report = Report::new(before.commit(), judgement, false, |_| true);
-        report.held.retain(|held| pushed.contains(&held.refused_commit));
-        report.undecided.retain(|path| !undecided.contains(path));
-        if report.held.is_empty() && report.undecided.is_empty() {
+        let mut report = Report::of_push(before, judgement);
+        if report.outcome == authorize::Outcome::Accepted {
             return Verdict::Taken;
         }
         let refused = |commit: &CommitVerdict| commit.verdict == authorize::CommitAnswer::Refused;

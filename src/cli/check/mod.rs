@@ -1,0 +1,201 @@
+//! `mcpfleet check`: everything that is to be known of a change before it is merged, in one step of CI.
+
+mod markdown;
+mod report;
+mod resources;
+mod target;
+mod text;
+
+use super::{
+    Outcome, UsageError,
+    judging::{check_signer, open, resolve, said, settings, settings_of_commit},
+    rules::rules,
+    terminal::escape_json,
+};
+use crate::{
+    authorize::{self, Cache, Code, Failure, Judge, Judgement, ObjectId, Rules, State},
+    config::Judging,
+    git::{Repository, id_of, oid_of},
+    manifest::render::github::{self, Annotation, Level},
+    source::Mode,
+};
+use anyhow::Context as _;
+use clap::ValueHint;
+use report::{Demands, Report};
+use resources::Resources;
+use std::path::PathBuf;
+use target::{Format, Target};
+
+/// Check a change before it is merged: whether its files are valid, whether its authors may make it, and what agents will
+/// do with it.
+///
+/// This is `validate`, `authorize` and `plan` in one step for CI. All of it is read from git's objects, so that nothing of
+/// the change is run, and nothing has to be checked out. The rules are those of the base: without --config they are in its
+/// `.mcpfleet/agent.yaml`, so that no change can bring its own.
+///
+/// A change answers for what it touches and for what was not wrong before; what else is wrong in the repository is only
+/// counted.
+///
+/// On GitHub Actions what is wrong is also printed as annotations, and the summary of the job gets the report.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mcpfleet check --base origin/main
+  mcpfleet check --base origin/main --head HEAD --warnings-as-errors
+  mcpfleet check --base origin/main -o text -o markdown=comment.md -o gitlab=gl-code-quality-report.json
+
+Exit codes: 0 the change can be merged, 1 it is not valid or not all of it would take effect, 2 wrong usage or
+configuration, 3 something went wrong")]
+pub struct Args {
+    /// The repository, or a folder in it
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    repo: PathBuf,
+    /// Where the change is to be merged
+    #[arg(long, value_name = "REV")]
+    base: String,
+    /// The change's last commit
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    head: String,
+    /// The root of trust [default: `authorization.root` of the configuration, else all that the base has is accepted]
+    #[arg(long, value_name = "REV")]
+    root: Option<String>,
+    /// An agent's configuration, or a file with its `authorization` alone; REV:PATH takes it from a commit [default:
+    /// `.mcpfleet/agent.yaml` of the base, if it has one]
+    #[arg(long, value_name = "FILE|REV:PATH")]
+    config: Option<String>,
+    /// The git source of the configuration that is meant, if it has several
+    #[arg(long, value_name = "NAME", requires = "config")]
+    source: Option<String>,
+    /// Fail for warnings too
+    #[arg(long)]
+    warnings_as_errors: bool,
+    /// How to print the report, and where to; may be repeated, once without a file [default: text]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    outputs: Vec<Target>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let targets = target::chosen(&args.outputs)?;
+    let repository = open(&args.repo)?;
+    let base = resolve(&repository, &args.base)?.known()?;
+    let head = resolve(&repository, &args.head)?.known()?;
+    let judging = match &args.config {
+        Some(place) => settings(place, args.source.as_deref(), &repository)?,
+        None => settings_of_commit(base, &repository)?,
+    };
+    let rules = rules(&judging.authorization)?;
+    let change = Change { fork: fork(&repository, base, head)?, root: root(&args, &judging, &repository)?, head };
+    let (resources, authorization) = change.look(&repository, &rules)?;
+    let demands =
+        Demands { enforced: judging.authorization.mode == Mode::Enforce, no_warnings: args.warnings_as_errors };
+    let report = Report::new(base, &resources, &authorization, demands);
+    for target in &targets {
+        target.write(&written(&report, target.format, &repository)?)?;
+    }
+    Ok(if report.passed { Outcome::Fine } else { Outcome::Findings })
+}
+
+/// The newest commit that both have.
+fn fork(repository: &Repository, base: ObjectId, head: ObjectId) -> anyhow::Result<ObjectId> {
+    match repository.git().merge_base(oid_of(base), oid_of(head)) {
+        Ok(fork) => Ok(id_of(fork)),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => {
+            let shallow = if repository.git().is_shallow() {
+                "; this is a shallow clone: fetch everything, with `git fetch --unshallow` or `fetch-depth: 0`"
+            } else {
+                ""
+            };
+            Err(UsageError::new(format!("{base} and {head} have no commit in common{shallow}")).into())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read the history of {head}")),
+    }
+}
+
+/// The root of trust, if there is one.
+fn root(args: &Args, judging: &Judging, repository: &Repository) -> anyhow::Result<Option<ObjectId>> {
+    match (&args.root, &judging.authorization.root) {
+        (Some(revision), _) => Ok(Some(resolve(repository, revision)?.known()?)),
+        (None, Some(root)) => {
+            resolve(repository, &root.commit.to_string())?.known()?;
+            check_signer(repository, root)?;
+            Ok(Some(root.commit))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+struct Change {
+    fork: ObjectId,
+    /// `None`: everything that the fork has counts as accepted.
+    root: Option<ObjectId>,
+    head: ObjectId,
+}
+
+impl Change {
+    fn look(&self, repository: &Repository, rules: &Rules) -> anyhow::Result<(Resources, authorize::Report)> {
+        let mut cache = Cache::default();
+        let mut judge = Judge::new(repository, rules, &mut cache);
+        let looked = self.judge(&mut judge, rules).and_then(|(before, judgement)| {
+            let resources = Resources::compare(&judge.root(self.fork)?, &judge.root(self.head)?);
+            Ok((resources, authorize::Report::of_push(&before, &judgement)))
+        });
+        match looked {
+            Ok((resources, mut report)) => {
+                report.assumed_root = self.root.is_none();
+                Ok((resources, report))
+            }
+            // A root without an administrator is nothing to begin with.
+            Err(Failure::Refused(refusal)) if refusal.code == Code::PolicyLockout => {
+                Err(UsageError::new(refusal.message).into())
+            }
+            Err(Failure::Refused(refusal)) => {
+                let report = authorize::Report::refused(self.fork, self.head, refusal, self.root.is_none());
+                Ok((Resources::default(), report))
+            }
+            Err(Failure::Object(error)) => Err(error.into()),
+        }
+    }
+
+    /// What is accepted where the change began, and what an agent would say of the change.
+    fn judge(&self, judge: &mut Judge, rules: &Rules) -> Result<(State, Judgement), Failure> {
+        let before = match self.root {
+            Some(root) => {
+                let trusted = judge.root(root)?;
+                trusted.check_root(rules)?;
+                judge.advance(&trusted, self.fork)?.state
+            }
+            None => judge.root(self.fork)?,
+        };
+        let judgement = judge.advance(&before, self.head)?;
+        Ok((before, judgement))
+    }
+}
+
+fn written(report: &Report, format: Format, repository: &Repository) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Text => text::text(report, said(repository)),
+        Format::Markdown => markdown::markdown(report),
+        Format::Json => escape_json(&serde_json::to_string_pretty(report)?).into_owned() + "\n",
+        Format::Github => github::github(annotations(report)),
+    })
+}
+
+/// What is wrong, at the place where it is.
+fn annotations<'r>(report: &'r Report) -> impl Iterator<Item = Annotation<'r>> {
+    let level = if report.enforced { Level::Error } else { Level::Notice };
+    let refused = report.refused().map(move |(commit, change)| Annotation {
+        severity: level,
+        path: Some(change.path.as_str().into()),
+        position: None,
+        title: change.code.map_or("refused".into(), |code| format!("refused: {code}").into()),
+        message: format!("commit {}: {}", commit.id.short(), change.message).into(),
+    });
+    let error = report.authorization.error.iter().map(move |refusal| Annotation {
+        severity: level,
+        path: None,
+        position: None,
+        title: refusal.code.to_string().into(),
+        message: refusal.message.as_str().into(),
+    });
+    report.validation.diagnostics.iter().map(Annotation::from).chain(error).chain(refused)
+}

@@ -1,0 +1,68 @@
+//! What is wrong with the resources of a commit, and what of it a change has brought.
+
+use crate::{
+    authorize::State,
+    manifest::{Diagnostic, FileState, ParsedFile, Tree, cross_check},
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+/// The resources of a head, compared with those of where it began.
+#[derive(Debug, Default)]
+pub struct Resources {
+    /// How many files the head has.
+    pub files: usize,
+    /// How many resources they hold, valid by themselves.
+    pub resources: usize,
+    /// What the change is answerable for: what is wrong in a file that it touches, or was not wrong before.
+    pub new: Vec<Diagnostic>,
+    /// What is wrong elsewhere, and was before.
+    pub old: usize,
+}
+
+impl Resources {
+    /// Compares all that two commits have, accepted or not.
+    pub fn compare(before: &State, after: &State) -> Resources {
+        let (before, after) = (before.tree(), after.tree());
+        let touched = touched(&before, &after);
+        let known: HashSet<_> = diagnostics(&before).into_iter().map(|d| (d.path, d.code, d.message)).collect();
+        let is_new = |d: &Diagnostic| {
+            touched.contains(&*d.path)
+                || d.related.iter().any(|related| touched.contains(&*related.path))
+                || !known.contains(&(d.path.clone(), d.code, d.message.clone()))
+        };
+        let (new, old): (Vec<_>, Vec<_>) = diagnostics(&after).into_iter().partition(is_new);
+        let resources = parsed(&after).map(|file| file.resources.len()).sum();
+        Resources { files: after.len(), resources, new, old: old.len() }
+    }
+}
+
+fn parsed(tree: &Tree) -> impl Iterator<Item = &Arc<ParsedFile>> {
+    tree.values().filter_map(|state| match state {
+        FileState::Parsed(file) => Some(file),
+        FileState::Unreadable(_) => None,
+    })
+}
+
+fn diagnostics(tree: &Tree) -> Vec<Diagnostic> {
+    let mut all: Vec<Diagnostic> = cross_check(parsed(tree).flat_map(|file| &file.resources));
+    for state in tree.values() {
+        match state {
+            FileState::Parsed(file) => all.extend(file.diagnostics.iter().cloned()),
+            FileState::Unreadable(diagnostic) => all.push(Diagnostic::clone(diagnostic)),
+        }
+    }
+    all.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    all
+}
+
+/// The paths that are not the same in both. A content that both have was parsed once.
+fn touched<'t>(before: &'t Tree, after: &'t Tree) -> BTreeSet<&'t str> {
+    let same = |path: &str| match (before.get(path), after.get(path)) {
+        (Some(FileState::Parsed(before)), Some(FileState::Parsed(after))) => Arc::ptr_eq(before, after),
+        _ => false,
+    };
+    before.keys().chain(after.keys()).map(|path| &**path).filter(|path| !same(path)).collect()
+}
