@@ -1,6 +1,7 @@
 //! Where the report goes, and in which forms.
 
 use super::super::{UsageError, terminal::print};
+use crate::manifest::render::github::harmless;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf, str::FromStr};
@@ -43,26 +44,40 @@ impl FromStr for Target {
     }
 }
 
-/// The targets that are meant: without any, text, and what the CI that this runs in shows.
+/// The targets that are meant: where none is stdout, it gets text and what the CI that this runs in shows.
 pub fn chosen(given: &[Target]) -> anyhow::Result<Vec<Target>> {
-    if given.iter().filter(|target| target.file.is_none()).count() > 1 {
-        return Err(UsageError::new("only one form can be printed; give the others a file: `-o json=FILE`").into());
+    let mut targets = given.to_vec();
+    match given.iter().filter(|target| target.file.is_none()).count() {
+        0 => {}
+        1 => return Ok(targets),
+        _ => {
+            let message = "only one form can be printed; give the others a file: `-o json=FILE`";
+            return Err(UsageError::new(message).into());
+        }
     }
-    if !given.is_empty() {
-        return Ok(given.to_vec());
-    }
-    let mut targets = vec![Target { format: Format::Text, file: None, append: false }];
-    if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+    targets.push(Target { format: Format::Text, file: None, append: false });
+    if is_github() {
         targets.push(Target { format: Format::Github, file: None, append: false });
         let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
-        targets.extend(summary.map(|path| Target { format: Format::Markdown, file: Some(path.into()), append: true }));
+        targets.extend(summary.map(|path| Target {
+            format: Format::Markdown,
+            file: Some(path.into()),
+            append: true,
+        }));
     }
     Ok(targets)
 }
 
+fn is_github() -> bool {
+    env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
 impl Target {
     pub fn write(&self, text: &str) -> anyhow::Result<()> {
-        let Some(file) = &self.file else { return Ok(print(text)?) };
+        let Some(file) = &self.file else {
+            let is_text = is_github() && self.format != Format::Github;
+            return Ok(print(&if is_text { harmless(text) } else { text.into() })?);
+        };
         let mut options = OpenOptions::new();
         options.create(true).append(self.append).write(true).truncate(!self.append);
         let plain = anstream::adapter::strip_str(text).to_string();
