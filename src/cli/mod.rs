@@ -10,6 +10,7 @@ mod create;
 mod demo_server;
 mod edit;
 mod events;
+mod explain;
 mod get;
 mod history;
 mod hook;
@@ -45,6 +46,7 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Validate(validate::Args),
+    Explain(explain::Args),
     Authorize(authorize::Args),
     #[command(subcommand)]
     Hook(hook::Command),
@@ -144,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args),
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Authorize(args) => authorize::run(args),
         Command::Hook(command) => hook::run(command),
         Command::Trust(command) => trust::run(command),
