@@ -9,8 +9,10 @@ mod config;
 mod configuration;
 mod create;
 mod demo_server;
+mod destination;
 mod edit;
 mod events;
+mod explain;
 mod get;
 mod history;
 mod hook;
@@ -47,6 +49,7 @@ enum Command {
     Run(run::Args),
     Validate(validate::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Authorize(authorize::Args),
     #[command(subcommand)]
     Hook(hook::Command),
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Authorize(args) => authorize::run(args),
         Command::Hook(command) => hook::run(command),
         Command::Trust(command) => trust::run(command),

@@ -3,14 +3,15 @@
 mod markdown;
 mod report;
 mod resources;
-mod target;
 mod text;
 
 use super::{
     Outcome, UsageError,
+    destination::{Destination, Outputs, is_github},
     judging::{check_signer, open, resolve, said, settings, settings_of_commit},
     rules::rules,
     terminal::escape_json,
+    validate::output::{self, Findings},
 };
 use crate::{
     authorize::{self, Cache, Code, Failure, Judge, Judgement, ObjectId, Rules, State},
@@ -20,11 +21,10 @@ use crate::{
     source::Mode,
 };
 use anyhow::Context as _;
-use clap::ValueHint;
+use clap::{ValueEnum, ValueHint};
 use report::{Demands, Report};
 use resources::Resources;
-use std::path::PathBuf;
-use target::{Format, Target};
+use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf};
 
 /// Check a change before it is merged: whether its files are valid, whether its authors may make it, and what agents will
 /// do with it.
@@ -69,13 +69,28 @@ pub struct Args {
     /// Fail for warnings too
     #[arg(long)]
     warnings_as_errors: bool,
-    /// How to print the report, and where to; may be repeated, once without a file [default: text]
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
-    outputs: Vec<Target>,
+    /// How to print the report: text, markdown, json, github, gitlab, sarif or junit, the last three of the files only; with
+    /// `=FILE` into a file, as often as needed [default: text]
+    #[arg(short, long, value_name = "FORMAT[=FILE]")]
+    output: Vec<Destination<Format>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For a comment on the change, or the summary of a job.
+    Markdown,
+    Json,
+    /// Annotations for GitHub Actions.
+    Github,
+    Gitlab,
+    Sarif,
+    Junit,
 }
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let targets = target::chosen(&args.outputs)?;
+    let outputs = Outputs::new(&args.output)?;
     let repository = open(&args.repo)?;
     let base = resolve(&repository, &args.base)?.known()?;
     let head = resolve(&repository, &args.head)?.known()?;
@@ -89,8 +104,18 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let demands =
         Demands { enforced: judging.authorization.mode == Mode::Enforce, no_warnings: args.warnings_as_errors };
     let report = Report::new(base, &resources, &authorization, demands);
-    for target in &targets {
-        target.write(&written(&report, target.format, &repository)?)?;
+    let written = Written {
+        report: &report,
+        files: Findings {
+            report: report.validation.clone(),
+            files: &resources.files,
+            warnings_as_errors: args.warnings_as_errors,
+        },
+        repository: &repository,
+    };
+    outputs.write(|format| written.render(format), || written.usual())?;
+    if outputs.is_usual() && is_github() {
+        summarize(&report)?;
     }
     Ok(if report.passed { Outcome::Fine } else { Outcome::Findings })
 }
@@ -171,13 +196,46 @@ impl Change {
     }
 }
 
-fn written(report: &Report, format: Format, repository: &Repository) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Text => text::text(report, said(repository)),
-        Format::Markdown => markdown::markdown(report),
-        Format::Json => escape_json(&serde_json::to_string_pretty(report)?).into_owned() + "\n",
-        Format::Github => github::github(annotations(report)),
-    })
+/// What is written of a change.
+struct Written<'a> {
+    report: &'a Report<'a>,
+    /// What is told of it where only files are.
+    files: Findings<'a>,
+    repository: &'a Repository,
+}
+
+impl Written<'_> {
+    fn usual(&self) -> anyhow::Result<String> {
+        let text = text::text(self.report, said(self.repository));
+        Ok(match is_github() {
+            true => format!("{}{}", github::harmless(&text), github::github(annotations(self.report))),
+            false => text,
+        })
+    }
+
+    fn render(&self, format: Format) -> anyhow::Result<String> {
+        match format {
+            Format::Text => Ok(github::harmless(&text::text(self.report, said(self.repository))).into_owned()),
+            Format::Markdown => Ok(markdown::markdown(self.report)),
+            // Wherever it stands in a line, `##[` begins a command to GitHub's runner; it can only be within a string.
+            Format::Json => {
+                let json = serde_json::to_string_pretty(self.report)?;
+                Ok(escape_json(&json).replace("##[", "\\u0023#[") + "\n")
+            }
+            Format::Github => Ok(github::github(annotations(self.report))),
+            Format::Gitlab => self.files.render(output::Format::Gitlab),
+            Format::Sarif => self.files.render(output::Format::Sarif),
+            Format::Junit => self.files.render(output::Format::Junit),
+        }
+    }
+}
+
+/// Adds the report to the summary of GitHub's job.
+fn summarize(report: &Report) -> anyhow::Result<()> {
+    let Some(path) = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    let written = file.and_then(|mut file| file.write_all(markdown::markdown(report).as_bytes()));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What is wrong, at the place where it is.

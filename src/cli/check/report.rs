@@ -41,7 +41,7 @@ impl<'a> Report<'a> {
         authorization: &'a authorize::Report,
         demands: Demands,
     ) -> Report<'a> {
-        let validation = Validation::new(resources.files, resources.resources, &resources.new);
+        let validation = Validation::new(resources.files.len(), resources.resources, &resources.new);
         let valid = validation.valid && !(demands.no_warnings && validation.warnings > 0);
         Report {
             version: 1,

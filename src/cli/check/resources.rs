@@ -12,8 +12,8 @@ use std::{
 /// The resources of a head, compared with those of where it began.
 #[derive(Debug, Default)]
 pub struct Resources {
-    /// How many files the head has.
-    pub files: usize,
+    /// The files that the head has.
+    pub files: Vec<Arc<str>>,
     /// How many resources they hold, valid by themselves.
     pub resources: usize,
     /// What the change is answerable for: what is wrong in a file that it touches, or was not wrong before.
@@ -35,7 +35,7 @@ impl Resources {
         };
         let (new, old): (Vec<_>, Vec<_>) = diagnostics(&after).into_iter().partition(is_new);
         let resources = parsed(&after).map(|file| file.resources.len()).sum();
-        Resources { files: after.len(), resources, new, old: old.len() }
+        Resources { files: after.keys().cloned().collect(), resources, new, old: old.len() }
     }
 }
 
