@@ -114,8 +114,8 @@ async fn files_get_the_other_forms() {
     assert_eq!(report["passed"], false);
     assert!(read("a.md").starts_with("### mcpfleet: ❌"));
     for (arguments, part) in [
-        (vec!["-o", "json", "-o", "markdown"], "only one form can be printed"),
-        (vec!["-o", "xml"], "choose one of text, markdown, json"),
+        (vec!["-o", "json", "-o", "markdown"], "stdout: only one output can go to it"),
+        (vec!["-o", "xml"], "the formats are `text`, `markdown`"),
         (vec!["--head", "nothing"], "nothing"),
     ] {
         let ended = world.check(&arguments, &[]).await;
