@@ -4,7 +4,7 @@ use super::{
     Diagnostic, Place, Position,
     decode::{Context, resource, user_places},
     place::Places,
-    text::{Text, whole_lines},
+    text::{Finding, Mark, Text, whole_lines},
     yaml::{self, Content, Node},
 };
 use crate::resource::{Kind, Resource, ResourceId, check_name};
@@ -48,14 +48,23 @@ pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
     };
     let reading = yaml::read(&text);
     let context = Context::new();
-    reading.findings.into_iter().for_each(|f| context.report(f));
+    let starts: Vec<Mark> = match reading.findings.as_slice() {
+        [] => Vec::new(),
+        _ => reading.documents.iter().map(|document| document.mark).collect(),
+    };
+    for finding in reading.findings {
+        let before = starts.iter().take_while(|start| start.line <= finding.mark.line).count();
+        context.report(Finding { document: u32::try_from(before).ok().filter(|n| *n > 0), ..finding });
+    }
     let shared: Arc<str> = path.into();
     let mut file = ParsedFile::default();
-    for document in reading.documents {
+    for (document, number) in reading.documents.into_iter().zip(1..) {
         let (kind, name) = match document.content {
             Content::Valid(node) => {
-                let errors = context.errors();
-                match resource(&node, &context).filter(|_| context.errors() == errors) {
+                let (errors, findings) = (context.errors(), context.findings());
+                let decoded = resource(&node, &context);
+                context.locate(findings, number, &node);
+                match decoded.filter(|_| context.errors() == errors) {
                     Some(resource) => {
                         let places = places(&resource, &node, &text);
                         let position = node.mark.position().unwrap_or(Position { line: 1, column: 1 });

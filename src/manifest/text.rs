@@ -16,7 +16,7 @@ const NEAR_LINES: usize = 32;
 const SHOWN_VALUE: usize = 60;
 
 /// Where something is written. The default is "nowhere": such a diagnostic is about the file as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// From 1; 0 is nowhere.
     pub line: u32,
@@ -40,11 +40,22 @@ pub struct Finding {
     pub mark: Mark,
     pub message: String,
     pub help: Option<String>,
+    /// Which document it is about, from 1, and the value in there; filled in when there is anything to report.
+    pub document: Option<u32>,
+    pub pointer: Option<String>,
 }
 
 impl Finding {
     pub fn error(code: Code, mark: Mark, message: impl Into<String>) -> Self {
-        Finding { severity: Severity::Error, code, mark, message: message.into(), help: None }
+        Finding {
+            severity: Severity::Error,
+            code,
+            mark,
+            message: message.into(),
+            help: None,
+            document: None,
+            pointer: None,
+        }
     }
 
     /// Adds what to do about it.
@@ -119,8 +130,8 @@ impl<'a> Text<'a> {
             position,
             line_text: position.map(|p| self.line(p.line)),
             length: position.map(|_| finding.mark.length),
-            document: None,
-            pointer: None,
+            document: finding.document,
+            pointer: finding.pointer,
             related: Vec::new(),
         }
     }

@@ -107,6 +107,23 @@ impl Context {
         self.report(Finding { severity: Severity::Warning, ..Finding::error(code, mark, message).help(help) });
     }
 
+    /// How many findings there are until now.
+    pub fn findings(&self) -> usize {
+        self.findings.borrow().len()
+    }
+
+    /// Says of all findings since there were `since` of them which values of a document they are about.
+    pub fn locate(&self, since: usize, document: u32, root: &Node) {
+        let mut findings = self.findings.borrow_mut();
+        let Some(findings) = findings.get_mut(since..).filter(|findings| !findings.is_empty()) else { return };
+        let wanted = findings.iter().map(|finding| finding.mark).collect();
+        let pointers = yaml::pointers(root, &wanted);
+        for finding in findings {
+            finding.document = Some(document);
+            finding.pointer = pointers.get(&finding.mark).cloned();
+        }
+    }
+
     /// How many errors have been reported until now.
     pub fn errors(&self) -> usize {
         self.errors.get()

@@ -1,8 +1,15 @@
 //! Diagnostics for people and for machines, in the forms that are at home there. Pure: where they go is said elsewhere.
 
+mod fingerprint;
 pub mod github;
+mod gitlab;
+mod junit;
+mod sarif;
 mod text;
 
+pub use gitlab::gitlab;
+pub use junit::junit;
+pub use sarif::sarif;
 pub use text::text;
 
 use super::{Diagnostic, Severity};

@@ -11,7 +11,10 @@ mod outline;
 mod values;
 
 use super::text::{Finding, Mark, Text};
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 /// A value and where it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +84,56 @@ impl<'a> Node<'a> {
         match &self.value {
             Value::String(text) => Some(text),
             _ => None,
+        }
+    }
+}
+
+/// Pointers that are longer than this many bytes are of no use to anybody.
+const MAX_POINTER: usize = 1024;
+
+/// The JSON Pointers (RFC 6901) to the values of a document that are written, or whose keys are written, at the wanted
+/// places. A mapping in block style begins where its first key does, and is told from it by the length of the mark; where
+/// even that is the same, the key counts.
+pub fn pointers(root: &Node, wanted: &HashSet<Mark>) -> HashMap<Mark, String> {
+    let mut search = Search { wanted, found: HashMap::new() };
+    search.node(root, &mut String::new());
+    search.found
+}
+
+struct Search<'w> {
+    wanted: &'w HashSet<Mark>,
+    found: HashMap<Mark, String>,
+}
+
+impl Search<'_> {
+    /// Looks at a value and what is below it, which is as deep as the outline lets documents be.
+    fn node(&mut self, node: &Node, pointer: &mut String) {
+        let here = pointer.len();
+        match &node.value {
+            Value::List(nodes) => {
+                for (index, node) in nodes.iter().enumerate() {
+                    *pointer += &format!("/{index}");
+                    self.node(node, pointer);
+                    pointer.truncate(here);
+                }
+            }
+            Value::Map(entries) => {
+                for entry in entries {
+                    pointer.push('/');
+                    *pointer += &entry.key.replace('~', "~0").replace('/', "~1");
+                    self.note(entry.mark, pointer);
+                    self.node(&entry.value, pointer);
+                    pointer.truncate(here);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        self.note(node.mark, pointer);
+    }
+
+    fn note(&mut self, mark: Mark, pointer: &str) {
+        if self.wanted.contains(&mark) && pointer.len() <= MAX_POINTER {
+            self.found.entry(mark).or_insert_with(|| pointer.to_owned());
         }
     }
 }
