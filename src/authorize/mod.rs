@@ -7,6 +7,7 @@
 mod change;
 mod commit;
 mod content;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 mod graph;

@@ -11,6 +11,7 @@ mod create;
 mod demo_server;
 mod edit;
 mod events;
+mod explain;
 mod get;
 mod history;
 mod hook;
@@ -47,6 +48,7 @@ enum Command {
     Run(run::Args),
     Validate(validate::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Authorize(authorize::Args),
     #[command(subcommand)]
     Hook(hook::Command),
@@ -147,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Authorize(args) => authorize::run(args),
         Command::Hook(command) => hook::run(command),
         Command::Trust(command) => trust::run(command),

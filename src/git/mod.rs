@@ -6,6 +6,7 @@
 
 mod address;
 mod bounds;
+mod changes;
 mod credentials;
 mod entries;
 mod error;
@@ -21,6 +22,7 @@ mod transport;
 use std::sync::OnceLock;
 
 pub use address::AddressError;
+pub use changes::Changes;
 pub use error::{FetchError, FetchFailure};
 pub use mirror::Mirror;
 pub use objects::{GitError, Repository, id_of, oid_of};

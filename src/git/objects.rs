@@ -21,6 +21,8 @@ pub enum GitError {
     Open { path: PathBuf, message: String },
     #[error("{revision} is not a commit of {path}: {message}", path = .path.display())]
     Revision { path: PathBuf, revision: String, message: String },
+    #[error("{path} cannot be compared with commit {revision}: {message}", path = .path.display())]
+    Compare { path: PathBuf, revision: ObjectId, message: String },
     #[error(transparent)]
     Object(#[from] ObjectError),
 }

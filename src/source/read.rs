@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -54,6 +54,25 @@ pub struct TreeRead {
     pub revision: Revision,
     /// The tree kept changing: this is a fair picture, but another look is due soon.
     pub settled: bool,
+    /// The root without symlinks.
+    root: PathBuf,
+    /// Where the files really are to which symlinks led, from the root.
+    links: HashMap<Arc<str>, PathBuf>,
+}
+
+impl TreeRead {
+    /// Where the file that is visible at `path` really is.
+    pub fn place(&self, path: &str) -> PathBuf {
+        match self.links.get(path) {
+            Some(target) => self.root.join(target),
+            None => self.visible(path),
+        }
+    }
+
+    /// Where the file, or the link to it, that is visible at `path` is.
+    pub fn visible(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
 }
 
 /// Reads every resource file below `root`.
@@ -87,7 +106,9 @@ pub(super) fn read_bounded(
             Since::Replaced => break,
         };
         if settled || attempt >= ATTEMPTS {
-            return Ok(TreeRead { tree, revision, settled });
+            let link = |found: Found| Some((found.path, found.target?));
+            let links = listing.files.into_iter().filter_map(link).collect();
+            return Ok(TreeRead { tree, revision, settled, root: listing.root, links });
         }
         previous = Some(revision);
     }

@@ -2,7 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo nextest run golden` writes them anew: look at the difference before it is committed.
 
-use mcpfleet::manifest::{Severity, cross_check, parse_file, render::Report};
+use mcpfleet::manifest::{Code, Severity, cross_check, parse_file, render::Report};
 use mcpfleet::resource::Resource;
 use std::{
     collections::BTreeSet,
@@ -96,22 +96,7 @@ const ELSEWHERE: &[&str] = &[
 
 #[test]
 fn every_code_has_a_fixture() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manifest/diagnostic.rs");
-    let source = fs::read_to_string(source).unwrap();
-    let (_, rest) = source.split_once("pub enum Code {").unwrap();
-    let (body, _) = rest.split_once("\n}").unwrap();
-    let variants =
-        body.lines().map(str::trim).filter(|line| !line.starts_with('/')).filter_map(|l| l.strip_suffix(','));
-    let kebab = |variant: &str| {
-        variant.chars().fold(String::new(), |mut name, c| {
-            if c.is_uppercase() && !name.is_empty() {
-                name.push('-');
-            }
-            name.push(c.to_ascii_lowercase());
-            name
-        })
-    };
-    let codes: BTreeSet<String> = variants.map(kebab).collect();
+    let codes: BTreeSet<String> = Code::ALL.iter().map(Code::to_string).collect();
     assert!(codes.len() > 40, "{codes:?}");
 
     let texts: String =

@@ -32,6 +32,7 @@ mod orphans;
 mod process;
 mod reference;
 mod remote;
+mod reports;
 mod secrets;
 mod signature;
 mod source;

@@ -26,7 +26,8 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn validate(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mcpfleet")).arg("validate").args(args).current_dir(folder).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcpfleet"));
+    command.arg("validate").args(args).current_dir(folder).env_remove("GITHUB_ACTIONS").output().unwrap()
 }
 
 /// The exit code and what was printed.
@@ -89,6 +90,8 @@ fn all_mistakes_of_all_files_are_printed_with_paths_from_here() {
       |              ^^^^^^
       = help: did you mean `command`?
 
+    `mcpfleet explain duplicate-resource` says more about a code.
+
     3 files, 2 resources, 4 errors
     ");
     let (code, text) = checked(folder.path(), &["apps/c.yaml", "apps/a.yaml"]);
@@ -111,6 +114,7 @@ fn machines_get_an_envelope_with_a_version() {
                 "severity": "error", "code": "invalid-name", "message": "`a-` cannot be a name",
                 "help": "a name consists of letters, digits, `.`, `_` and `-`, and starts and ends with a letter or digit",
                 "path": "a.yaml", "line": 3, "column": 18, "length": 2, "line_text": "metadata: {name: a-}",
+                "document": 1, "pointer": "/metadata/name",
             }],
         })
     );

@@ -59,11 +59,7 @@ pub fn chosen(given: &[Target]) -> anyhow::Result<Vec<Target>> {
     if is_github() {
         targets.push(Target { format: Format::Github, file: None, append: false });
         let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
-        targets.extend(summary.map(|path| Target {
-            format: Format::Markdown,
-            file: Some(path.into()),
-            append: true,
-        }));
+        targets.extend(summary.map(|path| Target { format: Format::Markdown, file: Some(path.into()), append: true }));
     }
     Ok(targets)
 }

@@ -44,7 +44,7 @@ pub(super) const NESTING: Explanation = Explanation {
     why: "No resource needs that, and a file that is made of brackets is an attack on its readers.",
     language: Language::Sh,
     wrong: "printf '%s%s\\n' \"$(printf '[%.0s' $(seq 70))\" \"$(printf ']%.0s' $(seq 70))\" >web.yaml\n",
-    right: "printf '%s%s\\n' \"$(printf '[%.0s' $(seq 7))\" \"$(printf ']%.0s' $(seq 7))\" >web.yaml\n",
+    right: "printf 'kind: app\\nversion: v3\\nmetadata: {name: web}\\nspec: {mcp: {command: server}}\\n' >web.yaml\n",
 };
 
 pub(super) const TOO_MANY_DOCUMENTS: Explanation = Explanation {

@@ -60,6 +60,11 @@ impl<'a> Report<'a> {
         if let Some(first) = self.diagnostics.first() {
             let _ = writeln!(out, "`mcpfleet explain {}` says more about a code.\n", first.code);
         }
+        out + &self.sum()
+    }
+
+    /// The line that sums them up.
+    pub fn sum(&self) -> String {
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let mut parts = vec![count(self.files, "file"), count(self.resources, "resource")];
         parts.push(if self.errors == 0 { "no errors".to_owned() } else { count(self.errors, "error") });
@@ -67,7 +72,6 @@ impl<'a> Report<'a> {
             parts.push(count(self.warnings, "warning"));
         }
         let style = if self.errors == 0 { AnsiColor::Green } else { AnsiColor::Red }.on_default();
-        let _ = writeln!(out, "{style}{}{style:#}", parts.join(", "));
-        out
+        format!("{style}{}{style:#}\n", parts.join(", "))
     }
 }

@@ -95,7 +95,7 @@ fn result(diagnostic: &Diagnostic, fingerprint: &str, rule: Option<&usize>) -> V
     let mut result = json!({
         "ruleId": code,
         "level": level(*severity),
-        "message": { "text": text },
+        "message": { "text": unlinked(&text) },
         "locations": [{ "physicalLocation": place(path, region(diagnostic)) }],
         "partialFingerprints": { "mcpfleet/v1": fingerprint },
     });
@@ -108,7 +108,7 @@ fn result(diagnostic: &Diagnostic, fingerprint: &str, rule: Option<&usize>) -> V
         let one = |(id, related): (usize, &crate::manifest::Related)| {
             json!({
                 "id": id + 1,
-                "message": { "text": related.message },
+                "message": { "text": unlinked(&related.message) },
                 "physicalLocation": place(&related.path, related.position.map(at)),
             })
         };
@@ -125,6 +125,11 @@ fn result(diagnostic: &Diagnostic, fingerprint: &str, rule: Option<&usize>) -> V
         fields.insert("properties".into(), properties.into());
     }
     result
+}
+
+/// A text in which nothing is a link, as `[text](target)` would be.
+fn unlinked(text: &str) -> String {
+    text.replace("](", "] (")
 }
 
 fn place(path: &str, region: Option<Value>) -> Value {
