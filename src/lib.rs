@@ -43,6 +43,7 @@ pub mod manifest;
 pub mod protocol;
 pub mod reconcile;
 pub mod resource;
+pub mod schema;
 pub mod source;
 pub mod status;
 #[allow(unsafe_code)]

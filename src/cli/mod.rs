@@ -5,6 +5,7 @@ mod audit;
 mod author;
 mod authorize;
 mod check;
+mod completions;
 mod config;
 mod configuration;
 mod create;
@@ -19,12 +20,14 @@ mod hook;
 mod init;
 mod judging;
 mod logs;
+mod man;
 mod mcp;
 mod reconcile;
 mod restart;
 mod rm;
 mod rules;
 mod run;
+mod schema;
 mod status;
 mod suspend;
 mod terminal;
@@ -74,6 +77,9 @@ enum Command {
     Resume(suspend::ResumeArgs),
     #[command(subcommand)]
     Config(config::Command),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     DemoServer(demo_server::Args),
 }
 
@@ -170,6 +176,9 @@ pub fn main() -> ExitCode {
         Command::Suspend(args) => suspend::suspend(args),
         Command::Resume(args) => suspend::resume(args),
         Command::Config(command) => config::run(command),
+        Command::Schema(args) => schema::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::DemoServer(args) => demo_server::run(args),
     };
     match result {

@@ -9,7 +9,7 @@ use std::{
 
 /// Who may use whom: a room uses those in the lines above its own, never its neighbours or those below.
 const ORDER: &[&[&str]] = &[
-    &["escape", "jitter", "protocol", "resource", "sys"],
+    &["escape", "jitter", "protocol", "resource", "schema", "sys"],
     &["manifest"],
     &["authorize"],
     &["git"],
@@ -65,6 +65,7 @@ const PURE: &[&str] = &[
     "protocol",
     "reconcile",
     "resource",
+    "schema",
     "source::confirm",
     "status::judge",
     "status::model",

@@ -34,6 +34,7 @@ mod process;
 mod reference;
 mod remote;
 mod reports;
+mod schema;
 mod secrets;
 mod signature;
 mod source;

@@ -60,7 +60,8 @@ async fn what_is_not_valid_and_what_is_not_allowed_both_show() {
 #[tokio::test]
 async fn what_was_wrong_before_is_only_counted() {
     let world = World::new();
-    let broken = world.repo.commit(&[world.base], Some(&world.alice), &[("apps/old.yaml", Some("kind: nothing\n"))], "x");
+    let broken =
+        world.repo.commit(&[world.base], Some(&world.alice), &[("apps/old.yaml", Some("kind: nothing\n"))], "x");
     let world = World { base: broken, ..world };
     world.change(&[("apps/pay.yaml", Some(&app("pay", "a", "one")))]);
     let (code, report) = world.json(&["--head", "change"]).await;
@@ -70,7 +71,10 @@ async fn what_was_wrong_before_is_only_counted() {
     let (code, report) = world.json(&["--head", "change"]).await;
     assert_eq!(code, Some(1));
     let new = &report["validation"]["diagnostics"];
-    assert_eq!((&new[0]["code"], &new[0]["path"], &new[1]), (&json!("unknown-role"), &json!("users/bob.yaml"), &Value::Null));
+    assert_eq!(
+        (&new[0]["code"], &new[0]["path"], &new[1]),
+        (&json!("unknown-role"), &json!("users/bob.yaml"), &Value::Null)
+    );
 }
 
 /// The rules are those of the base: not what the change says of itself, and not what is checked out.

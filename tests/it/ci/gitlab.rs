@@ -8,9 +8,8 @@ use serde_json::Value;
 /// The inputs and the jobs, as GitLab makes them of the template.
 fn template(inputs: &[(&str, &str)]) -> Value {
     let text = file("templates/check.yml");
-    let documents: Vec<Value> = serde_yaml::Deserializer::from_str(&text)
-        .map(|document| Value::deserialize(document).expect("YAML"))
-        .collect();
+    let documents: Vec<Value> =
+        serde_yaml::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML")).collect();
     let [header, jobs] = documents.try_into().expect("two documents");
     let mut filled = serde_yaml::to_string(&jobs).expect("YAML");
     for (name, input) in header["spec"]["inputs"].as_object().expect("inputs") {
@@ -33,10 +32,7 @@ async fn a_merge_request_is_checked() {
     let mut command = tokio::process::Command::new("sh");
     command.args(["-ec", &script.join("\n")]).current_dir(&folder).kill_on_drop(true);
     command.env_clear().envs(world.home.environment()).env("PATH", path_with_mcpfleet());
-    command.envs([
-        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", world.base.to_string()),
-        ("CI_COMMIT_SHA", head.to_string()),
-    ]);
+    command.envs([("CI_MERGE_REQUEST_DIFF_BASE_SHA", world.base.to_string()), ("CI_COMMIT_SHA", head.to_string())]);
     let ended = Ended::from(command.output().await.expect("a shell"));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.out.contains("[not-allowed]"), "{}", ended.out);

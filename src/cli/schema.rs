@@ -1,0 +1,78 @@
+//! `mcpfleet schema`: what editors and other checkers know of the files.
+
+use super::{Outcome, terminal::print};
+use crate::schema::{Draft, Subject, schema};
+use anyhow::Context as _;
+use clap::{ValueEnum, ValueHint};
+use std::{fs, path::PathBuf};
+
+/// Print the JSON Schema of resources, or of the agent's configuration.
+///
+/// Editors check and complete files with it: see the first line that `init` and `create` put into a file. It knows the
+/// shape of a file, and `mcpfleet validate` knows the rest.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mcpfleet schema > resource.schema.json
+  mcpfleet schema config --draft 7
+  mcpfleet schema --dir schemas
+
+Exit codes: 0 it is printed, 2 wrong usage, 3 a file cannot be written")]
+pub struct Args {
+    /// What the schema is about; `resource` is any of `app`, `role` and `user`
+    #[arg(value_enum, default_value_t = About::Resource, conflicts_with = "dir")]
+    about: About,
+    /// The draft of JSON Schema; most editors understand 7
+    #[arg(long, value_enum, default_value = "2020-12")]
+    draft: Words,
+    /// Write the schemas of everything in both drafts to this folder, as `NAME.schema.json` and `NAME.draft-07.schema.json`
+    #[arg(long, value_name = "DIR", conflicts_with = "draft", value_hint = ValueHint::DirPath)]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum About {
+    Resource,
+    App,
+    Role,
+    User,
+    Config,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Words {
+    #[value(name = "2020-12")]
+    Draft2020,
+    #[value(name = "7")]
+    Draft7,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let Some(dir) = &args.dir else {
+        let subject = match args.about {
+            About::Resource => Subject::Resource,
+            About::App => Subject::App,
+            About::Role => Subject::Role,
+            About::User => Subject::User,
+            About::Config => Subject::Config,
+        };
+        let draft = match args.draft {
+            Words::Draft2020 => Draft::Draft2020,
+            Words::Draft7 => Draft::Draft7,
+        };
+        print(&written(subject, draft)?)?;
+        return Ok(Outcome::Fine);
+    };
+    fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
+    for subject in Subject::ALL {
+        for (draft, suffix) in [(Draft::Draft2020, ""), (Draft::Draft7, ".draft-07")] {
+            let path = dir.join(format!("{}{suffix}.schema.json", subject.name()));
+            fs::write(&path, written(subject, draft)?).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+fn written(subject: Subject, draft: Draft) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&schema(subject, draft))? + "\n")
+}
