@@ -9,6 +9,7 @@ pub mod load;
 pub mod pieces;
 pub mod place;
 pub mod render;
+pub mod risk;
 pub mod snapshot;
 pub mod text;
 pub mod write;
