@@ -4,6 +4,7 @@ mod check;
 mod github;
 mod gitlab;
 mod pre_commit;
+mod recipes;
 
 use crate::support::{self, Home, Key, Repo};
 use mcpfleet::authorize::ObjectId;
