@@ -11,6 +11,7 @@
 mod desired;
 mod frozen;
 mod plan;
+pub mod preview;
 mod prune;
 
 #[cfg(test)]

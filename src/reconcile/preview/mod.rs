@@ -1,0 +1,165 @@
+//! What an agent would do: the same decisions, shown instead of carried out.
+//!
+//! ```text
+//! before, after, wished ──desired()──▶ three Desired ──plan()──▶ what happens, what is held
+//! ```
+//!
+//! `wished` is what a change asks for, `after` what is accepted of it. What the first has over the second is held.
+
+mod fields;
+
+pub use fields::{FieldChange, fields};
+
+use super::{Desired, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan};
+use crate::{manifest::Snapshot, resource::App};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What one agent would do. Its JSON form only grows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Preview {
+    /// What the agent is called here: its configuration, or its selector.
+    pub agent: String,
+    /// At most one for an app, by name.
+    pub actions: Vec<Step>,
+    /// What is asked for and does not happen, by name.
+    pub held: Vec<HeldStep>,
+    /// How many apps run on as they are.
+    pub unchanged: usize,
+}
+
+impl Preview {
+    /// Whether nothing happens, and nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.held.is_empty()
+    }
+
+    pub fn count(&self, verb: Verb) -> usize {
+        self.actions.iter().filter(|step| step.verb == verb).count()
+    }
+}
+
+/// What happens to an app.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    pub app: String,
+    pub verb: Verb,
+    /// For people.
+    pub reason: String,
+    /// Of an app that was there before: what differs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FieldChange>,
+}
+
+/// What would happen to an app if it were not held.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeldStep {
+    pub app: String,
+    pub verb: Verb,
+    /// Why it is held: `refused`, `invalid` or `prune-guard`.
+    pub by: HeldBy,
+    /// The file that asks for it, or had the app; `None` where it does not matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Arc<str>>,
+    /// For people.
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBy {
+    /// It was not accepted: the file stays as it was.
+    Refused,
+    /// The file is not valid: its last good content stays.
+    Invalid,
+    /// It removes too much at once.
+    PruneGuard,
+}
+
+/// What there is, of one source.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// The source's name.
+    pub source: &'a Arc<str>,
+    /// What runs.
+    pub before: &'a Arc<Snapshot>,
+    /// What is accepted.
+    pub after: &'a Arc<Snapshot>,
+    /// What is asked for, were all of it accepted.
+    pub wished: &'a Arc<Snapshot>,
+}
+
+/// Decides what an agent does.
+pub fn preview(agent: String, change: Change, selection: &Selection, prune: &PruneSettings, now: Timestamp) -> Preview {
+    let of = |snapshot: &Arc<Snapshot>| {
+        let input = SourceInput { name: change.source.clone(), snapshot: snapshot.clone() };
+        desired(std::slice::from_ref(&input), selection, now)
+    };
+    let (before, after, wished) = (of(change.before), of(change.after), of(change.wished));
+    let guard = PruneGuard::new(prune.clone());
+    let planned = plan(&running(&before), &after, &guard, false);
+
+    let mut held: BTreeMap<String, HeldStep> = BTreeMap::new();
+    // Nothing is asked of the guard here: what it would do is seen when the rest is accepted.
+    let lost = plan(&running(&after), &wished, &guard, true);
+    for action in lost.actions {
+        let wanted = action.desired.as_ref().and_then(|desired| desired.origin.as_ref());
+        let had = || after.apps.get(&action.app).and_then(|app| app.origin.as_ref());
+        let path = wanted.or_else(had).map(|origin| origin.entry.located.path.clone());
+        let reason = "not accepted; what was accepted before stays".to_owned();
+        held.insert(
+            action.app.clone(),
+            HeldStep { app: action.app, verb: action.verb, by: HeldBy::Refused, path, reason },
+        );
+    }
+    for (name, app) in &after.apps {
+        let Some(entry) = app.origin.as_ref().map(|origin| &origin.entry).filter(|entry| entry.is_stale()) else {
+            continue;
+        };
+        // What was held before is not this change's doing.
+        let was = before.apps.get(name).and_then(|app| app.origin.as_ref());
+        if was.is_some_and(|origin| origin.entry.held_by == entry.held_by) {
+            continue;
+        }
+        let reason = format!("{} is not valid; its last good content stays", entry.held_by.join(", "));
+        let path = entry.held_by.first().cloned();
+        held.insert(
+            name.clone(),
+            HeldStep { app: name.clone(), verb: Verb::Replace, by: HeldBy::Invalid, path, reason },
+        );
+    }
+    for one in planned.held {
+        let step =
+            HeldStep { app: one.app.clone(), verb: Verb::Stop, by: HeldBy::PruneGuard, path: None, reason: one.reason };
+        held.insert(one.app, step);
+    }
+
+    let differences = |name: &str| -> Vec<FieldChange> {
+        let pair = before.apps.get(name).zip(after.apps.get(name));
+        pair.map(|(before, after)| fields(&before.app, &after.app)).unwrap_or_default()
+    };
+    let steps = planned.actions.into_iter().map(|action| Step {
+        changes: differences(&action.app),
+        app: action.app,
+        verb: action.verb,
+        reason: action.reason,
+    });
+    let actions: Vec<Step> = steps.collect();
+    let touched = |name: &str| actions.iter().any(|step| step.app == name);
+    let unchanged = after.apps.keys().filter(|name| !touched(name)).count();
+    Preview { agent, unchanged, actions, held: held.into_values().collect() }
+}
+
+fn running(desired: &Desired) -> BTreeMap<String, Running> {
+    desired.apps.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect()
+}
+
+/// How an app is written, for comparing.
+fn written(app: &App) -> serde_json::Value {
+    // An app always has a JSON form.
+    serde_json::to_value(crate::resource::Written::of(app)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
