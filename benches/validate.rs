@@ -2,8 +2,8 @@
 //!
 //! usage: cargo bench --bench validate [-- ROUNDS]
 //!
-//! `MCPFLEET_BENCH_BINARY` is the mcpfleet that is measured, if not the benchmark's own; `MCPFLEET_TEST_REPORT_CHECKERS` the
-//! folder of a Python environment with check-jsonschema, without which mcpfleet is measured alone.
+//! `MCPFLEET_BENCH_BINARY` is the mcpfleet that is measured, if not the benchmark's own; `MCPFLEET_TEST_CHECK_JSONSCHEMA` the
+//! other, which gets the schema that `mcpfleet schema app` prints. Without it mcpfleet is measured alone.
 
 use std::{
     error::Error,
@@ -16,47 +16,6 @@ use std::{
 
 const FILES: u32 = 10_000;
 const FOLDERS: u32 = 100;
-
-/// What the files below are said to be: less than mcpfleet checks, which helps the other.
-const SCHEMA: &str = r#"{
-  "$schema": "https://json-schema.org/draft/2020-12/schema",
-  "type": "object",
-  "required": ["kind", "version", "metadata", "spec"],
-  "additionalProperties": false,
-  "properties": {
-    "kind": {"const": "app"},
-    "version": {"const": "v3"},
-    "metadata": {
-      "type": "object",
-      "required": ["name"],
-      "additionalProperties": false,
-      "properties": {
-        "name": {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"},
-        "description": {"type": "string"},
-        "labels": {"type": "object", "additionalProperties": {"type": "string"}}
-      }
-    },
-    "spec": {
-      "type": "object",
-      "required": ["mcp"],
-      "additionalProperties": false,
-      "properties": {
-        "mcp": {
-          "type": "object",
-          "required": ["command"],
-          "additionalProperties": false,
-          "properties": {
-            "command": {"type": "string", "minLength": 1},
-            "args": {"type": "array", "items": {"type": "string"}},
-            "run_as_host_user": {"type": "string"},
-            "env": {"type": "object", "additionalProperties": {"type": "string"}}
-          }
-        }
-      }
-    }
-  }
-}
-"#;
 
 /// A resource of the usual size, about 300 bytes.
 fn write(root: &Path, index: u32) -> std::io::Result<PathBuf> {
@@ -99,10 +58,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let root = folder.path().join("fleet");
     let files = (0..FILES).map(|index| write(&root, index)).collect::<Result<Vec<_>, _>>()?;
-    let schema = folder.path().join("app.json");
-    fs::write(&schema, SCHEMA)?;
 
     let own = std::env::var_os("MCPFLEET_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_mcpfleet").into());
+    let schema = folder.path().join("app.json");
+    fs::write(&schema, Command::new(&own).args(["schema", "app"]).output()?.stdout)?;
     let validate = ["validate".into(), root.into_os_string()];
     timed(&own, &validate)?; // the page cache is warm from here on
     let mut times = Vec::new();
@@ -110,11 +69,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for round in 0..rounds {
         times.push(timed(&own, &validate)?);
         // It takes so long that two rounds say enough.
-        if let Some(checkers) = std::env::var_os("MCPFLEET_TEST_REPORT_CHECKERS").filter(|_| round < 2) {
-            let program = Path::new(&checkers).join("bin/check-jsonschema");
+        if let Some(program) = std::env::var_os("MCPFLEET_TEST_CHECK_JSONSCHEMA").filter(|_| round < 2) {
             let mut arguments: Vec<OsString> = vec!["--schemafile".into(), schema.clone().into()];
             arguments.extend(files.iter().map(|file| file.clone().into_os_string()));
-            others.push(timed(program.as_os_str(), &arguments)?);
+            others.push(timed(&program, &arguments)?);
         }
     }
     let own = report("mcpfleet validate", times);
