@@ -1,4 +1,6 @@
-//! The system calls that no crate offers safely: the only `unsafe` of this program.
+//! The system calls that no crate offers safely, and the choice of an allocator: the only `unsafe` of this program.
+
+pub mod memory;
 
 use nix::{
     errno::Errno,

@@ -84,6 +84,11 @@ enum Command {
 }
 
 impl Command {
+    /// Whether it reads all files of a repository, and ends.
+    fn reads_much(&self) -> bool {
+        matches!(self, Command::Validate(_) | Command::Check(_))
+    }
+
     /// Whether it may be what a container is there for.
     fn runs_long(&self) -> bool {
         matches!(self, Command::Run(_) | Command::DemoServer(_) | Command::Mcp(mcp::Command::Connect(_)))
@@ -146,6 +151,9 @@ pub fn main() -> ExitCode {
         return crate::instance::keeper::main();
     }
     let command = Cli::parse().command;
+    if command.reads_much() {
+        crate::sys::memory::hurry();
+    }
     if command.runs_long()
         && let Some(ended) = crate::agent::first_process()
     {

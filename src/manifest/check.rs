@@ -41,12 +41,25 @@ fn folded(name: &str) -> Cow<'_, str> {
 }
 
 fn duplicate_names(all: &[&Located]) -> Vec<Diagnostic> {
-    let mut by_name: HashMap<(Kind, Cow<str>), Vec<usize>> = HashMap::with_capacity(all.len());
-    for (index, located) in all.iter().enumerate() {
-        by_name.entry((located.resource.kind(), folded(name(located)))).or_default().push(index);
+    let key = |located: &'_ Located| (located.resource.kind(), folded(name(located)).into_owned());
+    let mut seen: HashSet<(Kind, Cow<str>)> = HashSet::with_capacity(all.len());
+    let twice: HashSet<_> = all
+        .iter()
+        .filter(|located| !seen.insert((located.resource.kind(), folded(name(located)))))
+        .map(|located| key(located))
+        .collect();
+    // Nearly always there is none: only then is it worth while to look again.
+    if twice.is_empty() {
+        return Vec::new();
     }
-    let clashes = by_name.into_values().filter(|group| group.len() > 1);
-    clashes.flat_map(|group| clash_of_names(group.iter().filter_map(|i| all.get(*i).copied()).collect())).collect()
+    let mut by_name: HashMap<_, Vec<&Located>> = HashMap::new();
+    for located in all {
+        let key = key(located);
+        if twice.contains(&key) {
+            by_name.entry(key).or_default().push(located);
+        }
+    }
+    by_name.into_values().flat_map(clash_of_names).collect()
 }
 
 fn clash_of_names(group: Vec<&Located>) -> Vec<Diagnostic> {

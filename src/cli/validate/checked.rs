@@ -17,18 +17,21 @@ pub struct Checked {
     pub files: Vec<Arc<str>>,
     pub resources: Vec<Located>,
     diagnostics: Vec<Diagnostic>,
-    /// Where the files really are: one that is led to by two PATHs is read once.
+    /// Whether there are several PATHs, so that two of them may lead to the same file: it counts once then.
+    several: bool,
+    /// Where the files are that have been read.
     places: HashSet<PathBuf>,
     /// What findings may be about, and which of the files, as they are shown, that are.
     changed: Option<(Changed, HashSet<Arc<str>>)>,
 }
 
 impl Checked {
-    pub fn new(changed: Option<Changed>) -> Checked {
+    pub fn new(several: bool, changed: Option<Changed>) -> Checked {
         Checked {
             files: Vec::new(),
             resources: Vec::new(),
             diagnostics: Vec::new(),
+            several,
             places: HashSet::new(),
             changed: changed.map(|changed| (changed, HashSet::new())),
         }
@@ -41,8 +44,7 @@ impl Checked {
         if !path.is_dir() {
             if !ignore.file(shown) {
                 let state = read_file(path, shown)?;
-                let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-                self.add(shown.into(), &state, &[&place]);
+                self.add(shown.into(), state, &places(path));
             }
             return Ok(());
         }
@@ -51,12 +53,22 @@ impl Checked {
             folder => format!("{folder}/"),
         };
         let mut read = read_tree(path, ignore, &mut Cache::default())?;
-        for (below, state) in std::mem::take(&mut read.tree) {
-            let places = [&*read.place(&below), &*read.visible(&below)];
+        let tree = std::mem::take(&mut read.tree);
+        self.files.reserve(tree.len());
+        self.resources.reserve(tree.len());
+        for (below, state) in tree {
+            // Ten thousand files are common, and somebody who asks where they are is not.
+            let places = self.wants_places().then(|| [read.visible(&below), read.place(&below)]);
+            let places = places.as_ref().map_or(&[][..], |places| &places[..]);
             let shown = if prefix.is_empty() { below } else { format!("{prefix}{below}").into() };
-            self.add(shown, &state, &places);
+            self.add(shown, state, places);
         }
         Ok(())
+    }
+
+    /// Whether it matters where files really are.
+    fn wants_places(&self) -> bool {
+        self.several || self.changed.is_some()
     }
 
     /// Reads stdin in the place of the file that is named. Whatever else is said, it counts as changed.
@@ -65,18 +77,18 @@ impl Checked {
         // One byte more than a file may have is enough to find it too large.
         std::io::stdin().lock().take(MAX_FILE_SIZE as u64 + 1).read_to_end(&mut bytes)?;
         let state = FileState::Parsed(Arc::new(parse_file(name, &bytes)));
-        let place = Path::new(name).canonicalize().unwrap_or_else(|_| name.into());
         if let Some((_, files)) = &mut self.changed {
             files.insert(name.into());
         }
-        self.add(name.into(), &state, &[&place]);
+        self.add(name.into(), state, &places(Path::new(name)));
         Ok(())
     }
 
-    /// Takes a file in. Of the places where it is the first is where it really is.
-    fn add(&mut self, shown: Arc<str>, state: &FileState, places: &[&Path]) {
-        let Some(place) = places.first() else { return };
-        if !self.places.insert(place.to_path_buf()) {
+    /// Takes a file in. The places are where it is, of which the first is the same by whatever PATH it is found.
+    fn add(&mut self, shown: Arc<str>, state: FileState, places: &[PathBuf]) {
+        if let Some(place) = places.first()
+            && !self.places.insert(place.clone())
+        {
             return;
         }
         if let Some((changed, files)) = &mut self.changed
@@ -84,16 +96,17 @@ impl Checked {
         {
             files.insert(shown.clone());
         }
-        self.files.push(shown.clone());
-        let here = |diagnostic: &Diagnostic| Diagnostic { path: shown.to_string(), ..diagnostic.clone() };
+        let here = |diagnostic: Diagnostic| Diagnostic { path: shown.to_string(), ..diagnostic };
         match state {
-            FileState::Unreadable(diagnostic) => self.diagnostics.push(here(diagnostic)),
+            FileState::Unreadable(diagnostic) => self.diagnostics.push(here(*diagnostic)),
             FileState::Parsed(file) => {
-                self.diagnostics.extend(file.diagnostics.iter().map(here));
-                let moved = |located: &Located| Located { path: shown.clone(), ..located.clone() };
-                self.resources.extend(file.resources.iter().map(moved));
+                let file = Arc::unwrap_or_clone(file);
+                self.diagnostics.extend(file.diagnostics.into_iter().map(here));
+                self.resources
+                    .extend(file.resources.into_iter().map(|located| Located { path: shown.clone(), ..located }));
             }
         }
+        self.files.push(shown);
     }
 
     /// All diagnostics, those across files included, by file and place.
@@ -112,4 +125,12 @@ impl Checked {
         let is_reported = |file: &&Arc<str>| self.changed.as_ref().is_none_or(|(_, files)| files.contains(*file));
         self.files.iter().filter(is_reported).cloned().collect()
     }
+}
+
+/// Where a file is, in a folder without symlinks; and where it really is, if it is a link itself.
+fn places(path: &Path) -> [PathBuf; 2] {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
+    let visible = folder.and_then(|folder| folder.canonicalize().ok()).zip(path.file_name());
+    [visible.map_or_else(|| real.clone(), |(folder, name)| folder.join(name)), real]
 }

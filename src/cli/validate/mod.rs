@@ -76,7 +76,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let files = || args.paths.iter().filter(|path| !is_stdin(path));
     let changed = args.changed_since.as_deref();
     let first = files().next().map_or(Path::new("."), PathBuf::as_path);
-    let mut checked = Checked::new(changed.map(|revision| Changed::since(first, revision)).transpose()?);
+    let several = args.paths.len() > 1;
+    let mut checked = Checked::new(several, changed.map(|revision| Changed::since(first, revision)).transpose()?);
     if stdin {
         checked.read_stdin(args.stdin_name.as_deref().unwrap_or(STDIN))?;
     }
@@ -93,5 +94,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let fine = report.valid && !(args.warnings_as_errors && report.warnings > 0);
     let result = output::Findings { report, files: &checked.reported(), warnings_as_errors: args.warnings_as_errors };
     outputs.write(|format| result.render(format), || Ok(result.usual(is_github())))?;
+    // The process ends now. To give back the memory of all resources, piece by piece, would take as long as to read them.
+    std::mem::forget(checked);
     Ok(if fine { Outcome::Fine } else { Outcome::Findings })
 }

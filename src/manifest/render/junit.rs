@@ -35,9 +35,9 @@ pub fn junit<'a>(
                 1 => String::new(),
                 n => format!(" (and {} more)", n - 1),
             };
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "      <failure type=\"{}\" message=\"{}{more}\">{}</failure>\n",
+                "      <failure type=\"{}\" message=\"{}{more}\">{}</failure>",
                 first.code,
                 xml(&first.message),
                 xml(&plain(&failures)),
