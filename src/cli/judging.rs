@@ -34,8 +34,14 @@ pub fn open(path: &Path) -> anyhow::Result<Repository> {
 /// # Errors
 /// [`UsageError`] if there is none, or it is wrong.
 pub fn settings(place: &str, source: Option<&str>, repository: &Repository) -> anyhow::Result<Judging> {
+    let (bytes, environment) = bytes(place, repository)?;
+    decoded(place, &bytes, source, &environment)
+}
+
+/// The bytes of the configuration at `place`, as [`settings`] finds it, and what its defaults depend on.
+pub fn bytes(place: &str, repository: &Repository) -> anyhow::Result<(Vec<u8>, Environment)> {
     let from_commit = place.split_once(':').filter(|_| !place.starts_with(['/', '.']));
-    let (bytes, environment) = match from_commit {
+    Ok(match from_commit {
         Some((revision, path)) => {
             let bytes = in_commit(repository, revision, path)?
                 .ok_or_else(|| UsageError::new(format!("there is no file {path} in commit {revision}")))?;
@@ -46,8 +52,7 @@ pub fn settings(place: &str, source: Option<&str>, repository: &Repository) -> a
             let bytes = read.map_err(|error| UsageError::new(format!("cannot read {place}: {error}")))?;
             (bytes, environment(Path::new(place))?)
         }
-    };
-    decoded(place, &bytes, source, &environment)
+    })
 }
 
 fn decoded(place: &str, bytes: &[u8], source: Option<&str>, environment: &Environment) -> anyhow::Result<Judging> {

@@ -4,6 +4,7 @@ mod agent_args;
 mod audit;
 mod author;
 mod authorize;
+mod change;
 mod check;
 mod completions;
 mod config;
@@ -22,6 +23,7 @@ mod judging;
 mod logs;
 mod man;
 mod mcp;
+mod plan;
 mod reconcile;
 mod restart;
 mod rm;
@@ -51,6 +53,7 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Validate(validate::Args),
+    Plan(plan::Args),
     Check(check::Args),
     Explain(explain::Args),
     Authorize(authorize::Args),
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args),
         Command::Run(args) => run::run(args),
         Command::Validate(args) => validate::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Authorize(args) => authorize::run(args),

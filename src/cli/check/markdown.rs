@@ -1,7 +1,7 @@
 //! The report as Markdown, for a comment on the change or the summary of a job. Whatever comes from the repository is
 //! shown as code, in which forges find no markup, links or mentions.
 
-use super::report::Report;
+use super::{super::plan, report::Report};
 use crate::{
     authorize::{CommitAnswer, CommitVerdict},
     escape::markdown_code as code,
@@ -21,6 +21,7 @@ pub fn markdown(report: &Report) -> String {
     let _ = writeln!(out, "### mcpfleet: {verdict}\n");
     files(&mut out, report);
     authors(&mut out, report);
+    out += &plan::markdown(report.plan);
     out
 }
 

@@ -6,17 +6,17 @@ mod resources;
 mod text;
 
 use super::{
-    Outcome, UsageError,
+    Outcome,
+    change::{Change, Judged},
     destination::{Destination, Outputs, is_github},
-    judging::{check_signer, open, resolve, said, settings, settings_of_commit},
+    judging::{open, resolve, said, settings, settings_of_commit},
+    plan::{Agent, AgentsArgs, previews},
     rules::rules,
     terminal::escape_json,
     validate::output::{self, Findings},
 };
 use crate::{
-    authorize::{self, Cache, Code, Failure, Judge, Judgement, ObjectId, Rules, State},
-    config::Judging,
-    git::{Repository, id_of, oid_of},
+    git::Repository,
     manifest::render::github::{self, Annotation, Level},
     source::Mode,
 };
@@ -35,6 +35,8 @@ use std::{env, fs::OpenOptions, io::Write as _, path::PathBuf};
 ///
 /// A change answers for what it touches and for what was not wrong before; what else is wrong in the repository is only
 /// counted.
+///
+/// The plan is shown and decides nothing: look at `mcpfleet plan` for its options.
 ///
 /// On GitHub Actions what is wrong is also printed as annotations, and the summary of the job gets the report.
 #[derive(clap::Args)]
@@ -59,13 +61,8 @@ pub struct Args {
     /// The root of trust [default: `authorization.root` of the configuration, else all that the base has is accepted]
     #[arg(long, value_name = "REV")]
     root: Option<String>,
-    /// An agent's configuration, or a file with its `authorization` alone; REV:PATH takes it from a commit [default:
-    /// `.mcpfleet/agent.yaml` of the base, if it has one]
-    #[arg(long, value_name = "FILE|REV:PATH")]
-    config: Option<String>,
-    /// The git source of the configuration that is meant, if it has several
-    #[arg(long, value_name = "NAME", requires = "config")]
-    source: Option<String>,
+    #[command(flatten)]
+    agents: AgentsArgs,
     /// Fail for warnings too
     #[arg(long)]
     warnings_as_errors: bool,
@@ -94,16 +91,24 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let repository = open(&args.repo)?;
     let base = resolve(&repository, &args.base)?.known()?;
     let head = resolve(&repository, &args.head)?.known()?;
-    let judging = match &args.config {
-        Some(place) => settings(place, args.source.as_deref(), &repository)?,
+    let judging = match args.agents.configs.first() {
+        Some(place) => settings(place, args.agents.source.as_deref(), &repository)?,
         None => settings_of_commit(base, &repository)?,
     };
     let rules = rules(&judging.authorization)?;
-    let change = Change { fork: fork(&repository, base, head)?, root: root(&args, &judging, &repository)?, head };
-    let (resources, authorization) = change.look(&repository, &rules)?;
+    let agents = Agent::all(&args.agents, &repository)?;
+    let change = Change::new(&repository, (base, head), args.root.as_deref(), &judging)?;
+    let Judged { report: authorization, states } = change.judge(&repository, &rules)?;
     let demands =
         Demands { enforced: judging.authorization.mode == Mode::Enforce, no_warnings: args.warnings_as_errors };
-    let report = Report::new(base, &resources, &authorization, demands);
+    let (resources, plans) = match &states {
+        Some(states) => (
+            Resources::compare(&states.fork, &states.head),
+            previews(&agents, states, &authorization, demands.enforced),
+        ),
+        None => (Resources::default(), Vec::new()),
+    };
+    let report = Report::new(base, &resources, &authorization, &plans, demands);
     let written = Written {
         report: &report,
         files: Findings {
@@ -118,82 +123,6 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         summarize(&report)?;
     }
     Ok(if report.passed { Outcome::Fine } else { Outcome::Findings })
-}
-
-/// The newest commit that both have.
-fn fork(repository: &Repository, base: ObjectId, head: ObjectId) -> anyhow::Result<ObjectId> {
-    match repository.git().merge_base(oid_of(base), oid_of(head)) {
-        Ok(fork) => Ok(id_of(fork)),
-        Err(error) if error.code() == git2::ErrorCode::NotFound => {
-            let shallow = if repository.git().is_shallow() {
-                "; this is a shallow clone: fetch everything, with `git fetch --unshallow` or `fetch-depth: 0`"
-            } else {
-                ""
-            };
-            Err(UsageError::new(format!("{base} and {head} have no commit in common{shallow}")).into())
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read the history of {head}")),
-    }
-}
-
-/// The root of trust, if there is one.
-fn root(args: &Args, judging: &Judging, repository: &Repository) -> anyhow::Result<Option<ObjectId>> {
-    match (&args.root, &judging.authorization.root) {
-        (Some(revision), _) => Ok(Some(resolve(repository, revision)?.known()?)),
-        (None, Some(root)) => {
-            resolve(repository, &root.commit.to_string())?.known()?;
-            check_signer(repository, root)?;
-            Ok(Some(root.commit))
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-struct Change {
-    fork: ObjectId,
-    /// `None`: everything that the fork has counts as accepted.
-    root: Option<ObjectId>,
-    head: ObjectId,
-}
-
-impl Change {
-    fn look(&self, repository: &Repository, rules: &Rules) -> anyhow::Result<(Resources, authorize::Report)> {
-        let mut cache = Cache::default();
-        let mut judge = Judge::new(repository, rules, &mut cache);
-        let looked = self.judge(&mut judge, rules).and_then(|(before, judgement)| {
-            let resources = Resources::compare(&judge.root(self.fork)?, &judge.root(self.head)?);
-            Ok((resources, authorize::Report::of_push(&before, &judgement)))
-        });
-        match looked {
-            Ok((resources, mut report)) => {
-                report.assumed_root = self.root.is_none();
-                Ok((resources, report))
-            }
-            // A root without an administrator is nothing to begin with.
-            Err(Failure::Refused(refusal)) if refusal.code == Code::PolicyLockout => {
-                Err(UsageError::new(refusal.message).into())
-            }
-            Err(Failure::Refused(refusal)) => {
-                let report = authorize::Report::refused(self.fork, self.head, refusal, self.root.is_none());
-                Ok((Resources::default(), report))
-            }
-            Err(Failure::Object(error)) => Err(error.into()),
-        }
-    }
-
-    /// What is accepted where the change began, and what an agent would say of the change.
-    fn judge(&self, judge: &mut Judge, rules: &Rules) -> Result<(State, Judgement), Failure> {
-        let before = match self.root {
-            Some(root) => {
-                let trusted = judge.root(root)?;
-                trusted.check_root(rules)?;
-                judge.advance(&trusted, self.fork)?.state
-            }
-            None => judge.root(self.fork)?,
-        };
-        let judgement = judge.advance(&before, self.head)?;
-        Ok((before, judgement))
-    }
 }
 
 /// What is written of a change.

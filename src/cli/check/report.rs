@@ -4,6 +4,7 @@ use super::resources::Resources;
 use crate::{
     authorize::{self, Answer, ObjectId},
     manifest::render::Report as Validation,
+    reconcile::preview::Preview,
 };
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ pub struct Report<'a> {
     /// Whether agents hold back what is refused, as they do unless `authorization.mode` says otherwise.
     pub enforced: bool,
     pub authorization: &'a authorize::Report,
+    /// What each agent would do.
+    pub plan: &'a [Preview],
 }
 
 /// What a change must meet besides having valid files.
@@ -39,6 +42,7 @@ impl<'a> Report<'a> {
         base: ObjectId,
         resources: &'a Resources,
         authorization: &'a authorize::Report,
+        plan: &'a [Preview],
         demands: Demands,
     ) -> Report<'a> {
         let validation = Validation::new(resources.files.len(), resources.resources, &resources.new);
@@ -52,6 +56,7 @@ impl<'a> Report<'a> {
             earlier_problems: resources.old,
             enforced: demands.enforced,
             authorization,
+            plan,
         }
     }
 

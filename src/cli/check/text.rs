@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::report::Report;
+use super::{super::plan, report::Report};
 use crate::authorize::{self, ObjectId, text::Said};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -28,6 +28,10 @@ pub fn text(report: &Report, said: impl Fn(ObjectId) -> Option<Said>) -> String 
     }
     if !report.enforced {
         out += "note: by this configuration agents apply what is refused\n";
+    }
+    if report.authorization.error.is_none() {
+        heading(&mut out, "Plan");
+        out += &plan::text(report.plan);
     }
     let (style, verdict) = match report.passed {
         true => (AnsiColor::Green.on_default().bold(), "the change can be merged"),

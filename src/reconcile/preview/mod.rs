@@ -11,7 +11,10 @@ mod fields;
 pub use fields::{FieldChange, fields};
 
 use super::{Desired, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan};
-use crate::{manifest::Snapshot, resource::App};
+use crate::{
+    manifest::{Severity, Snapshot},
+    resource::App,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -113,7 +116,7 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
             HeldStep { app: action.app, verb: action.verb, by: HeldBy::Refused, path, reason },
         );
     }
-    for (name, app) in &after.apps {
+    for (name, app) in &wished.apps {
         let Some(entry) = app.origin.as_ref().map(|origin| &origin.entry).filter(|entry| entry.is_stale()) else {
             continue;
         };
@@ -122,8 +125,11 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
         if was.is_some_and(|origin| origin.entry.held_by == entry.held_by) {
             continue;
         }
-        let reason = format!("{} is not valid; its last good content stays", entry.held_by.join(", "));
         let path = entry.held_by.first().cloned();
+        let mut errors = change.wished.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        let error = errors.find(|error| path.as_deref() == Some(&*error.path));
+        let what = error.map(|error| format!(" [{}]: {}", error.code, error.message)).unwrap_or_default();
+        let reason = format!("{} is not valid{what}; its last good content stays", entry.held_by.join(", "));
         held.insert(
             name.clone(),
             HeldStep { app: name.clone(), verb: Verb::Replace, by: HeldBy::Invalid, path, reason },

@@ -47,7 +47,8 @@ fn what_is_held_says_by_what() {
     let four = ["a", "b", "c", "d"].map(|name| (name, app(name, "x", "l")));
     let before = snapshot(&four, None);
     let broken = snapshot(&[("a", "kind: app\nmetadata: {name: a}\n".to_owned())], Some(&before));
-    let wished = snapshot(&[("a", app("a", "x", "l")), ("e", app("e", "x", "l"))], Some(&before));
+    let wished =
+        snapshot(&[("a", "kind: app\nmetadata: {name: a}\n".to_owned()), ("e", app("e", "x", "l"))], Some(&before));
     let seen = look(&before, &broken, &wished, &PruneSettings::default());
     let held: Vec<_> = seen.held.iter().map(|held| (held.app.as_str(), held.verb, held.by)).collect();
     assert_eq!(

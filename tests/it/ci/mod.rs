@@ -3,6 +3,7 @@
 mod check;
 mod github;
 mod gitlab;
+mod plan;
 mod pre_commit;
 mod recipes;
 

@@ -1,0 +1,140 @@
+//! The agents whose plans are asked for: by their configurations, or by selectors alone.
+
+use super::super::{UsageError, configuration::describe, judging::bytes};
+use crate::{
+    config::{Config, Judging, SourceConfig},
+    git::Repository,
+    manifest::{Revision, Snapshot, Tree},
+    reconcile::{PruneSettings, Selection},
+    resource::Selector,
+    source::Ignore,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+#[derive(clap::Args)]
+pub struct AgentsArgs {
+    /// An agent's configuration, or a file with its `authorization` alone; REV:PATH takes it from a commit. The first says by
+    /// which rules is judged, and each what an agent runs. May be repeated [default: `.mcpfleet/agent.yaml` of the base, if
+    /// it has one]
+    #[arg(long = "config", value_name = "FILE|REV:PATH")]
+    pub configs: Vec<String>,
+    /// The git source of the configurations that is meant, if they have several
+    #[arg(long, value_name = "NAME", requires = "configs")]
+    pub source: Option<String>,
+    /// What an agent runs, by labels: `env=prod,team=a|b`. May be repeated [default: the configurations' selectors, else
+    /// everything]
+    #[arg(long = "selector", value_name = "LABELS", value_parser = selector)]
+    pub selectors: Vec<Selector>,
+}
+
+/// Reads `key=value,key=value|value`.
+fn selector(text: &str) -> Result<Selector, String> {
+    let mut labels: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in text.split(',') {
+        let (key, values) = pair.split_once('=').ok_or("it must be KEY=VALUE, as in `env=prod,team=a|b`")?;
+        labels.entry(key.to_owned()).or_default().extend(values.split('|').map(str::to_owned));
+    }
+    Selector::new(labels)
+        .map_err(|errors| errors.iter().map(|error| error.message.to_string()).collect::<Vec<_>>().join("; "))
+}
+
+/// An agent, as far as it matters to what it would do.
+pub struct Agent {
+    pub name: String,
+    pub selection: Selection,
+    pub prune: PruneSettings,
+    pub source: Arc<str>,
+    subpath: Option<String>,
+    ignore: Ignore,
+}
+
+impl Agent {
+    /// Those that are asked for. `judging` is what the first configuration says, or that of the base.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a configuration that is wrong.
+    pub fn all(args: &AgentsArgs, repository: &Repository) -> anyhow::Result<Vec<Agent>> {
+        let mut agents = Vec::new();
+        for place in &args.configs {
+            agents.extend(Agent::configured(place, args.source.as_deref(), repository)?);
+        }
+        agents.extend(args.selectors.iter().map(|selector| Agent::of(selector.clone())));
+        if agents.is_empty() {
+            agents.push(Agent::of(Selector::everything()));
+        }
+        Ok(agents)
+    }
+
+    fn of(selector: Selector) -> Agent {
+        Agent {
+            name: selector.to_string(),
+            selection: Selection { enabled: true, selectors: vec![selector], static_apps: Vec::new() },
+            prune: PruneSettings::default(),
+            source: "git".into(),
+            subpath: None,
+            ignore: Ignore::none(),
+        }
+    }
+
+    /// The agent of a configuration; `None` if the file has nothing but `authorization`.
+    fn configured(place: &str, source: Option<&str>, repository: &Repository) -> anyhow::Result<Option<Agent>> {
+        let (bytes, environment) = bytes(place, repository)?;
+        let judging = Judging::read(place, &bytes, source, &environment).value;
+        if judging.is_some_and(|judging| judging.git.is_none()) {
+            return Ok(None);
+        }
+        let read = Config::read(place, &bytes, &[], &environment);
+        let config = read.value.ok_or_else(|| UsageError(describe(&read.diagnostics)))?;
+        let followed = config.sources.iter().find(|one| one.is_git() && source.is_none_or(|name| name == one.name));
+        let service = &config.app_service;
+        let ignore = followed.map_or(&[][..], |source: &SourceConfig| &source.ignore);
+        Ok(Some(Agent {
+            name: place.to_owned(),
+            selection: Selection {
+                enabled: service.enabled,
+                selectors: service.resources.iter().map(|matcher| matcher.labels.clone()).collect(),
+                static_apps: service.apps.clone(),
+            },
+            prune: config.prune.clone(),
+            source: followed.map_or("git", |source| source.name.as_str()).into(),
+            subpath: followed.and_then(|source| source.path.clone()),
+            ignore: Ignore::new(ignore).map_err(|error| UsageError::new(error.to_string()))?,
+        }))
+    }
+
+    /// What the agent sees of a commit's files, after what it saw before.
+    pub fn snapshot(&self, mut tree: Tree, commit: &str, before: Option<&Snapshot>) -> Arc<Snapshot> {
+        tree.retain(|path, _| !self.ignore.file(path));
+        let snapshot = Snapshot::build(&tree, Revision::from(commit.to_owned()), before);
+        Arc::new(snapshot)
+    }
+
+    /// The part of it that is the agent's.
+    pub fn own(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        match &self.subpath {
+            Some(folder) => Arc::new(snapshot.narrowed(folder)),
+            None => snapshot,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::selector;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn selectors_are_written_in_a_line() {
+        let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let both = selector("env=prod,team=a|b").expect("a selector");
+        assert!(both.matches(&labels(&[("env", "prod"), ("team", "b")])));
+        assert!(!both.matches(&labels(&[("env", "prod"), ("team", "c")])));
+        assert!(selector("*=*").expect("a selector").matches(&labels(&[])));
+        for wrong in ["env", "", "env=^(["] {
+            assert!(selector(wrong).is_err() || wrong == "env=^([", "{wrong}");
+        }
+        assert!(selector("env=^([$").is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! `mcpfleet plan`: what agents would do, before they do it.
+
+mod agents;
+mod markdown;
+mod text;
+
+pub use agents::{Agent, AgentsArgs};
+pub use markdown::markdown;
+pub use text::text;
+
+use super::{
+    Outcome,
+    change::{Change, States},
+    destination::{Destination, Outputs},
+    judging::{open, resolve, settings, settings_of_commit},
+    rules::rules,
+    terminal::{escape_json, escape_lines},
+};
+use crate::{
+    authorize::{self, Answer, Report},
+    reconcile::preview::{self, HeldBy, Preview, preview},
+    source::Mode,
+};
+use clap::{ValueEnum, ValueHint};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Show what agents would start, replace, update and stop for a change, what would be held, and why.
+///
+/// The change is what HEAD has since it left BASE. It is judged as `authorize` and agents do: what is refused, or not valid,
+/// is shown as held, because what was accepted before stays in force. Everything is read from git's objects.
+///
+/// Each --config is an agent, with its selectors, static apps, prune guard, and the `path` and `ignore` of its source; each
+/// --selector is one that runs what has these labels. Values of environment variables and headers are never shown.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  mcpfleet plan --base origin/main
+  mcpfleet plan --base origin/main --head HEAD --selector env=prod --selector 'env=dev|test'
+  mcpfleet plan --base HEAD~1 --config origin/main:agents/eu.yaml --config origin/main:agents/us.yaml
+  mcpfleet plan --base origin/main -o markdown=plan.md
+
+Exit codes: 0 nothing changes, 1 something changes or is held, 2 wrong usage or configuration, 3 something went wrong")]
+pub struct Args {
+    /// The repository, or a folder in it
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    repo: PathBuf,
+    /// What runs
+    #[arg(long, value_name = "REV")]
+    base: String,
+    /// What is to run
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    head: String,
+    /// The root of trust [default: `authorization.root` of the configuration, else all that the base has is accepted]
+    #[arg(long, value_name = "REV")]
+    root: Option<String>,
+    #[command(flatten)]
+    agents: AgentsArgs,
+    /// How to print the plan: text, json, yaml or markdown; with `=FILE` into a file, as often as needed [default: text]
+    #[arg(short, long, value_name = "FORMAT[=FILE]")]
+    output: Vec<Destination<Format>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+    Yaml,
+    Markdown,
+}
+
+/// What `mcpfleet plan -o json` prints.
+#[derive(Serialize)]
+struct Plans<'a> {
+    /// Of this form. It grows by fields; a change that could break a reader has another number.
+    version: u32,
+    /// Where the change begins.
+    base: authorize::ObjectId,
+    head: authorize::ObjectId,
+    /// Why the head could not be judged, in which case nothing moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a authorize::Refusal>,
+    agents: &'a [Preview],
+}
+
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let outputs = Outputs::new(&args.output)?;
+    let repository = open(&args.repo)?;
+    let base = resolve(&repository, &args.base)?.known()?;
+    let head = resolve(&repository, &args.head)?.known()?;
+    let judging = match args.agents.configs.first() {
+        Some(place) => settings(place, args.agents.source.as_deref(), &repository)?,
+        None => settings_of_commit(base, &repository)?,
+    };
+    let rules = rules(&judging.authorization)?;
+    let change = Change::new(&repository, (base, head), args.root.as_deref(), &judging)?;
+    let agents = Agent::all(&args.agents, &repository)?;
+    let judged = change.judge(&repository, &rules)?;
+    let enforced = judging.authorization.mode == Mode::Enforce;
+    let previews = match &judged.states {
+        Some(states) => previews(&agents, states, &judged.report, enforced),
+        None => Vec::new(),
+    };
+    let plans = Plans { version: 1, base: change.fork, head, error: judged.report.error.as_ref(), agents: &previews };
+    outputs.write(|format| plans.render(format), || Ok(plans.text()))?;
+    let same = plans.error.is_none() && previews.iter().all(Preview::is_empty);
+    Ok(if same { Outcome::Fine } else { Outcome::Findings })
+}
+
+/// What each agent would do. Where `enforced` is false, what is refused takes effect all the same.
+pub fn previews(agents: &[Agent], states: &States, report: &Report, enforced: bool) -> Vec<Preview> {
+    let now = Timestamp::now();
+    let one = |agent: &Agent| {
+        let named = |state: &authorize::State| state.commit().to_string();
+        let before = agent.snapshot(states.before.tree(), &named(&states.before), None);
+        let accepted = if enforced { &states.after } else { &states.head };
+        let after = agent.snapshot(accepted.tree(), &named(accepted), Some(&before));
+        let wished = agent.snapshot(states.head.tree(), &named(&states.head), Some(&before));
+        let change = preview::Change {
+            source: &agent.source,
+            before: &agent.own(before),
+            after: &agent.own(after),
+            wished: &agent.own(wished),
+        };
+        let mut preview = preview(agent.name.clone(), change, &agent.selection, &agent.prune, now);
+        explain(&mut preview, report);
+        preview
+    };
+    agents.iter().map(one).collect()
+}
+
+/// Says of what was not accepted why.
+fn explain(preview: &mut Preview, report: &Report) {
+    for held in preview.held.iter_mut().filter(|held| held.by == HeldBy::Refused) {
+        let changes = report.commits.iter().rev().flat_map(|commit| commit.changes.iter().map(move |c| (commit, c)));
+        let mut refused = changes.filter(|(_, change)| change.verdict == Answer::Refused);
+        let Some((commit, change)) = refused.find(|(_, change)| held.path.as_deref() == Some(&*change.path)) else {
+            continue;
+        };
+        let code = change.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+        held.reason = format!("commit {} is refused{code}: {}", commit.id.short(), change.message);
+    }
+}
+
+impl Plans<'_> {
+    fn text(&self) -> String {
+        match self.error {
+            Some(refusal) => format!("nothing moves: [{}] {}\n", refusal.code, escape_lines(&refusal.message)),
+            None => text(self.agents),
+        }
+    }
+
+    fn render(&self, format: Format) -> anyhow::Result<String> {
+        Ok(match format {
+            Format::Text => self.text(),
+            Format::Json => escape_json(&serde_json::to_string_pretty(self)?).into_owned() + "\n",
+            // Through JSON, so that both say the same.
+            Format::Yaml => escape_lines(&serde_yaml::to_string(&serde_json::to_value(self)?)?).into_owned(),
+            Format::Markdown => match self.error {
+                Some(refusal) => format!("Nothing moves: {}\n", crate::escape::markdown_code(&refusal.message)),
+                None => markdown(self.agents),
+            },
+        })
+    }
+}
