@@ -17,6 +17,7 @@ mod explain;
 mod get;
 mod history;
 mod hook;
+mod import;
 mod init;
 mod judging;
 mod logs;
@@ -60,6 +61,7 @@ enum Command {
     Trust(trust::Command),
     Get(get::Args),
     Create(create::Args),
+    Import(import::Args),
     Edit(edit::Args),
     Rm(rm::Args),
     History(history::Args),
@@ -170,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Trust(command) => trust::run(command),
         Command::Get(args) => get::run(args),
         Command::Create(args) => create::run(args),
+        Command::Import(args) => import::run(args),
         Command::Edit(args) => edit::run(args),
         Command::Rm(args) => rm::run(args),
         Command::History(args) => history::run(args),
