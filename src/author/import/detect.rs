@@ -1,41 +1,7 @@
 //! Whether a text is a secret, by the name of what it is for and by its own form. It rather says so once too often: what
 //! becomes a reference by mistake can be kept with `--not-secret`, what is committed by mistake cannot be taken back.
 
-/// Starts of what issuers of tokens hand out.
-const PREFIXES: &[&str] = &[
-    "AIza",
-    "AKIA",
-    "ASIA",
-    "EAAC",
-    "SG.",
-    "dop_v1_",
-    "eyJ",
-    "ghp_",
-    "gho_",
-    "ghs_",
-    "ghu_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "hf_",
-    "lin_api_",
-    "npm_",
-    "ntn_",
-    "pk_live_",
-    "pypi-",
-    "rk_live_",
-    "secret_",
-    "shpat_",
-    "sk-",
-    "sk_live_",
-    "sk_test_",
-    "xapp-",
-    "xoxb-",
-    "xoxp-",
-    "xoxa-",
-    "xoxs-",
-    "-----BEGIN",
-];
+use crate::manifest::risk::secret;
 
 /// Words of names that are about secrets. The last word of a name counts: `TOKEN_LIMIT` is a limit.
 const WORDS: &[&str] = &[
@@ -82,21 +48,17 @@ pub fn is_secret_name(name: &str) -> bool {
     })
 }
 
-/// Whether a value is a secret.
+/// Whether a value is a secret: all that `validate` would warn of, and what is one by its name.
 pub fn is_secret(name: &str, value: &str) -> bool {
     let value = value.trim();
-    let bare = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")).unwrap_or(value).trim();
-    if bare.is_empty() {
-        return false;
-    }
-    if PREFIXES.iter().any(|prefix| bare.starts_with(prefix) && bare.len() >= prefix.len() + 8) || has_password(value) {
+    if secret::literal(name, value).is_some() || has_password(value) {
         return true;
     }
-    if is_secret_name(name) {
-        let word = ["true", "false", "none", "null", "yes", "no", "auto", "oauth", "basic", "bearer", "0", "1"];
-        return !word.contains(&bare.to_ascii_lowercase().as_str()) && !is_place(bare);
-    }
-    bare.len() >= 24 && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-+=".contains(&b)) && is_random(bare)
+    let word = ["true", "false", "none", "null", "yes", "no", "auto", "oauth", "basic", "bearer", "0", "1"];
+    is_secret_name(name)
+        && !value.is_empty()
+        && !word.contains(&value.to_ascii_lowercase().as_str())
+        && !is_place(value)
 }
 
 /// Whether a value only stands for one that is to be filled in: `<your token>`.
@@ -129,26 +91,6 @@ fn has_password(value: &str) -> bool {
         || query.split('&').filter_map(|pair| pair.split_once('=')).any(|(name, value)| is_secret(name, value))
 }
 
-/// Letters and digits as chance has them, of at least two kinds: 3.5 bits a character.
-fn is_random(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
-    if digits < 3 || bytes.iter().all(u8::is_ascii_digit) {
-        return false;
-    }
-    let mut counts = [0_u32; 256];
-    for byte in bytes {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count += 1;
-        }
-    }
-    let total = bytes.len() as f64;
-    let share = |count: u32| f64::from(count) / total;
-    let entropy: f64 =
-        counts.iter().filter(|count| **count > 0).map(|count| -share(*count) * share(*count).log2()).sum();
-    entropy > 3.5 && !value.split(['-', '_']).any(|part| part.len() > 3 && part.bytes().all(|b| b.is_ascii_lowercase()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,10 +101,10 @@ mod tests {
             ("GITHUB_TOKEN", "anything", true),
             ("apiKey", "abc123", true),
             ("Authorization", "Bearer abcdef", true),
-            ("X", "ghp_0123456789abcdefghij", true),
+            ("X", "ghp_0123456789abcdefghij0123456789abcdef", true),
             ("DATABASE_URL", "postgres://u:hunter2@db/x", true),
             ("url", "https://example.com/mcp?api_key=abc", true),
-            ("DATA", "q8Zt3LmX0vBn5RkW7yHd2JcF", true),
+            ("DATA", "q8Zt3LmX0vBn5RkW7yHd2JcFp4Gs", true),
             ("DATABASE_URL", "postgres://db/x", false),
             ("TOKEN_LIMIT", "5000", false),
             ("TOKEN_FILE", "/run/token", false),

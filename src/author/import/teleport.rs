@@ -53,9 +53,9 @@ fn app(node: &Node, desk: &mut Desk) -> Option<ImportedApp> {
     for field in ["kind", "version"] {
         object.get(field);
     }
-    object.get("sub_kind").filter(|entry| entry.value.as_str() != Some("mcp")).map(|entry| {
+    if let Some(entry) = object.get("sub_kind").filter(|entry| !matches!(entry.value.as_str(), Some("mcp" | ""))) {
         desk.note(entry.mark, format!("{name}: `sub_kind` is left out"));
-    });
+    }
     object.finish(desk);
     let metadata = self::metadata(name, metadata, desk);
     let is_remote = !uri.is_empty() && uri != "mcp+stdio://";
@@ -68,9 +68,9 @@ fn metadata<'a>(name: &'a str, mut object: Object<'a, 'a>, desk: &mut Desk) -> N
     for field in STORED {
         object.get(field);
     }
-    object.get("namespace").filter(|entry| entry.value.as_str() != Some("default")).map(|entry| {
+    if let Some(entry) = object.get("namespace").filter(|entry| entry.value.as_str() != Some("default")) {
         desk.note(entry.mark, format!("{name}: `metadata.namespace` is left out: there are no namespaces"));
-    });
+    }
     if let Some(entry) = object.get("description").filter(|entry| entry.value.as_str() != Some("")) {
         out.push(("description".into(), entry.value.clone()));
     }

@@ -109,7 +109,7 @@ async fn what_makes_no_sense_is_refused() {
     for (arguments, file, code, expected) in [
         (&["import", "-"][..], "{\"a\": 1}", 1, "this is none of the formats that are read"),
         (&["import", "-"], "{\"mcpServers\": {}}", 1, "there is no server to import in stdin"),
-        (&["import", "-"], "{\"mcpServers\": {\"a\": }}", 1, "stdin:1:23"),
+        (&["import", "-"], "{\"mcpServers\": {\"a\": }}", 1, "stdin:1:22"),
         (&["import", "-", "--only", "none"], FILE, 1, "there is no server to import in stdin"),
         (&["import", "-", "--var", "X=1"], FILE, 2, "--var X: there is nothing of that name in the file"),
         (&["import", "-", "--format", "vscode"], FILE, 1, "there is no server to import"),

@@ -147,3 +147,45 @@ fn what_only_looks_like_a_secret_can_be_kept() {
     assert!(!imported.apps[0].text.contains("abc-2"), "{imported:?}");
     assert!(matches!(import("f", file, &options(&["a.args[1]", "a.env.NO"])), Err(AuthorError::Usage(_))));
 }
+
+#[test]
+fn the_example_of_the_documentation_becomes_what_it_says() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/import.md")).unwrap();
+    let block = |language: &str| {
+        let rest = page.split_once(&format!("```{language}\n")).expect("the block").1;
+        rest.split_once("```").expect("its end").0.to_owned()
+    };
+    let imported = import("mcp.json", block("json").as_bytes(), &Options::default()).expect("valid");
+    let documents: Vec<&str> = imported.apps.iter().map(|app| app.text.as_str()).collect();
+    assert_eq!(documents.join("---\n"), block("yaml"));
+    // The table of references.
+    let file = br#"{"inputs": [{"id": "k", "password": true}, {"id": "d", "default": "x"}, {"id": "n"}], "servers": {"a": {"command": "c",
+        "env": {"A": "${TOKEN}", "B": "${env:REGION}", "C": "${REGION:-eu}", "D": "a ${TOKEN}", "E": "${input:k}", "F": "${input:d}", "G": "${input:n}"}},
+        "b": {"url": "https://example.com", "headers": {"A": "${TOKEN}", "B": "${REGION}", "E": "${input:k}"}}}}"#;
+    let imported = import("mcp.json", file, &Options::default()).expect("valid");
+    let text: String = imported.apps.iter().map(|app| app.text.clone()).collect();
+    for line in [
+        "A: {secret: token}",
+        "B: {from_agent: REGION}",
+        "C: eu",
+        "D: {secret: a-d}",
+        "E: {secret: k}",
+        "F: x",
+        "G: {secret: n}",
+        "name: B\n        value: {secret: region}",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    for (args, fine) in [
+        ("${TOKEN:-x}", true),
+        ("${TOKEN}", false),
+        ("${input:k}", false),
+        ("${input:d}", true),
+        ("${userHome}", false),
+    ] {
+        let file = format!(
+            r#"{{"inputs": [{{"id": "k", "password": true}}, {{"id": "d", "default": "x"}}], "servers": {{"a": {{"command": "c", "args": ["{args}"]}}}}}}"#
+        );
+        assert_eq!(import("mcp.json", file.as_bytes(), &Options::default()).is_ok(), fine, "{args}");
+    }
+}

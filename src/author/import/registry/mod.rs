@@ -95,7 +95,7 @@ fn remote(app: &str, node: &Node, desk: &mut Desk) -> Option<Run> {
     let variables = Inputs::read(object.get("variables").map(|entry| &entry.value), app, desk);
     let headers = object.list("headers", desk);
     object.finish(desk);
-    let sse = match kind.map(|(kind, mark)| (kind, mark)) {
+    let sse = match kind {
         Some(("sse", _)) => true,
         Some(("streamable-http" | "http", _)) | None => false,
         Some((kind, mark)) => return unknown(app, kind, mark, desk),
