@@ -159,8 +159,8 @@ fn the_example_of_the_documentation_becomes_what_it_says() {
     let documents: Vec<&str> = imported.apps.iter().map(|app| app.text.as_str()).collect();
     assert_eq!(documents.join("---\n"), block("yaml"));
     // The table of references.
-    let file = br#"{"inputs": [{"id": "k", "password": true}, {"id": "d", "default": "x"}, {"id": "n"}], "servers": {"a": {"command": "c",
-        "env": {"A": "${TOKEN}", "B": "${env:REGION}", "C": "${REGION:-eu}", "D": "a ${TOKEN}", "E": "${input:k}", "F": "${input:d}", "G": "${input:n}"}},
+    let file = br#"{"inputs": [{"id": "k", "password": true}, {"id": "d", "default": "x"}, {"id": "host"}], "servers": {"a": {"command": "c",
+        "env": {"A": "${TOKEN}", "B": "${env:REGION}", "C": "${REGION:-eu}", "D": "a ${TOKEN}", "E": "${input:k}", "F": "${input:d}", "G": "${input:host}"}},
         "b": {"url": "https://example.com", "headers": {"A": "${TOKEN}", "B": "${REGION}", "E": "${input:k}"}}}}"#;
     let imported = import("mcp.json", file, &Options::default()).expect("valid");
     let text: String = imported.apps.iter().map(|app| app.text.clone()).collect();
@@ -171,7 +171,7 @@ fn the_example_of_the_documentation_becomes_what_it_says() {
         "D: {secret: a-d}",
         "E: {secret: k}",
         "F: x",
-        "G: {secret: n}",
+        "G: {secret: host}",
         "name: B\n        value: {secret: region}",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

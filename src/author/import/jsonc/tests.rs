@@ -21,7 +21,7 @@ fn comments_and_trailing_commas() {
     assert_eq!(plain(&read), json!({"a": [1, -2500.0, true, null], "b//c": "/* no */ é😀/"}));
     let Value::Map(entries) = &read.value else { panic!("{read:?}") };
     let places: Vec<_> = entries.iter().map(|e| (e.mark.line, e.mark.column, e.value.mark.column)).collect();
-    assert_eq!(places, [(2, 16, 21), (3, 3, 11)]);
+    assert_eq!(places, [(2, 14, 19), (3, 3, 11)]);
 }
 
 #[test]
@@ -60,7 +60,9 @@ proptest! {
     fn json_is_read_as_json(text in "\\PC{0,24}", number: i64, float in -1e9f64..1e9, key in "[a-z\"\\\\\n]{1,6}") {
         let value = json!({"k": [text, number, float, {key: null, "other": {}}], "l": [[], false]});
         for written in [value.to_string(), format!("{value:#}")] {
-            prop_assert_eq!(plain(&read(&written).unwrap()), value.clone());
+            // Not the value itself: floats come back a little different.
+            let strict: Json = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(plain(&read(&written).unwrap()), strict);
         }
     }
 
