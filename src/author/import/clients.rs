@@ -7,7 +7,7 @@ use super::{
     names::resource_name,
     object::Object,
     server::{Run, Server, command_line, uri},
-    template::Template,
+    template::{Piece, Template},
 };
 use crate::manifest::{
     Code,
@@ -81,7 +81,24 @@ fn stdio(
     let env = env.map(|env| settings(app, "env", env.entries(), true, lookup, desk));
     let mut env = env.unwrap_or_else(|| Some(Vec::new()));
     let mut more = Vec::new();
-    let line = command_line(app, command, &args?, &mut more, lookup, desk);
+    let args = args?;
+    // Programs such as mcp-remote fill in variables by themselves.
+    let own = |name: &str| env.as_ref().is_some_and(|env| env.iter().any(|(other, _)| other == name));
+    let by_itself = |name: &str| if own(name) { Meaning::Value(format!("${{{name}}}")) } else { lookup(name) };
+    for (arg, mark) in &args {
+        for piece in Template::dollar(arg).pieces {
+            if let Piece::Reference { name, .. } = piece
+                && own(&name)
+            {
+                let message = format!(
+                    "{app}: {} stays in its arguments: it has a variable of that name, and may fill it in",
+                    quoted(&format!("${{{name}}}"))
+                );
+                desk.note(*mark, message);
+            }
+        }
+    }
+    let line = command_line(app, command, &args, &mut more, &by_itself, desk);
     if let Some(env) = &mut env {
         env.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
         env.append(&mut more);

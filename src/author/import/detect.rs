@@ -58,7 +58,15 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     is_secret_name(name)
         && !value.is_empty()
         && !word.contains(&value.to_ascii_lowercase().as_str())
+        && !value.contains("${")
         && !is_place(value)
+}
+
+/// Whether there is a secret within an argument: `Authorization: Bearer …`, `API_KEY=…`.
+pub fn has_secret(argument: &str) -> bool {
+    let pair = argument.split_once(['=', ':']).filter(|(name, _)| !name.contains(char::is_whitespace));
+    let pair = pair.filter(|(_, value)| !value.starts_with("//"));
+    secret::within(argument).is_some() || pair.is_some_and(|(name, value)| is_secret(name, value))
 }
 
 /// Whether a value only stands for one that is to be filled in: `<your token>`.
@@ -116,6 +124,24 @@ mod tests {
             ("TOKEN", "", false),
         ] {
             assert_eq!(is_secret(name, value), secret, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn arguments() {
+        for argument in ["Authorization: Bearer abcdef", "API_KEY=abcdef", "X-Api-Key:abcdef", "--token=abcdef"] {
+            assert!(has_secret(argument), "{argument}");
+        }
+        for argument in [
+            "key:none",
+            "Authorization:${TOKEN}",
+            "https://example.com",
+            "a=b",
+            "ghcr.io/a/b:1.0",
+            "type=bind,src=/a,dst=/b",
+            "TOKEN_FILE=/a",
+        ] {
+            assert!(!has_secret(argument), "{argument}");
         }
     }
 

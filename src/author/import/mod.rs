@@ -15,6 +15,7 @@ mod secrets;
 mod server;
 mod teleport;
 mod template;
+mod value;
 mod vscode;
 mod yaml;
 
