@@ -5,7 +5,10 @@ use crate::{
     manifest::{Severity, decode::nearest, parse_file, pieces::Pieces},
     resource::{Kind, ResourceId},
 };
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// A file, or what came over stdin.
 pub struct Input {
@@ -23,11 +26,14 @@ pub struct Wish {
     pub replace: bool,
     /// The file for those that are not there yet. Without it, each gets one of its own.
     pub path: Option<PathBuf>,
+    /// The folder for such files of apps. Without it, `apps`.
+    pub folder: Option<PathBuf>,
 }
 
 /// Drafts the resources of some files. A file that is already where it belongs is taken as it stands.
 pub fn create<'p>(place: &'p Place, inputs: &[Input], wish: &Wish) -> Result<Draft<'p>, AuthorError> {
     let path = wish.path.as_deref().map(check_path).transpose()?;
+    let folder = wish.folder.as_deref().map(check_folder).transpose()?;
     check_inputs(inputs)?;
     let unmanaged = |path: &str| {
         AuthorError::Usage(format!(
@@ -43,12 +49,12 @@ pub fn create<'p>(place: &'p Place, inputs: &[Input], wish: &Wish) -> Result<Dra
     for input in inputs {
         match input.file.as_deref().and_then(|file| place.own_path(file)) {
             Some(own) => existing.extend(adopt(place, &mut draft, &own, input, wish)?),
-            None => existing.extend(add(&mut draft, input, wish, path.as_deref())?),
+            None => existing.extend(add(&mut draft, input, wish, path.as_deref(), folder.as_deref())?),
         }
     }
     if !existing.is_empty() {
         let list: Vec<String> = existing.iter().map(|(id, path)| format!("{id} is there already, in {path}")).collect();
-        return Err(AuthorError::Refused(format!("{}\n  help: `create -f` replaces it", list.join("\n"))));
+        return Err(AuthorError::Refused(format!("{}\n  help: `-f` replaces it", list.join("\n"))));
     }
     draft.settle();
     if let Some(path) = draft.edits().keys().find(|path| !place.manages(path)) {
@@ -107,7 +113,13 @@ fn adopt(place: &Place, draft: &mut Draft, own: &str, input: &Input, wish: &Wish
     Ok(existing)
 }
 
-fn add(draft: &mut Draft, input: &Input, wish: &Wish, path: Option<&str>) -> Result<InTheWay, AuthorError> {
+fn add(
+    draft: &mut Draft,
+    input: &Input,
+    wish: &Wish,
+    path: Option<&str>,
+    folder: Option<&str>,
+) -> Result<InTheWay, AuthorError> {
     let pieces = Pieces::read(&input.shown, &input.bytes).map_err(|d| AuthorError::Invalid(vec![*d]))?;
     let mut existing = Vec::new();
     for (index, id) in pieces.ids() {
@@ -122,7 +134,7 @@ fn add(draft: &mut Draft, input: &Input, wish: &Wish, path: Option<&str>) -> Res
             (Some(found), _) => draft.replace(&found, id, &body)?,
             (None, Some(path)) => draft.append(path, id, &body)?,
             (None, None) => {
-                let own = default_path(id);
+                let own = default_path(id, folder);
                 if draft.holds(&own) {
                     return Err(AuthorError::Refused(format!(
                         "{own}, where {id} would go, is there already with something else in it: name a file with `--path`"
@@ -136,13 +148,19 @@ fn add(draft: &mut Draft, input: &Input, wish: &Wish, path: Option<&str>) -> Res
 }
 
 /// The file that a new resource gets.
-fn default_path(id: &ResourceId) -> String {
+fn default_path(id: &ResourceId, apps: Option<&str>) -> String {
     let folder = match id.kind {
-        Kind::App => "apps",
+        Kind::App => apps.unwrap_or("apps"),
         Kind::Role => "roles",
         Kind::User => "users",
     };
-    format!("{folder}/{}.yaml", id.name)
+    if folder.is_empty() { format!("{}.yaml", id.name) } else { format!("{folder}/{}.yaml", id.name) }
+}
+
+/// A folder for new files, in the form that paths of a source have; empty: the root.
+fn check_folder(folder: &Path) -> Result<String, AuthorError> {
+    let file = check_path(&folder.join("app.yaml"))?;
+    Ok(file.rsplit_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default())
 }
 
 /// The resource that somebody who wrote `id` may have meant.

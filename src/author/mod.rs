@@ -14,10 +14,12 @@ mod files;
 mod git;
 mod head;
 pub mod history;
+pub mod import;
 pub mod init;
 mod place;
 mod prepared;
 mod publish;
+mod secret_files;
 
 pub use create::{Input, Wish, create};
 pub use diff::unified;
@@ -26,3 +28,4 @@ pub use editor::{Edited, edit};
 pub use error::AuthorError;
 pub use place::Place;
 pub use publish::{FindTerms, Orders, Published, Pushed, Terms, publish};
+pub use secret_files::SecretFiles;

@@ -52,13 +52,13 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 fn attempt(args: &Args) -> Result<Outcome, AuthorError> {
     let place = args.place.open()?;
     let inputs = args.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
-    let wish = Wish { replace: args.force, path: args.path.clone() };
+    let wish = Wish { replace: args.force, path: args.path.clone(), folder: None };
     let draft = create(&place, &inputs, &wish)?;
     finish(&place, &draft, &args.publish)
 }
 
 /// Reads a file, and at most one byte more than a resource file may have, which is then found to be too large.
-fn read(file: &Path) -> Result<Input, AuthorError> {
+pub(super) fn read(file: &Path) -> Result<Input, AuthorError> {
     let mut bytes = Vec::new();
     let limit = MAX_FILE_SIZE as u64 + 1;
     let stdin = file == Path::new("-");

@@ -18,6 +18,7 @@ mod explain;
 mod get;
 mod history;
 mod hook;
+mod import;
 mod init;
 mod judging;
 mod logs;
@@ -63,6 +64,7 @@ enum Command {
     Trust(trust::Command),
     Get(get::Args),
     Create(create::Args),
+    Import(import::Args),
     Edit(edit::Args),
     Rm(rm::Args),
     History(history::Args),
@@ -174,6 +176,7 @@ pub fn main() -> ExitCode {
         Command::Trust(command) => trust::run(command),
         Command::Get(args) => get::run(args),
         Command::Create(args) => create::run(args),
+        Command::Import(args) => import::run(args),
         Command::Edit(args) => edit::run(args),
         Command::Rm(args) => rm::run(args),
         Command::History(args) => history::run(args),

@@ -21,6 +21,7 @@ mod git_source;
 mod golden;
 mod hook;
 mod host_user;
+mod import;
 mod instances;
 mod interop;
 mod judgement;

@@ -45,7 +45,7 @@ async fn what_is_there_is_replaced_only_when_asked_for_and_where_it_is() {
 
     let new = app("b").replace("command: x", "command: y");
     let said = world.mcpfleet_with(&["create", "-"], &new, &[]).await.bad(1);
-    assert_eq!(said, "error: app/b is there already, in all.yaml\n  help: `create -f` replaces it\n");
+    assert_eq!(said, "error: app/b is there already, in all.yaml\n  help: `-f` replaces it\n");
     assert_eq!(world.state().await, before);
 
     let said = world.mcpfleet_with(&["create", "-f", "-"], &new, &[]).await.good();

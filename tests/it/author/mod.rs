@@ -9,4 +9,4 @@ mod quick_start;
 mod read;
 mod refused;
 mod rm;
-mod world;
+pub mod world;

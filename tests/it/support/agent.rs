@@ -32,7 +32,11 @@ impl Agent {
 
     /// The same with these settings, each `PATH=VALUE`.
     pub async fn start_with(files: &[(&str, &str)], settings: &[&str]) -> Agent {
-        let home = Home::new();
+        Agent::start_in_with(Home::new(), files, settings).await
+    }
+
+    /// The same in a home that is there already.
+    pub async fn start_in_with(home: Home, files: &[(&str, &str)], settings: &[&str]) -> Agent {
         for (name, text) in files {
             write(&home, name, text);
         }
