@@ -1,5 +1,7 @@
 //! What is written for people is true: examples are valid, and the reference of the command line is the command line's.
 
+mod book;
+
 use mcpfleet::{
     config::{Config, Environment},
     manifest::{Diagnostic, parse_file, render},
