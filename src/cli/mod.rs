@@ -24,6 +24,7 @@ mod judging;
 mod logs;
 mod man;
 mod mcp;
+mod page;
 mod plan;
 mod reconcile;
 mod restart;

@@ -1,118 +1,100 @@
-//! The report as Markdown, for a comment on the change or the summary of a job. Whatever comes from the repository is
-//! shown as code, in which forges find no markup, links or mentions.
+//! The report as Markdown, for a comment on the change or the summary of a job.
 
-use super::{super::plan, report::Report};
+use super::{
+    super::{
+        page::{Page, short},
+        plan,
+    },
+    report::Report,
+};
 use crate::{
-    authorize::{CommitAnswer, CommitVerdict},
-    escape::markdown_code as code,
+    authorize::CommitAnswer,
     manifest::{Diagnostic, Severity},
 };
-use std::fmt::Write as _;
 
-/// How many rows a table has: a comment may have 65,536 characters.
+/// How many rows of mistakes, and of refused changes, there are at most, so that there is room for the plan.
 const MAX_ROWS: usize = 40;
-/// How many characters of a message are shown, for the same reason.
+/// How many characters of a message are shown, and of a path.
 const MAX_MESSAGE: usize = 400;
+const MAX_PATH: usize = 120;
 
 pub fn markdown(report: &Report) -> String {
-    let mut out = String::new();
+    let mut page = Page::default();
     let verdict = if report.passed { "✅ can be merged" } else { "❌ cannot be merged as it is" };
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "### mcpfleet: {verdict}\n");
-    files(&mut out, report);
-    authors(&mut out, report);
-    out += &plan::markdown(report.plan);
-    out
+    page.paragraph(&format!("### mcpfleet: {verdict}"));
+    files(&mut page, report);
+    authors(&mut page, report);
+    plan::markdown(report.plan, &mut page);
+    page.finish()
 }
 
-fn files(out: &mut String, report: &Report) {
+fn files(page: &mut Page, report: &Report) {
     let validation = &report.validation;
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let _ = writeln!(
-        out,
-        "**Files**: {} in {}, {}, {}\n",
+    page.paragraph(&format!(
+        "**Files**: {} in {}, {}, {}",
         count(validation.resources, "resource"),
         count(validation.files, "file"),
         count(validation.errors, "error"),
         count(validation.warnings, "warning")
-    );
+    ));
     let mut worst_first: Vec<&Diagnostic> = validation.diagnostics.iter().collect();
     worst_first.sort_by_key(|diagnostic| diagnostic.severity);
     let row = |d: &&Diagnostic| {
         let mark = if d.severity == Severity::Error { "❌" } else { "⚠️" };
-        let place = d.position.map_or_else(|| d.path.clone(), |position| format!("{}:{position}", d.path));
+        let place = d.position.map(|position| format!(":{position}")).unwrap_or_default();
         let help = d.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-        format!(
-            "| {mark} | {} | {} | {} |",
-            code(&place),
-            code(&d.code.to_string()),
-            message(&format!("{}{help}", d.message))
-        )
+        vec![
+            mark.to_owned(),
+            format!("{}{place}", short(&d.path, MAX_PATH)),
+            short(&d.code.to_string(), MAX_PATH),
+            short(&format!("{}{help}", d.message), MAX_MESSAGE),
+        ]
     };
-    table(out, "| | Place | Code | What |\n| --- | --- | --- | --- |", &worst_first, row);
+    page.table(&["", "Place", "Code", "What"], worst_first.iter().take(MAX_ROWS).map(row));
+    more(page, worst_first.len());
     if report.earlier_problems > 0 {
-        let _ = writeln!(
-            out,
-            "{} more was wrong before, in files that this change does not touch.\n",
-            report.earlier_problems
-        );
+        let earlier = report.earlier_problems;
+        page.paragraph(&format!("{earlier} more was wrong before, in files that this change does not touch."));
     }
 }
 
-fn authors(out: &mut String, report: &Report) {
+fn authors(page: &mut Page, report: &Report) {
     let authorization = report.authorization;
     if let Some(refusal) = &authorization.error {
-        let _ = writeln!(out, "**Authors**: ❌ {}: {}\n", code(&refusal.code.to_string()), message(&refusal.message));
-        return;
+        let (code, message) = (short(&refusal.code.to_string(), MAX_PATH), short(&refusal.message, MAX_MESSAGE));
+        return page.paragraph(&format!("**Authors**: ❌ {code}: {message}"));
     }
     let of = |answer| authorization.commits.iter().filter(|commit| commit.verdict == answer).count();
-    let _ = writeln!(
-        out,
-        "**Authors**: {} accepted, {} refused, {} without anything to decide\n",
+    page.paragraph(&format!(
+        "**Authors**: {} accepted, {} refused, {} without anything to decide",
         of(CommitAnswer::Accepted),
         of(CommitAnswer::Refused),
         of(CommitAnswer::NothingToDecide)
-    );
-    let refused: Vec<_> = report.refused().collect();
-    let row = |(commit, change): &(&CommitVerdict, &crate::authorize::ChangeVerdict)| {
-        let signer = commit.signer.as_deref().map_or("nobody who is known".to_owned(), code);
+    ));
+    let rows = report.refused().take(MAX_ROWS).map(|(commit, change)| {
+        let signer = commit.signer.as_deref().map_or("nobody who is known".to_owned(), |name| short(name, MAX_PATH));
         let why = change.code.map(|code| code.to_string()).unwrap_or_default();
-        format!(
-            "| {} | {signer} | {} | {} | {} |",
-            code(&commit.id.short().to_string()),
-            code(&change.path),
-            code(&why),
-            message(&change.message)
-        )
-    };
-    table(out, "| Commit | Signer | File | Refused | Why |\n| --- | --- | --- | --- | --- |", &refused, row);
+        vec![
+            short(&commit.id.short().to_string(), MAX_PATH),
+            signer,
+            short(&change.path, MAX_PATH),
+            short(&why, MAX_PATH),
+            short(&change.message, MAX_MESSAGE),
+        ]
+    });
+    page.table(&["Commit", "Signer", "File", "Refused", "Why"], rows);
+    more(page, report.refused().count());
     if authorization.assumed_root {
-        out.push_str("There is no root of trust: everything that the base has is taken as accepted.\n\n");
+        page.paragraph("There is no root of trust: everything that the base has is taken as accepted.");
     }
     if !report.enforced {
-        out.push_str("By this configuration agents apply what is refused.\n\n");
+        page.paragraph("By this configuration agents apply what is refused.");
     }
 }
 
-fn table<T>(out: &mut String, heading: &str, rows: &[T], row: impl Fn(&T) -> String) {
-    if rows.is_empty() {
-        return;
-    }
-    out.push_str(heading);
-    out.push('\n');
-    for one in rows.iter().take(MAX_ROWS) {
-        out.push_str(&row(one));
-        out.push('\n');
-    }
-    if rows.len() > MAX_ROWS {
-        let _ = write!(out, "\n… and {} more\n", rows.len() - MAX_ROWS);
-    }
-    out.push('\n');
-}
-
-fn message(text: &str) -> String {
-    match text.char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => code(&format!("{}…", text.get(..end).unwrap_or_default())),
-        None => code(text),
+fn more(page: &mut Page, rows: usize) {
+    if rows > MAX_ROWS {
+        page.paragraph(&format!("… and {} more", rows - MAX_ROWS));
     }
 }

@@ -85,7 +85,11 @@ impl Agent {
         }
         let read = Config::read(place, &bytes, &[], &environment);
         let config = read.value.ok_or_else(|| UsageError(describe(&read.diagnostics)))?;
-        let followed = config.sources.iter().find(|one| one.is_git() && source.is_none_or(|name| name == one.name));
+        let mut git = config.sources.iter().filter(|one| one.is_git() && source.is_none_or(|name| name == one.name));
+        let followed = git.next();
+        if git.next().is_some() {
+            return Err(UsageError::new(format!("{place} has several git sources: say which with `--source`")).into());
+        }
         let service = &config.app_service;
         let ignore = followed.map_or(&[][..], |source: &SourceConfig| &source.ignore);
         Ok(Some(Agent {

@@ -13,6 +13,7 @@ use super::{
     change::{Change, States},
     destination::{Destination, Outputs},
     judging::{open, resolve, settings, settings_of_commit},
+    page::Page,
     rules::rules,
     terminal::{escape_json, escape_lines},
 };
@@ -24,7 +25,7 @@ use crate::{
 use clap::{ValueEnum, ValueHint};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::{collections::HashMap, path::PathBuf};
 
 /// Show what agents would start, replace, update and stop for a change, what would be held, and why.
 ///
@@ -130,16 +131,16 @@ pub fn previews(agents: &[Agent], states: &States, report: &Report, enforced: bo
     agents.iter().map(one).collect()
 }
 
-/// Says of what was not accepted why.
+/// Says of what was not accepted why: what was last said of its file.
 fn explain(preview: &mut Preview, report: &Report) {
+    let changes = report.commits.iter().flat_map(|commit| commit.changes.iter().map(move |change| (commit, change)));
+    let refused = changes.filter(|(_, change)| change.verdict == Answer::Refused);
+    let by_path: HashMap<&str, _> = refused.map(|(commit, change)| (&*change.path, (commit, change))).collect();
     for held in preview.held.iter_mut().filter(|held| held.by == HeldBy::Refused) {
-        let changes = report.commits.iter().rev().flat_map(|commit| commit.changes.iter().map(move |c| (commit, c)));
-        let mut refused = changes.filter(|(_, change)| change.verdict == Answer::Refused);
-        let Some((commit, change)) = refused.find(|(_, change)| held.path.as_deref() == Some(&*change.path)) else {
-            continue;
-        };
-        let code = change.code.map(|code| format!(" [{code}]")).unwrap_or_default();
-        held.reason = format!("commit {} is refused{code}: {}", commit.id.short(), change.message);
+        if let Some((commit, change)) = held.path.as_deref().and_then(|path| by_path.get(path)) {
+            let code = change.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+            held.reason = format!("commit {} is refused{code}: {}", commit.id.short(), change.message);
+        }
     }
 }
 
@@ -159,7 +160,11 @@ impl Plans<'_> {
             Format::Yaml => escape_lines(&serde_yaml::to_string(&serde_json::to_value(self)?)?).into_owned(),
             Format::Markdown => match self.error {
                 Some(refusal) => format!("Nothing moves: {}\n", crate::escape::markdown_code(&refusal.message)),
-                None => markdown(self.agents),
+                None => {
+                    let mut page = Page::default();
+                    markdown(self.agents, &mut page);
+                    page.finish()
+                }
             },
         })
     }

@@ -1,7 +1,7 @@
 //! In which fields two versions of an app differ.
 
 use super::written;
-use crate::resource::App;
+use crate::{manifest::risk::secret, resource::App};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -18,11 +18,14 @@ pub struct FieldChange {
     pub after: Option<String>,
 }
 
+/// Fields of which no value is shown.
+const HIDDEN: [&str; 2] = ["spec.mcp.env", "spec.rewrite"];
+
 /// How much of a value is shown.
 const SHOWN: usize = 200;
 
 /// The fields in which they differ, in the order of their names. Of values that may be secrets, although they should not
-/// be, only that they differ is said: those of environment variables and headers.
+/// be, only that they differ is said: those of environment variables and headers, and what looks like one elsewhere.
 pub fn fields(before: &App, after: &App) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     compare(String::new(), Some(&written(before)), Some(&written(after)), &mut changes);
@@ -33,22 +36,34 @@ fn compare(field: String, before: Option<&Value>, after: Option<&Value>, changes
     if before == after {
         return;
     }
-    match (before, after) {
-        (Some(Value::Object(a)), Some(Value::Object(b))) if !is_reference(a) && !is_reference(b) => {
-            let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let none = Value::Null;
+    match (before.unwrap_or(&none), after.unwrap_or(&none)) {
+        // What is not there is compared like what is empty, so that what is shown is always a single value.
+        (a @ (Value::Object(_) | Value::Null), b @ (Value::Object(_) | Value::Null))
+            if a.is_object() || b.is_object() =>
+        {
+            let (a, b) = (a.as_object(), b.as_object());
+            if [a, b].into_iter().flatten().any(is_reference) {
+                return changes.push(FieldChange { field, before: None, after: None });
+            }
+            let names: BTreeSet<&String> = [a, b].into_iter().flatten().flat_map(|map| map.keys()).collect();
             for name in names {
                 let inner = if field.is_empty() { name.clone() } else { format!("{field}.{name}") };
-                compare(inner, a.get(name), b.get(name), changes);
+                compare(inner, a.and_then(|a| a.get(name)), b.and_then(|b| b.get(name)), changes);
             }
         }
-        (Some(Value::Array(a)), Some(Value::Array(b))) => {
-            for index in 0..a.len().max(b.len()) {
-                compare(format!("{field}[{index}]"), a.get(index), b.get(index), changes);
+        (a @ (Value::Array(_) | Value::Null), b @ (Value::Array(_) | Value::Null)) if a.is_array() || b.is_array() => {
+            let (a, b) = (a.as_array(), b.as_array());
+            for index in 0..a.map_or(0, Vec::len).max(b.map_or(0, Vec::len)) {
+                let at =
+                    |list: Option<&'_ Vec<Value>>| -> Option<Value> { list.and_then(|list| list.get(index)).cloned() };
+                let (a, b) = (at(a), at(b));
+                compare(format!("{field}[{index}]"), a.as_ref(), b.as_ref(), changes);
             }
         }
         _ => {
-            let hidden = field.starts_with("spec.mcp.env") || field.starts_with("spec.rewrite.headers");
-            let show = |value: Option<&Value>| value.filter(|_| !hidden).map(shown);
+            let hidden = HIDDEN.iter().any(|hidden| field.starts_with(hidden));
+            let show = |value: Option<&Value>| value.filter(|_| !hidden).and_then(shown);
             changes.push(FieldChange { before: show(before), after: show(after), field });
         }
     }
@@ -59,12 +74,16 @@ fn is_reference(map: &serde_json::Map<String, Value>) -> bool {
     map.contains_key("secret") || map.contains_key("from_agent")
 }
 
-fn shown(value: &Value) -> String {
+/// A value for people; `None` if it looks like a secret.
+fn shown(value: &Value) -> Option<String> {
+    if value.as_str().is_some_and(|text| secret::within(text).is_some()) {
+        return None;
+    }
     let text = value.to_string();
-    match text.char_indices().nth(SHOWN) {
+    Some(match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -114,7 +133,20 @@ mod tests {
             (
                 "{mcp: {command: a}}",
                 "{mcp: {command: a, limits: {memory: 1Mi}}}",
-                vec![change("spec.mcp.limits", None, Some("{\"memory\":\"1Mi\"}"))],
+                vec![change("spec.mcp.limits.memory", None, Some("\"1Mi\""))],
+            ),
+            (
+                "{mcp: {command: a}}",
+                "{mcp: {command: a, env: {T: hunter22}, args: [--token=abcdef123456]}}",
+                vec![change("spec.mcp.args[0]", None, None), change("spec.mcp.env.T", None, None)],
+            ),
+            (
+                "{uri: 'mcp+https://h.example'}",
+                "{uri: 'mcp+https://h.example', rewrite: {headers: ['X-A: hunter22']}}",
+                vec![
+                    change("spec.rewrite.headers[0].name", None, None),
+                    change("spec.rewrite.headers[0].value", None, None),
+                ],
             ),
         ] {
             assert_eq!(fields(&app(before), &app(after)), expected, "{before} {after}");

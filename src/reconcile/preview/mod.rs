@@ -10,14 +10,19 @@ mod fields;
 
 pub use fields::{FieldChange, fields};
 
-use super::{Desired, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, plan};
+use super::{
+    Desired, DesiredApp, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, Why, desired, plan,
+};
 use crate::{
     manifest::{Severity, Snapshot},
     resource::App,
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// What one agent would do. Its JSON form only grows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,7 +65,7 @@ pub struct Step {
 pub struct HeldStep {
     pub app: String,
     pub verb: Verb,
-    /// Why it is held: `refused`, `invalid` or `prune-guard`.
+    /// What holds it.
     pub by: HeldBy,
     /// The file that asks for it, or had the app; `None` where it does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +83,10 @@ pub enum HeldBy {
     Invalid,
     /// It removes too much at once.
     PruneGuard,
+    /// Its time is over already.
+    Expired,
+    /// Another app has the name.
+    Shadowed,
 }
 
 /// What there is, of one source.
@@ -135,6 +144,30 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
             HeldStep { app: name.clone(), verb: Verb::Replace, by: HeldBy::Invalid, path, reason },
         );
     }
+    // Files that never were valid, of which no app is known.
+    let old: HashSet<_> = change.before.diagnostics.iter().map(|d| (&d.path, &d.message)).collect();
+    let errors = change.wished.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+    for error in errors.filter(|error| !old.contains(&(&error.path, &error.message))) {
+        if !wished.apps.values().any(|app| is_held_by(app, &error.path)) {
+            let reason = format!("the file is not valid [{}]: {}", error.code, error.message);
+            let path = Some(Arc::from(error.path.as_str()));
+            let step = HeldStep { app: error.path.clone(), verb: Verb::Start, by: HeldBy::Invalid, path, reason };
+            held.entry(error.path.clone()).or_insert(step);
+        }
+    }
+    for (name, idle) in wished.others.iter().flat_map(|(name, all)| all.iter().map(move |idle| (name, idle))) {
+        let by = match idle.why {
+            Why::Expired(_) => HeldBy::Expired,
+            Why::Shadowed { .. } => HeldBy::Shadowed,
+            Why::NotSelected | Why::Disabled => continue,
+        };
+        let known = before.others.get(name).is_some_and(|all| all.iter().any(|other| other.why == idle.why));
+        if !known && !before.apps.contains_key(name) {
+            let path = idle.origin.as_ref().map(|origin| origin.entry.located.path.clone());
+            let step = HeldStep { app: name.clone(), verb: Verb::Start, by, path, reason: idle.why.to_string() };
+            held.entry(name.clone()).or_insert(step);
+        }
+    }
     for one in planned.held {
         let step =
             HeldStep { app: one.app.clone(), verb: Verb::Stop, by: HeldBy::PruneGuard, path: None, reason: one.reason };
@@ -152,9 +185,13 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
         reason: action.reason,
     });
     let actions: Vec<Step> = steps.collect();
-    let touched = |name: &str| actions.iter().any(|step| step.app == name);
-    let unchanged = after.apps.keys().filter(|name| !touched(name)).count();
+    let touched: HashSet<&str> = actions.iter().map(|step| step.app.as_str()).collect();
+    let unchanged = after.apps.keys().filter(|name| !touched.contains(name.as_str())).count();
     Preview { agent, unchanged, actions, held: held.into_values().collect() }
+}
+
+fn is_held_by(app: &DesiredApp, path: &str) -> bool {
+    app.origin.as_ref().is_some_and(|origin| origin.entry.held_by.iter().any(|held| **held == *path))
 }
 
 fn running(desired: &Desired) -> BTreeMap<String, Running> {

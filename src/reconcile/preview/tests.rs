@@ -64,6 +64,17 @@ fn what_is_held_says_by_what() {
     assert!(seen.actions.is_empty());
 }
 
+#[test]
+fn what_is_new_and_not_valid_or_over_is_held() {
+    let before = snapshot(&[("a", app("a", "x", "l"))], None);
+    let over = app("b", "x", "l").replace("metadata: {", "metadata: {expires: 1969-01-01T00:00:00Z, ");
+    let bad = ("c", "kind: app\nmetadata: {name: c}\n".to_owned());
+    let after = snapshot(&[("a", app("a", "x", "l")), ("b", over), bad], Some(&before));
+    let seen = look(&before, &after, &after, &PruneSettings::default());
+    let held: Vec<_> = seen.held.iter().map(|held| (held.app.as_str(), held.by)).collect();
+    assert_eq!(held, [("b", HeldBy::Expired), ("c", HeldBy::Invalid)]);
+}
+
 proptest! {
     /// What is shown is what an agent does: nothing is decided a second time.
     #[test]
