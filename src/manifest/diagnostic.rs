@@ -157,6 +157,26 @@ listed! {
         InsecureTls,
         /// A fingerprint where a whole key is needed to verify what it signed.
         UnverifiableKey,
+
+        // Risks, which only those are told of who write or check files:
+        /// An app that names no host user.
+        NoHostUser,
+        /// A container that is left on the host after its end.
+        ContainerNotRemoved,
+        /// A container that can do what root can.
+        PrivilegedContainer,
+        /// A container that shares the host's root, its engine's socket, or its namespaces.
+        HostAccess,
+        /// An image without a version.
+        UnpinnedImage,
+        /// A package that is fetched in whatever version is the newest.
+        UnpinnedPackage,
+        /// A secret that stands in the file.
+        LiteralSecret,
+        /// Secrets that are sent over plain HTTP.
+        SecretInClear,
+        /// A regular expression with an alternative that is not anchored.
+        LoosePattern,
     }
 }
 

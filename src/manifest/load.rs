@@ -4,6 +4,7 @@ use super::{
     Diagnostic, Place, Position,
     decode::{Context, resource, user_places},
     place::Places,
+    risk::Risks,
     text::{Finding, Mark, Text, whole_lines},
     yaml::{self, Content, Node},
 };
@@ -41,6 +42,16 @@ impl ParsedFile {
 
 /// Reads one file. Bounded in time and memory whatever the bytes are; never panics.
 pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
+    parse(path, bytes, None)
+}
+
+/// As [`parse_file`], with warnings of what is allowed and yet a risk. For those who write and check files: whoever runs
+/// them has nothing to do about it.
+pub fn check_file(path: &str, bytes: &[u8]) -> ParsedFile {
+    parse(path, bytes, Some(Risks::default()))
+}
+
+fn parse(path: &str, bytes: &[u8], mut risks: Option<Risks>) -> ParsedFile {
     let bytes = whole_lines(bytes);
     let text = match Text::new(path, &bytes) {
         Ok(text) => text,
@@ -66,6 +77,9 @@ pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
                 context.locate(findings, number, &node);
                 match decoded.filter(|_| context.errors() == errors) {
                     Some(resource) => {
+                        if let Some(risks) = &mut risks {
+                            risks.look_at(&resource, &node, number);
+                        }
                         let places = places(&resource, &node, &text);
                         let position = node.mark.position().unwrap_or(Position { line: 1, column: 1 });
                         file.resources.push(Located { resource, path: shared.clone(), position, places });
@@ -79,6 +93,9 @@ pub fn parse_file(path: &str, bytes: &[u8]) -> ParsedFile {
         file.claims.extend(claim(kind.as_deref(), name));
     }
     file.diagnostics = context.into_diagnostics(&text);
+    if let Some(risks) = risks {
+        risks.add_to(&mut file.diagnostics, &text);
+    }
     file
 }
 

@@ -17,7 +17,7 @@ pub mod yaml;
 
 pub use check::cross_check;
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
-pub use load::{Located, ParsedFile, parse_file};
+pub use load::{Located, ParsedFile, check_file, parse_file};
 pub use place::{Place, Places, UserPlaces};
 pub use snapshot::{Author, Entry, FileState, Maker, Next, Revision, Series, Snapshot, Tree};
 pub use write::write;

@@ -12,7 +12,7 @@ use super::{
     problem,
 };
 use crate::{
-    manifest::{Diagnostic, FileState, ParsedFile, Revision, Tree, parse_file},
+    manifest::{Diagnostic, FileState, ParsedFile, Revision, Tree, check_file, parse_file},
     resource::Digest,
 };
 use rayon::{
@@ -38,7 +38,18 @@ const ATTEMPTS: usize = 5;
 
 /// What the files of a tree said last, so that a file that did not change is not parsed again. One for each root.
 #[derive(Debug, Default)]
-pub struct Cache(HashMap<Arc<str>, Content>);
+pub struct Cache {
+    files: HashMap<Arc<str>, Content>,
+    /// Whether files are read for somebody who checks them.
+    warns: bool,
+}
+
+impl Cache {
+    /// An empty one, of files with warnings of what is a risk in them.
+    pub fn with_warnings() -> Cache {
+        Cache { files: HashMap::new(), warns: true }
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Content {
@@ -132,7 +143,7 @@ pub(super) fn survey(root: &Path, ignore: &Ignore, bounds: Bounds) -> Option<u64
     Some(hasher.finish())
 }
 
-/// Reads the one file at `path`, which may be reached through symlinks; `shown` is its path in diagnostics. An error
+/// Reads the one file at `path`, for somebody who checks it, which may be reached through symlinks; `shown` is its path in diagnostics. An error
 /// means that there is no such file; whatever else is wrong with it is a diagnostic.
 pub fn read_file(path: &Path, shown: &str) -> Result<FileState, ReadError> {
     let error = |e| ReadError::root(path, e);
@@ -145,7 +156,7 @@ pub fn read_file(path: &Path, shown: &str) -> Result<FileState, ReadError> {
     }
     let mut buffer = vec![];
     Ok(match Root::open(folder).map_err(error)?.read(Path::new(name), &mut buffer) {
-        Ok(()) => FileState::Parsed(Arc::new(parse_file(shown, &buffer))),
+        Ok(()) => FileState::Parsed(Arc::new(check_file(shown, &buffer))),
         Err(why) => FileState::Unreadable(Box::new(problem::not_read(shown, &why))),
     })
 }
@@ -188,7 +199,7 @@ fn read_listed(
     files.par_sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let known = || files.iter().filter_map(|(path, c)| Some((path.clone(), c.as_ref().ok()?.clone()))).collect();
     let (revision, known) = rayon::join(|| revision(&files), known);
-    cache.0 = known;
+    cache.files = known;
     let state = |content: Result<Content, Box<Diagnostic>>| match content {
         Ok(content) => FileState::Parsed(content.parsed),
         Err(diagnostic) => FileState::Unreadable(diagnostic),
@@ -198,9 +209,12 @@ fn read_listed(
 
 fn content(path: &str, bytes: &[u8], cache: &Cache) -> Content {
     let digest = Digest::of_bytes(bytes);
-    match cache.0.get(path) {
+    match cache.files.get(path) {
         Some(known) if known.digest == digest => known.clone(),
-        _ => Content { digest, parsed: Arc::new(parse_file(path, bytes)) },
+        _ => {
+            let parsed = if cache.warns { check_file(path, bytes) } else { parse_file(path, bytes) };
+            Content { digest, parsed: Arc::new(parsed) }
+        }
     }
 }
 

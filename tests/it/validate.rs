@@ -8,7 +8,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-const APP: &str = "kind: app\nversion: v3\nmetadata: {name: NAME}\nspec: {mcp: {command: x}}\n";
+const APP: &str = "kind: app\nversion: v3\nmetadata: {name: NAME}\nspec: {mcp: {command: x, run_as_host_user: x}}\n";
 
 fn app(name: &str) -> String {
     APP.replace("NAME", name)
@@ -205,4 +205,30 @@ fn nothing_on_the_terminal_comes_from_a_file_unescaped() {
         assert_eq!(code, 1);
         assert!(!text.contains(['\u{1b}', '\u{200b}']), "{text:?}");
     }
+}
+
+#[test]
+fn risks_are_warned_of_unless_they_are_allowed() {
+    let text = "kind: app\nversion: v3\nmetadata: {name: a}\nspec: {mcp: {command: npx, args: [-y, server]}}\n";
+    let folder = folder(&[("a.yaml", text)]);
+    for args in [&["."][..], &["a.yaml"]] {
+        let (code, printed) = checked(folder.path(), args);
+        assert_eq!(code, 0, "{printed}");
+        assert!(
+            printed.contains("warning[no-host-user]") && printed.contains("warning[unpinned-package]"),
+            "{printed}"
+        );
+    }
+    let strict = [".", "--warnings-as-errors", "--allow", "no-host-user"];
+    let (code, printed) = checked(folder.path(), &strict);
+    assert!(code == 1 && !printed.contains("no-host-user") && printed.contains("unpinned-package"), "{printed}");
+    let all = [&strict[..], &["--allow", "unpinned-package"]].concat();
+    assert_eq!(checked(folder.path(), &all), (0, "1 file, 1 resource, no errors\n".to_owned()));
+    assert_eq!(checked(folder.path(), &[".", "--allow", "nonsense"]).0, 2);
+    // Errors cannot be allowed.
+    fs::write(folder.path().join("a.yaml"), "kind: ap\n").unwrap();
+    assert_eq!(checked(folder.path(), &[".", "--allow", "unknown-kind"]).0, 1);
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("example-repo");
+    let (code, printed) = checked(&example, &["."]);
+    assert!(code == 0 && printed.ends_with("no errors\n"), "{printed}");
 }

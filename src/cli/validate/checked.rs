@@ -2,7 +2,7 @@
 
 use super::changed::Changed;
 use crate::{
-    manifest::{Diagnostic, FileState, Located, cross_check, parse_file, text::MAX_FILE_SIZE},
+    manifest::{Diagnostic, FileState, Located, check_file, cross_check, text::MAX_FILE_SIZE},
     source::{Cache, Ignore, ReadError, read_file, read_tree},
 };
 use std::{
@@ -52,7 +52,7 @@ impl Checked {
             "." | "" if !path.has_root() => String::new(),
             folder => format!("{folder}/"),
         };
-        let mut read = read_tree(path, ignore, &mut Cache::default())?;
+        let mut read = read_tree(path, ignore, &mut Cache::with_warnings())?;
         let tree = std::mem::take(&mut read.tree);
         self.files.reserve(tree.len());
         self.resources.reserve(tree.len());
@@ -76,7 +76,7 @@ impl Checked {
         let mut bytes = Vec::new();
         // One byte more than a file may have is enough to find it too large.
         std::io::stdin().lock().take(MAX_FILE_SIZE as u64 + 1).read_to_end(&mut bytes)?;
-        let state = FileState::Parsed(Arc::new(parse_file(name, &bytes)));
+        let state = FileState::Parsed(Arc::new(check_file(name, &bytes)));
         if let Some((_, files)) = &mut self.changed {
             files.insert(name.into());
         }

@@ -9,7 +9,7 @@ use super::{
     destination::{Destination, Outputs, is_github},
 };
 use crate::{
-    manifest::render::Report,
+    manifest::{Code, Severity, render::Report},
     source::{Ignore, ReadError},
 };
 use changed::Changed;
@@ -53,6 +53,9 @@ pub struct Args {
     /// End with exit code 1 for warnings too
     #[arg(long)]
     warnings_as_errors: bool,
+    /// Accept a risk: no warnings with this code (`mcpfleet explain` lists them). May be repeated
+    #[arg(long, value_name = "CODE", value_parser = allowed)]
+    allow: Vec<Code>,
     /// Report only what concerns files that differ from the commit where this branch left REV, uncommitted and untracked
     /// ones included. All files are read all the same
     #[arg(long, value_name = "REV")]
@@ -60,6 +63,10 @@ pub struct Args {
     /// The path that stdin is shown as, and that is not read then
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     stdin_name: Option<String>,
+}
+
+fn allowed(word: &str) -> Result<Code, String> {
+    Code::ALL.iter().copied().find(|code| code.to_string() == word).ok_or_else(|| "there is no such code".to_owned())
 }
 
 /// What stdin is called when it has no name.
@@ -89,7 +96,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             read => read?,
         }
     }
-    let diagnostics = checked.diagnostics();
+    let mut diagnostics = checked.diagnostics();
+    diagnostics.retain(|d| d.severity == Severity::Error || !args.allow.contains(&d.code));
     let report = Report::new(checked.files.len(), checked.resources.len(), &diagnostics);
     let fine = report.valid && !(args.warnings_as_errors && report.warnings > 0);
     let result = output::Findings { report, files: &checked.reported(), warnings_as_errors: args.warnings_as_errors };

@@ -128,6 +128,15 @@ pub fn explain(code: Code) -> Explanation {
 
         Code::InsecureTls => risks::INSECURE_TLS,
         Code::UnverifiableKey => risks::UNVERIFIABLE_KEY,
+        Code::NoHostUser => risks::NO_HOST_USER,
+        Code::ContainerNotRemoved => risks::CONTAINER_NOT_REMOVED,
+        Code::PrivilegedContainer => risks::PRIVILEGED_CONTAINER,
+        Code::HostAccess => risks::HOST_ACCESS,
+        Code::UnpinnedImage => risks::UNPINNED_IMAGE,
+        Code::UnpinnedPackage => risks::UNPINNED_PACKAGE,
+        Code::LiteralSecret => risks::LITERAL_SECRET,
+        Code::SecretInClear => risks::SECRET_IN_CLEAR,
+        Code::LoosePattern => risks::LOOSE_PATTERN,
     }
 }
 

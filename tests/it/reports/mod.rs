@@ -30,7 +30,9 @@ fn write(folder: &Path, path: &str, content: &str) {
 }
 
 fn app(name: &str) -> String {
-    format!("kind: app\nversion: v3\nmetadata: {{name: {name}}}\nspec: {{mcp: {{command: server}}}}\n")
+    format!(
+        "kind: app\nversion: v3\nmetadata: {{name: {name}}}\nspec: {{mcp: {{command: server, run_as_host_user: server}}}}\n"
+    )
 }
 
 /// `mcpfleet validate` in a folder, on a machine that is no runner of GitHub's.
