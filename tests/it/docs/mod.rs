@@ -1,6 +1,11 @@
 //! What is written for people is true: examples are valid, and the reference of the command line is the command line's.
 
 mod book;
+mod commands;
+mod links;
+mod messages;
+mod shell;
+mod walk;
 
 use mcpfleet::{
     config::{Config, Environment},
@@ -85,19 +90,17 @@ fn examples_in_the_documentation_are_valid() {
 }
 
 #[test]
-fn links_in_the_documentation_lead_somewhere() {
-    let mut dangling = Vec::new();
+fn json_in_the_documentation_is_json() {
+    let mut seen = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).expect("a readable page");
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
-            let file = target.split('#').next().unwrap_or_default();
-            let folder = page.parent().expect("a page is in a folder");
-            if !file.is_empty() && !file.contains("://") && !folder.join(file).exists() {
-                dangling.push(format!("{}: {target}", page.display()));
-            }
+        for (line, example) in blocks(&text, "json") {
+            seen += 1;
+            let read: Result<serde_json::Value, _> = serde_json::from_str(&example);
+            assert!(read.is_ok(), "{}:{line}: {read:?}", page.display());
         }
     }
-    assert!(dangling.is_empty(), "{dangling:#?}");
+    assert!(seen > 0, "no example was found");
 }
 
 #[tokio::test]
