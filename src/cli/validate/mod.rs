@@ -7,6 +7,7 @@ pub(super) mod output;
 use super::{
     Outcome, UsageError,
     destination::{Destination, Outputs, is_github},
+    progress::Waiting,
 };
 use crate::{
     manifest::render::Report,
@@ -81,6 +82,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     if stdin {
         checked.read_stdin(args.stdin_name.as_deref().unwrap_or(STDIN))?;
     }
+    let waiting = Waiting::for_files();
     for path in files() {
         match checked.read(path, &ignore) {
             Err(error @ (ReadError::Missing { .. } | ReadError::NotAFile { .. } | ReadError::NotAFolder { .. })) => {
@@ -90,6 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         }
     }
     let diagnostics = checked.diagnostics();
+    drop(waiting);
     let report = Report::new(checked.files.len(), checked.resources.len(), &diagnostics);
     let fine = report.valid && !(args.warnings_as_errors && report.warnings > 0);
     let result = output::Findings { report, files: &checked.reported(), warnings_as_errors: args.warnings_as_errors };
