@@ -180,6 +180,7 @@ async fn every_command_has_a_manual_page() {
     };
     assert!(groff.status.success());
     let pages = fs::read_dir(home.path().join("man1")).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let output = Command::new("groff").args(["-man", "-Tutf8", "-ww", "-z"]).args(pages).output().expect("groff");
+    let output =
+        Command::new("groff").args(["-Kutf8", "-man", "-Tutf8", "-ww", "-z"]).args(pages).output().expect("groff");
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }

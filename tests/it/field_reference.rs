@@ -135,16 +135,8 @@ impl Page {
         self.text.push_str("\n## Forms of values\n");
         for name in self.named.clone() {
             let value = &self.defs[name];
-            let _ = write!(self.text, "\n### {}\n\n", name.replace('_', "-"));
-            if let Some(about) = value["description"].as_str() {
-                let _ = write!(self.text, "{about} ");
-            }
-            let alternatives = value["anyOf"].as_array().map_or(vec![value], |all| all.iter().collect());
-            let patterns = alternatives.iter().filter_map(|one| one["pattern"].as_str());
-            let patterns: Vec<_> = patterns.map(|pattern| format!("`{pattern}`")).collect();
-            if !patterns.is_empty() {
-                let _ = write!(self.text, "Text that matches {}. ", patterns.join(" or "));
-            }
+            let about = value["description"].as_str().unwrap_or_default();
+            let _ = write!(self.text, "\n### {}\n\n{about} ", name.replace('_', "-"));
             if let Some(example) = value["examples"].get(0) {
                 let _ = write!(self.text, "For example `{}`.", plain(example));
             }
