@@ -1,6 +1,10 @@
 //! A change before it is written: what some files would say, and whether all files together would be valid.
 
-use super::{AuthorError, Place, place::parsed};
+use super::{
+    AuthorError, Place,
+    editors::{SCHEMA, with_schema_line},
+    place::parsed,
+};
 use crate::{
     manifest::{Diagnostic, FileState, Severity, Tree, cross_check, parse_file, pieces::Pieces},
     resource::{Resource, ResourceId},
@@ -110,12 +114,16 @@ impl<'p> Draft<'p> {
         self.set(path, id, before, after)
     }
 
-    /// Puts a new resource at the end of a file, which need not be there yet.
+    /// Puts a new resource at the end of a file, which need not be there yet. A new file says where its schema is, in a
+    /// repository that has one.
     pub fn append(&mut self, path: &str, id: &ResourceId, body: &str) -> Result<(), AuthorError> {
         let before = self.load(path)?;
         let bytes = before.as_deref().unwrap_or_default();
         let pieces = Pieces::read(path, bytes).map_err(|diagnostic| AuthorError::Invalid(vec![*diagnostic]))?;
-        let after = pieces.append(body);
+        let after = match before {
+            None if self.place.committed(SCHEMA)?.is_some() => pieces.append(&with_schema_line(path, body)),
+            _ => pieces.append(body),
+        };
         self.set(path, id, before, Some(after))
     }
 

@@ -9,6 +9,7 @@ mod create;
 mod diff;
 mod draft;
 mod editor;
+pub mod editors;
 mod error;
 mod files;
 mod git;

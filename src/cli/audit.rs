@@ -25,7 +25,9 @@ const QUIET: Style = Style::new().dimmed();
 #[command(after_help = "Examples:
   mcpfleet audit -f
   mcpfleet audit --outcome denied --since 24h
-  mcpfleet audit --app github --principal alice -n 1000 -o json")]
+  mcpfleet audit --app github --principal alice -n 1000 -o json
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct Args {
     /// Go on with what happens from now on.
     #[arg(short, long)]

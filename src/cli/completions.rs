@@ -10,7 +10,9 @@ use clap_complete::Shell;
 Examples:
   mcpfleet completions bash > /usr/share/bash-completion/completions/mcpfleet
   mcpfleet completions zsh > ~/.zfunc/_mcpfleet
-  mcpfleet completions fish > ~/.config/fish/completions/mcpfleet.fish")]
+  mcpfleet completions fish > ~/.config/fish/completions/mcpfleet.fish
+
+Exit codes: 0 it is printed, 2 wrong usage, 3 something went wrong")]
 pub struct Args {
     /// The shell
     #[arg(value_enum)]

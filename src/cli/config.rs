@@ -22,7 +22,7 @@ pub enum Command {
 /// What is printed is a configuration file itself: it means the same, and says all that is left to defaults.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet config show -c agent.yaml --set gateway.listen=127.0.0.1:7421
 
 Exit codes: 0 all is well, 2 the configuration is wrong, 3 it could not be read")]
@@ -39,7 +39,7 @@ pub struct Show {
 /// The certificate of the gateway and its key are looked at, too: they must be there and belong together.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet config check -c agent.yaml
 
 Exit codes: 0 all is well, 2 the configuration is wrong, 3 it could not be read")]

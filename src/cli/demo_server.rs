@@ -6,7 +6,10 @@ use tracing_subscriber::EnvFilter;
 /// It speaks both eras of the protocol and offers a handful of harmless tools: echo, add, roll_dice, word_count, now,
 /// countdown and whoami. It is meant to be started by a client or by the agent, and ends when its stdin does.
 #[derive(clap::Args)]
-#[command(after_help = "Example, as a resource file that the agent reads:
+#[command(after_help = "Examples:
+  mcpfleet demo-server
+
+As a resource file that the agent reads:
 
   kind: app
   version: v3

@@ -13,9 +13,11 @@ use crate::{
 /// editor opens again and the text begins with what is wrong; to save it once more as it is, or empty, is to give up. A
 /// text that is not used for any other reason, as with --dry-run, is kept in a file, which is named. The rest is as with `mcpfleet create`.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  mcpfleet edit app/demo\n  EDITOR='code --wait' mcpfleet edit role/developers --no-push"
-)]
+#[command(after_help = "Examples:
+  mcpfleet edit app/demo
+  EDITOR='code --wait' mcpfleet edit role/developers --no-push
+
+Exit codes: 0 done, 1 not valid or refused, 2 wrong usage, 3 something went wrong")]
 pub struct Args {
     /// The resource
     #[arg(value_name = "KIND/NAME", value_parser = resource_id)]

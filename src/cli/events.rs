@@ -14,7 +14,9 @@ const WARNING: Style = AnsiColor::Yellow.on_default();
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet events
-  mcpfleet events demo -f")]
+  mcpfleet events demo -f
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct Args {
     /// Only those of this app.
     name: Option<String>,

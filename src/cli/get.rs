@@ -13,7 +13,12 @@ use crate::{
 ///
 /// In a git repository that is what the current commit says. YAML and JSON are what `mcpfleet create` reads.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  mcpfleet get\n  mcpfleet get apps\n  mcpfleet get app/demo -o yaml")]
+#[command(after_help = "Examples:
+  mcpfleet get
+  mcpfleet get apps
+  mcpfleet get app/demo -o yaml
+
+Exit codes: 0 it is printed, 1 there is no such resource, 2 wrong usage, 3 something went wrong")]
 pub struct Args {
     /// One resource, or those of one kind [default: all]
     #[arg(value_name = "KIND[/NAME]", value_parser = which)]

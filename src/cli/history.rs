@@ -17,7 +17,11 @@ use serde::Serialize;
 /// The resource is followed by kind and name, wherever it was kept. The author is what the commit says, which proves nothing;
 /// `mcpfleet authorize` says who signed, and whether it took effect.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  mcpfleet history app/demo\n  mcpfleet history user/grace -n 1 -o json")]
+#[command(after_help = "Examples:
+  mcpfleet history app/demo
+  mcpfleet history user/grace -n 1 -o json
+
+Exit codes: 0 it is printed, 1 there is no such resource, 2 wrong usage, 3 something went wrong")]
 pub struct Args {
     /// The resource
     #[arg(value_name = "KIND/NAME", value_parser = resource_id)]

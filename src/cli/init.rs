@@ -16,9 +16,11 @@ use std::{fmt::Write as _, path::PathBuf};
 /// with. If it has none, the SSH key `~/.ssh/id_ed25519` (or ecdsa, rsa) is taken; without one, a key of its own is made,
 /// `~/.ssh/mcpfleet_signing`. What is set in git is set for this repository only.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  mcpfleet init fleet\n  git clone git@git.example.com:platform/fleet.git && mcpfleet init fleet"
-)]
+#[command(after_help = "Examples:
+  mcpfleet init fleet
+  git clone git@git.example.com:platform/fleet.git && mcpfleet init fleet
+
+Exit codes: 0 done, 2 wrong usage, or the folder is not empty, 3 something went wrong")]
 pub struct Args {
     /// The folder
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -12,7 +12,9 @@ use crate::{client::api::LogsWanted, status::model::LogLine};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet logs demo -f
-  mcpfleet logs demo --previous")]
+  mcpfleet logs demo --previous
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct Args {
     /// The app.
     name: String,

@@ -11,7 +11,9 @@ use std::{fs, path::PathBuf};
 #[command(after_help = "\
 Examples:
   mcpfleet man | man -l -
-  mcpfleet man --dir /usr/local/share/man/man1")]
+  mcpfleet man --dir /usr/local/share/man/man1
+
+Exit codes: 0 it is printed, 2 wrong usage, 3 a file cannot be written")]
 pub struct Args {
     /// Write a page for each command to this folder: `mcpfleet.1`, `mcpfleet-run.1` and so on
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

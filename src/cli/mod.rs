@@ -26,6 +26,7 @@ mod man;
 mod mcp;
 mod page;
 mod plan;
+mod progress;
 mod reconcile;
 mod restart;
 mod rm;
@@ -45,6 +46,13 @@ use std::process::ExitCode;
 /// Keeps a fleet of MCP servers in the state that YAML resources describe.
 #[derive(Parser)]
 #[command(name = "mcpfleet", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  mcpfleet init fleet
+  mcpfleet validate .
+  mcpfleet run example-repo
+
+Exit codes: 0 all is well, 1 findings or a refusal, 2 wrong usage or configuration, 3 something went wrong")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -14,7 +14,10 @@ use jiff::SignedDuration;
 #[command(after_help = "Examples:
   mcpfleet restart demo
   mcpfleet restart demo --wait --timeout 2m
-  mcpfleet restart demo --accept-tools")]
+  mcpfleet restart demo --accept-tools
+
+Exit codes: 0 all is well, 1 refused, or with --wait: not all that is wanted runs, 2 wrong usage, or no agent is found,
+3 something went wrong")]
 pub struct Args {
     /// The app.
     name: String,

@@ -12,7 +12,11 @@ use crate::{
 /// Of a file with several resources only the named ones go; a file with nothing else is deleted. The rest is as with
 /// `mcpfleet create`.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  mcpfleet rm app/demo\n  mcpfleet rm user/grace role/interns -m 'Goodbye Grace'")]
+#[command(after_help = "Examples:
+  mcpfleet rm app/demo
+  mcpfleet rm user/grace role/interns -m 'Goodbye Grace'
+
+Exit codes: 0 done, 1 not valid or refused, 2 wrong usage, 3 something went wrong")]
 pub struct Args {
     /// The resources
     #[arg(value_name = "KIND/NAME", required = true, value_parser = resource_id)]

@@ -6,6 +6,7 @@ use self::target::Target;
 use super::{
     Outcome,
     configuration::{Loaded, describe, environment, load},
+    progress::Waiting,
     terminal::{print, shell_words},
 };
 use crate::{
@@ -42,7 +43,9 @@ use std::{
   mcpfleet run example-repo
   mcpfleet run https://git.example.com/platform/fleet.git --root 4f2c8b1d0e9a7c6b5d4e3f2a1b0c9d8e7f6a5b4c
   mcpfleet run --git . --trust-first
-  mcpfleet run -c agent.yaml --set gateway.listen=127.0.0.1:8000"
+  mcpfleet run -c agent.yaml --set gateway.listen=127.0.0.1:8000
+
+Exit codes: 0 it was stopped, 2 wrong usage or configuration, 3 something went wrong"
 )]
 pub struct Args {
     /// A directory of resource files, or a git repository: its URL, or the path of a bare one.
@@ -101,7 +104,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     warn(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let usual_sockets = environment(Path::new("."))?.control_sockets();
+    let waiting = Waiting::for_fetches();
     let announce = |status: &Status| {
+        drop(waiting);
         // Whoever reads it may have gone already: no reason to stop.
         let _ = print(&announcement(status, |words| advice(words, &config, &usual_sockets)));
     };

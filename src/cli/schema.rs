@@ -8,12 +8,12 @@ use std::{fs, path::PathBuf};
 
 /// Print the JSON Schema of resources, or of the agent's configuration.
 ///
-/// Editors check and complete files with it: see the first line that `init` and `create` put into a file. It knows the
-/// shape of a file, and `mcpfleet validate` knows the rest.
+/// Editors check and complete files with it: `init` puts it into the repository, and it and `create` begin files with a line
+/// that leads there. It knows the shape of a file, and `mcpfleet validate` knows the rest.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  mcpfleet schema > resource.schema.json
+  mcpfleet schema --draft 7 > .mcpfleet/schema/resource.json
   mcpfleet schema config --draft 7
   mcpfleet schema --dir schemas
 

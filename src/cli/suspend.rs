@@ -11,7 +11,9 @@ use super::{
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet suspend demo
-  mcpfleet suspend")]
+  mcpfleet suspend
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct SuspendArgs {
     /// The app. Without it, the agent as a whole.
     name: Option<String>,
@@ -23,7 +25,9 @@ pub struct SuspendArgs {
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet resume demo
-  mcpfleet resume")]
+  mcpfleet resume
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct ResumeArgs {
     /// The app. Without it, the agent as a whole.
     name: Option<String>,

@@ -131,7 +131,8 @@ fn shrink(widths: &mut [usize], width: usize) {
     }
 }
 
-fn cut(text: &str, width: usize) -> Cow<'_, str> {
+/// A text in so many columns.
+pub(super) fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
         return Cow::Borrowed(text);
     }

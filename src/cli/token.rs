@@ -28,7 +28,9 @@ pub enum Command {
 #[command(after_help = "Examples:
   mcpfleet token create ada
   mcpfleet token create ci -o json | jq -r .token > ~/.config/mcpfleet/token
-  mcpfleet mcp ls --agent http://fleet.example.com:7420 --token-file ~/.config/mcpfleet/token")]
+  mcpfleet mcp ls --agent http://fleet.example.com:7420 --token-file ~/.config/mcpfleet/token
+
+Exit codes: 0 it is printed, 2 wrong usage, 3 something went wrong")]
 pub struct Create {
     /// The user
     #[arg(value_parser = user_name)]

@@ -34,7 +34,7 @@ pub enum Command {
 /// by the roles and users of that commit.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet trust set 4f2c8b1d0e9a7c6b5d4e3f2a1b0c9d8e7f6a5b4c --reason 'history cleaned of a large file'
 
 Exit codes: 0 it is noted, 2 wrong usage, 3 something went wrong")]
@@ -54,7 +54,7 @@ pub struct Set {
 /// Changes that took effect before stay; look at what the key has done, and revert what should not be.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet trust deny-key SHA256:ThcFDxLZ1yvtUuICUjiT5JqjHUbqSmw4bFNxOVbQ1Yw --reason 'laptop stolen'
 
 Exit codes: 0 it is noted, 2 wrong usage, 3 something went wrong")]

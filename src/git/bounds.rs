@@ -1,9 +1,12 @@
 //! How long a look or a fetch may take, and how much it may bring.
 
-use super::error::{FetchError, FetchFailure};
+use super::{
+    error::{FetchError, FetchFailure},
+    progress::Fetch,
+};
 use crate::authorize::ObjectId;
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,14 +25,16 @@ pub(super) struct Bounds {
     timeout: Duration,
     deadline: Instant,
     max_bytes: u64,
-    bytes: AtomicU64,
+    /// How far it is, for those who wait.
+    pub fetch: Arc<Fetch>,
 }
 
 impl Bounds {
     pub fn new(remote: String, timeout: Duration, max_bytes: u64) -> Self {
         // So far away that it is never: what overflows has no bound.
         let deadline = Instant::now() + timeout.min(Duration::from_secs(1 << 30));
-        Bounds { remote, timeout, deadline, max_bytes, bytes: AtomicU64::new(0) }
+        let fetch = Fetch::begin(&remote);
+        Bounds { remote, timeout, deadline, max_bytes, fetch }
     }
 
     /// The time that is left, which is never zero.
@@ -64,7 +69,7 @@ impl Bounds {
 
     /// Counts bytes that were received, or are about to be stored.
     pub fn spend(&self, bytes: usize) -> Result<(), FetchError> {
-        let before = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let before = self.fetch.add_bytes(bytes as u64);
         if before.saturating_add(bytes as u64) > self.max_bytes {
             let what =
                 format!("{} sends more than {} bytes, the most that one fetch may bring", self.remote, self.max_bytes);

@@ -129,7 +129,9 @@ impl Copy<'_> {
         self.bounds.object(Some(id), size)?;
         let inserted = self.pack.insert_object(oid_of(id), None);
         inserted.map_err(|error| FetchError::of_git(&self.bounds.remote, &error))?;
-        self.bounds.objects(self.pack.object_count() as u64)?;
+        let count = self.pack.object_count() as u64;
+        self.bounds.fetch.found(count);
+        self.bounds.objects(count)?;
         Ok(Ok(kind))
     }
 

@@ -15,6 +15,7 @@ mod local;
 mod mirror;
 mod objects;
 mod packs;
+mod progress;
 mod protocol;
 mod remote;
 mod transport;
@@ -26,6 +27,7 @@ pub use changes::Changes;
 pub use error::{FetchError, FetchFailure};
 pub use mirror::Mirror;
 pub use objects::{GitError, Repository, id_of, oid_of};
+pub use progress::{Fetch, Progress, fetches};
 pub use remote::{Follow, Remote, RemoteError};
 
 /// Makes libgit2 ready, once: see [`crate::sys::prepare_git`].

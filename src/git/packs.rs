@@ -36,7 +36,10 @@ impl<'a> Incoming<'a> {
         let folder = folder(repository.git().path());
         let mut indexer = git2::Indexer::new(Some(&odb), &folder, 0o444, false).map_err(git)?;
         // Asked after each object: unpacking takes long after the last byte was received.
-        indexer.progress(move |_| bounds.left().is_ok());
+        indexer.progress(move |told| {
+            bounds.fetch.received(&told);
+            bounds.left().is_ok()
+        });
         Ok(Incoming { indexer, entries: Entries::new(bounds), folder, bounds })
     }
 

@@ -18,7 +18,14 @@ const ABSOLUTE: &str = r"^/(?!(.*/)?\.{1,2}(/|$))";
 /// What others refer to by [`defined`].
 pub fn definitions() -> Vec<(&'static str, Form)> {
     vec![
-        ("name", text().pattern(NAME).at_most(128)),
+        (
+            "name",
+            text()
+                .pattern(NAME)
+                .at_most(128)
+                .about("1 to 128 letters, digits, `.`, `_` and `-`, with a letter or digit at both ends.")
+                .example("github-prod"),
+        ),
         (
             "duration",
             text()

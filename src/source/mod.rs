@@ -26,6 +26,6 @@ pub use git::{
 };
 pub use ignore::{Ignore, IgnoreError};
 pub use open::MAX_FILE_BYTES;
-pub use read::{Cache, TreeRead, read_file, read_tree};
+pub use read::{Cache, TreeRead, files_read, read_file, read_tree};
 pub use settings::{Settings, spawn};
 pub use view::{Problem, Source, SourceView, Trigger, WatchMode, WatchSetting};

@@ -26,12 +26,21 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 #[cfg(test)]
 mod tests;
+
+/// The files of the trees that this process has read, and has begun to read.
+static READ: AtomicUsize = AtomicUsize::new(0);
+static LISTED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many files of trees this process has read, of how many that it knows of: for somebody who waits.
+pub fn files_read() -> (usize, usize) {
+    (READ.load(Ordering::Relaxed), LISTED.load(Ordering::Relaxed))
+}
 
 /// How often a tree that changes under the reader is begun again.
 const ATTEMPTS: usize = 5;
@@ -173,8 +182,10 @@ fn read_listed(
 ) -> Result<(Tree, Revision, bool), ReadError> {
     let folder = Root::open(&listing.root).map_err(|e| ReadError::root(root, e))?;
     let total = AtomicU64::new(0);
+    LISTED.fetch_add(listing.files.len(), Ordering::Relaxed);
     let read = |buffer: &mut Vec<u8>, found: &Found| -> Result<(Read, bool), ReadError> {
         let outcome = folder.read(found.place(), buffer);
+        READ.fetch_add(1, Ordering::Relaxed);
         let complete = !matches!(outcome, Err(NotRead::Restless | NotRead::Changed));
         let content = match outcome {
             Ok(()) => {

@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "audit::kept",
     "audit::rotation",
     "author::diff",
+    "author::editors",
     "author::import",
     "author::init::template",
     "authorize",

@@ -1,7 +1,13 @@
 //! What the new repository holds.
 
-use super::{Identity, Key};
-use crate::escape::escape_json;
+use super::{
+    super::editors::{SCHEMA, schema_line},
+    Identity, Key,
+};
+use crate::{
+    escape::escape_json,
+    schema::{Draft, Subject, schema},
+};
 
 /// A path and the text of the file.
 type File = (String, String);
@@ -14,12 +20,13 @@ pub fn resources(user: &str, identity: &Identity, key: &Key) -> Vec<File> {
         .replace("{{description}}", &scalar(&identity.name))
         .replace("{{emails}}", &emails)
         .replace("{{key}}", &lines(&key.public));
-    vec![
+    let files = vec![
         ("apps/demo.yaml".to_owned(), include_str!("../../../example-repo/apps/demo.yaml").to_owned()),
         ("roles/admins.yaml".to_owned(), include_str!("template/admins.yaml").to_owned()),
         ("roles/developers.yaml".to_owned(), include_str!("template/developers.yaml").to_owned()),
         (format!("users/{user}.yaml"), person),
-    ]
+    ];
+    files.into_iter().map(|(path, text)| (path.clone(), schema_line(&path) + &text)).collect()
 }
 
 /// What is about the root of trust, and so comes after it.
@@ -28,6 +35,8 @@ pub fn rest(root: &str, branch: &str) -> Vec<File> {
     vec![
         (".github/workflows/mcpfleet.yml".to_owned(), fill(include_str!("template/workflow.yml"))),
         (".mcpfleet/agent.yaml".to_owned(), fill(include_str!("template/agent.yaml"))),
+        // As `mcpfleet schema` prints it, so that what another version changes is seen in a diff.
+        (SCHEMA.to_owned(), format!("{:#}\n", schema(Subject::Resource, Draft::Draft7))),
         ("README.md".to_owned(), fill(include_str!("template/README.md"))),
     ]
 }
@@ -102,7 +111,9 @@ mod tests {
     fn the_rest_names_root_and_branch() {
         let root = "0123456789012345678901234567890123456789";
         let files = rest(root, "trunk/1");
-        assert!(files.iter().all(|(_, text)| text.contains(root) && !text.contains("{{root}}")));
+        let (schemas, others): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| path == SCHEMA);
+        assert_eq!(schemas.len(), 1);
+        assert!(others.iter().all(|(_, text)| text.contains(root) && !text.contains("{{root}}")));
         let workflow: serde_json::Value = serde_yaml::from_str(&files[0].1).unwrap();
         assert_eq!(workflow["on"]["push"]["branches"][0], "trunk/1");
         let agent: serde_json::Value = serde_yaml::from_str(&files[1].1).unwrap();

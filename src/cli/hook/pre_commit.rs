@@ -19,7 +19,7 @@ use globset::GlobSet;
 /// Git calls this through the hook that `mcpfleet hook install --pre-commit` writes.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet hook install --pre-commit
 
 Exit codes: 0 all is well, 1 there are errors, 2 wrong usage, 3 something went wrong")]

@@ -21,7 +21,7 @@ use std::io::stdin;
 /// as accepted. The configuration is `.mcpfleet/agent.yaml` as the remote has it, or --config.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet hook install --pre-push
 
 Exit codes: 0 all is well, 1 something would be refused, 2 wrong usage or configuration, 3 something went wrong")]

@@ -25,7 +25,7 @@ use std::{io::stdin, path::PathBuf};
 /// What was accepted so far is kept in the folder `mcpfleet` of the repository, where the configuration is too.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   mcpfleet hook install --pre-receive --repo /srv/git/fleet.git --root main
 
 Exit codes: 0 the push may pass, 1 it is refused, 2 the configuration is wrong, 3 something went wrong; git refuses the

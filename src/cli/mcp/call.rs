@@ -18,7 +18,10 @@ const MAX_ARGUMENTS: u64 = 16 << 20;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet mcp call demo add '{\"a\": 1, \"b\": 2}'
-  echo '{\"message\": \"hello\"}' | mcpfleet mcp call demo echo -")]
+  echo '{\"message\": \"hello\"}' | mcpfleet mcp call demo echo -
+
+Exit codes: 0 the tool's result is printed, 1 it is an error or the call is refused, 2 wrong usage, or no agent is found,
+3 something went wrong")]
 pub struct Args {
     /// The app.
     name: String,

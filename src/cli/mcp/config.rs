@@ -25,7 +25,9 @@ use std::{
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet mcp config --client claude-code demo --write
-  mcpfleet mcp config --client vscode --file .vscode/mcp.json --write")]
+  mcpfleet mcp config --client vscode --file .vscode/mcp.json --write
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct Args {
     /// The client to configure.
     #[arg(long, value_enum)]

@@ -16,7 +16,11 @@ use tracing_subscriber::EnvFilter;
 /// Reads messages from stdin and writes messages to stdout, one a line, until stdin ends. The agent may be restarted
 /// meanwhile: the bridge finds it again and opens the session anew.
 #[derive(clap::Args)]
-#[command(after_help = "Example, in a client's configuration:
+#[command(after_help = "Examples:
+  mcpfleet mcp connect demo
+  mcpfleet mcp connect
+
+In a client's configuration:
   {\"mcpServers\": {\"demo\": {\"command\": \"mcpfleet\", \"args\": [\"mcp\", \"connect\", \"demo\"]}}}
 
 `mcpfleet mcp config` writes such a configuration.")]

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 ///
 /// On the control socket root and the agent's own user may use everything. Others see what the roles of their user allow.
 #[derive(clap::Args)]
-#[command(after_help = "Example:
-  mcpfleet mcp ls -v")]
+#[command(after_help = "Examples:
+  mcpfleet mcp ls -v
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct Args {
     /// Also show the command that runs each server.
     #[arg(short, long)]

@@ -15,8 +15,10 @@ use std::fmt::Write;
 
 /// List the tools of an MCP server, or of all of them.
 #[derive(clap::Args)]
-#[command(after_help = "Example:
-  mcpfleet mcp tools demo")]
+#[command(after_help = "Examples:
+  mcpfleet mcp tools demo
+
+Exit codes: 0 all is well, 1 the agent refuses it, 2 wrong usage, or no agent is found, 3 something went wrong")]
 pub struct Args {
     /// The app; without it, the tools of all apps.
     name: Option<String>,

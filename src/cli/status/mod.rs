@@ -25,7 +25,10 @@ const POLL: Duration = Duration::from_millis(200);
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mcpfleet status
-  mcpfleet status --wait --timeout 2m && echo deployed")]
+  mcpfleet status --wait --timeout 2m && echo deployed
+
+Exit codes: 0 all is well, 1 refused, or with --wait: not all that is wanted runs, 2 wrong usage, or no agent is found,
+3 something went wrong")]
 pub struct Args {
     /// Also show each process, and how the last one of each app has ended.
     #[arg(short, long)]

@@ -18,7 +18,9 @@ use std::{fmt::Write as _, sync::Arc};
 #[command(after_help = "\
 Examples:
   mcpfleet trust show
-  mcpfleet trust show -c /etc/mcpfleet/agent.yaml --source fleet -o json")]
+  mcpfleet trust show -c /etc/mcpfleet/agent.yaml --source fleet -o json
+
+Exit codes: 0 it is printed, 2 wrong usage, 3 something went wrong")]
 pub struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]

@@ -7,6 +7,7 @@ pub(super) mod output;
 use super::{
     Outcome, UsageError,
     destination::{Destination, Outputs, is_github},
+    progress::Waiting,
 };
 use crate::{
     manifest::{Code, Severity, render::Report},
@@ -88,6 +89,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     if stdin {
         checked.read_stdin(args.stdin_name.as_deref().unwrap_or(STDIN))?;
     }
+    let waiting = Waiting::for_files();
     for path in files() {
         match checked.read(path, &ignore) {
             Err(error @ (ReadError::Missing { .. } | ReadError::NotAFile { .. } | ReadError::NotAFolder { .. })) => {
@@ -98,6 +100,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     let mut diagnostics = checked.diagnostics();
     diagnostics.retain(|d| d.severity == Severity::Error || !args.allow.contains(&d.code));
+    drop(waiting);
     let report = Report::new(checked.files.len(), checked.resources.len(), &diagnostics);
     let fine = report.valid && !(args.warnings_as_errors && report.warnings > 0);
     let result = output::Findings { report, files: &checked.reported(), warnings_as_errors: args.warnings_as_errors };

@@ -114,12 +114,16 @@ async fn mistakes_of_other_files_are_theirs() {
 async fn a_dry_run_shows_the_difference_and_changes_nothing() {
     let world = World::new().await;
     let before = world.state().await;
-    let new = world.read("apps/demo.yaml").replace("env: dev", "env: test");
+    let new = world.read_all("apps/demo.yaml").replace("env: dev", "env: test");
     let said = world.mcpfleet_with(&["create", "-f", "-", "--dry-run"], &new, &[]).await.good();
-    assert!(said.starts_with("--- a/apps/demo.yaml\n+++ b/apps/demo.yaml\n@@ -5,7 +5,7 @@\n"), "{said}");
+    assert!(said.starts_with("--- a/apps/demo.yaml\n+++ b/apps/demo.yaml\n@@ -6,7 +6,7 @@\n"), "{said}");
     assert!(said.contains("\n-    env: dev\n+    env: test\n"), "{said}");
     let said = world.mcpfleet_with(&["create", "-", "--dry-run"], &app("web"), &[]).await.good();
-    assert!(said.starts_with("--- /dev/null\n+++ b/apps/web.yaml\n@@ -0,0 +1,4 @@\n+kind: app\n"), "{said}");
+    assert!(
+        said.starts_with("--- /dev/null\n+++ b/apps/web.yaml\n@@ -0,0 +1,5 @@\n+# yaml-language-server: "),
+        "{said}"
+    );
+    assert!(said.contains("resource.json\n+kind: app\n"), "{said}");
     assert_eq!(world.state().await, before);
 }
 

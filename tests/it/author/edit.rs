@@ -55,7 +55,7 @@ async fn mistakes_come_back_as_comments_until_they_are_corrected() {
     assert!(texts[1].starts_with("#! error[missing-field]"), "{}", texts[1]);
     assert!(texts[1].contains("#!    = help: did you mean `command`?\n"), "{}", texts[1]);
     assert!(texts[1].ends_with(&texts[0].replace("command:", "comand:")), "{}", texts[1]);
-    assert_eq!(world.read("apps/demo.yaml"), texts[0].replace("env: dev", "env: test"));
+    assert_eq!(world.read_all("apps/demo.yaml"), texts[0].replace("env: dev", "env: test"));
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_text_that_cannot_be_committed_is_kept() {
     fs::rename(hook, world.folder().join(".git/hooks/pre-commit")).unwrap();
     let said = world.edit(&["app/demo"], &["sed -i 's/env: dev/env: test/' \"$1\""]).await.bad(1);
     assert!(said.contains("your text is in "), "{said}");
-    assert_eq!(kept(&world), [world.read("apps/demo.yaml").replace("env: dev", "env: test")]);
+    assert_eq!(kept(&world), [world.read_all("apps/demo.yaml").replace("env: dev", "env: test")]);
 }
 
 #[tokio::test]
@@ -147,6 +147,6 @@ async fn a_text_that_was_only_tried_is_kept() {
     let said = world.edit(&["app/demo", "--dry-run"], &["sed -i 's/env: dev/env: test/' \"$1\""]).await;
     assert!(said.err.contains("your text is in "), "{said:?}");
     assert!(said.good().contains("+    env: test"));
-    assert_eq!(kept(&world), [world.read("apps/demo.yaml").replace("env: dev", "env: test")]);
+    assert_eq!(kept(&world), [world.read_all("apps/demo.yaml").replace("env: dev", "env: test")]);
     assert_eq!(world.state().await, before);
 }

@@ -70,7 +70,10 @@ async fn a_fresh_machine_gets_a_key_and_a_repository_that_is_ready() {
     world.assert_signed_by(&user).await;
     // Everything that counts for rights is in the root; what comes later only names it.
     let later = world.git(&["diff", "--name-only", &root, "HEAD"]).await;
-    assert_eq!(later, ".github/workflows/mcpfleet.yml\n.mcpfleet/agent.yaml\nREADME.md");
+    assert_eq!(
+        later,
+        ".github/workflows/mcpfleet.yml\n.mcpfleet/agent.yaml\n.mcpfleet/schema/resource.json\nREADME.md"
+    );
     world.mcpfleet(&["validate", "."]).await.good();
     for (path, expected) in [
         (".mcpfleet/agent.yaml", format!("    commit: {root}\n")),

@@ -2,6 +2,7 @@
 
 mod create;
 mod edit;
+mod editors;
 mod git;
 mod hostile;
 mod init;

@@ -87,7 +87,16 @@ impl World {
         fs::write(path, text).unwrap();
     }
 
+    /// A file without the line for editors, which [`super::editors`] is about.
     pub fn read(&self, path: &str) -> String {
+        let text = self.read_all(path);
+        match text.split_once('\n') {
+            Some((first, rest)) if first.starts_with("# yaml-language-server:") => rest.to_owned(),
+            _ => text,
+        }
+    }
+
+    pub fn read_all(&self, path: &str) -> String {
         fs::read_to_string(self.folder().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 

@@ -4,7 +4,7 @@ mod daemon;
 mod damage;
 mod http;
 mod local;
-mod servers;
+pub mod servers;
 mod ssh;
 
 use crate::support::Repo;
