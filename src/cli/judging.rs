@@ -73,7 +73,7 @@ pub fn settings_of_commit(commit: ObjectId, repository: &Repository) -> anyhow::
 }
 
 /// The content of a plain file in a commit.
-fn in_commit(repository: &Repository, revision: &str, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+pub fn in_commit(repository: &Repository, revision: &str, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
     let commit = resolve(repository, revision)?.known()?;
     let git = repository.git();
     let tree = git.find_commit(oid_of(commit)).and_then(|commit| commit.tree());

@@ -9,15 +9,21 @@ use super::{
     Outcome,
     change::{Change, Judged},
     destination::{Destination, Outputs, is_github},
-    judging::{open, resolve, said, settings, settings_of_commit},
+    judging::{in_commit, open, resolve, said, settings, settings_of_commit},
     plan::{Agent, AgentsArgs, previews},
     rules::rules,
     terminal::escape_json,
-    validate::output::{self, Findings},
+    validate::{
+        allowed,
+        output::{self, Findings},
+    },
 };
 use crate::{
     git::Repository,
-    manifest::render::github::{self, Annotation, Level},
+    manifest::{
+        Code,
+        render::github::{self, Annotation, Level},
+    },
     source::Mode,
 };
 use anyhow::Context as _;
@@ -66,6 +72,9 @@ pub struct Args {
     /// Fail for warnings too
     #[arg(long)]
     warnings_as_errors: bool,
+    /// Leave out the warnings of this code: a risk that is accepted. May be repeated
+    #[arg(long, value_name = "CODE", value_parser = allowed)]
+    allow: Vec<Code>,
     /// How to print the report: text, markdown, json, github, gitlab, sarif or junit, the last three of the files only; with
     /// `=FILE` into a file, as often as needed [default: text]
     #[arg(short, long, value_name = "FORMAT[=FILE]")]
@@ -103,7 +112,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Demands { enforced: judging.authorization.mode == Mode::Enforce, no_warnings: args.warnings_as_errors };
     let (resources, plans) = match &states {
         Some(states) => (
-            Resources::compare(&states.fork, &states.head),
+            Resources::compare(&states.fork, &states.head, |path| {
+                in_commit(&repository, &head.to_string(), path).ok()?
+            })
+            .without(&args.allow),
             previews(&agents, states, &authorization, demands.enforced),
         ),
         None => (Resources::default(), Vec::new()),

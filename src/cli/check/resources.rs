@@ -2,7 +2,7 @@
 
 use crate::{
     authorize::State,
-    manifest::{Diagnostic, FileState, ParsedFile, Tree, cross_check},
+    manifest::{Code, Diagnostic, FileState, ParsedFile, Severity, Tree, check_file, cross_check},
 };
 use std::{
     collections::{BTreeSet, HashSet},
@@ -23,8 +23,9 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Compares all that two commits have, accepted or not.
-    pub fn compare(before: &State, after: &State) -> Resources {
+    /// Compares all that two commits have, accepted or not. `read` gives the bytes of a file of the later one, for what is
+    /// a risk in it.
+    pub fn compare(before: &State, after: &State, read: impl Fn(&str) -> Option<Vec<u8>>) -> Resources {
         let (before, after) = (before.tree(), after.tree());
         let touched = touched(&before, &after);
         let known: HashSet<_> = diagnostics(&before).into_iter().map(|d| (d.path, d.code, d.message)).collect();
@@ -33,9 +34,24 @@ impl Resources {
                 || d.related.iter().any(|related| touched.contains(&*related.path))
                 || !known.contains(&(d.path.clone(), d.code, d.message.clone()))
         };
-        let (new, old): (Vec<_>, Vec<_>) = diagnostics(&after).into_iter().partition(is_new);
+        let (mut new, old): (Vec<_>, Vec<_>) = diagnostics(&after).into_iter().partition(is_new);
+        for (path, file) in touched.iter().filter_map(|path| Some((path, after.get(*path)?))) {
+            let FileState::Parsed(file) = file else { continue };
+            let risks = read(path).map(|bytes| check_file(path, &bytes).diagnostics).unwrap_or_default();
+            let is_risk = |d: &Diagnostic| {
+                !file.diagnostics.iter().any(|known| known.code == d.code && known.position == d.position)
+            };
+            new.extend(risks.into_iter().filter(is_risk));
+        }
+        new.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         let resources = parsed(&after).map(|file| file.resources.len()).sum();
         Resources { files: after.keys().cloned().collect(), resources, new, old: old.len() }
+    }
+
+    /// The same without warnings of these codes.
+    pub fn without(mut self, codes: &[Code]) -> Resources {
+        self.new.retain(|d| d.severity == Severity::Error || !codes.contains(&d.code));
+        self
     }
 }
 

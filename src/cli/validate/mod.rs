@@ -66,7 +66,8 @@ pub struct Args {
     stdin_name: Option<String>,
 }
 
-fn allowed(word: &str) -> Result<Code, String> {
+/// Reads the code of a risk that is accepted.
+pub(super) fn allowed(word: &str) -> Result<Code, String> {
     Code::ALL.iter().copied().find(|code| code.to_string() == word).ok_or_else(|| "there is no such code".to_owned())
 }
 

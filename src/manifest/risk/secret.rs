@@ -52,7 +52,7 @@ const SHAPES: &[(&str, usize, &str)] = &[
     ("ntn_", 30, "a token of Notion"),
     ("lin_api_", 30, "a key of Linear"),
     ("tvly-", 20, "a key of Tavily"),
-    ("mcpfleet_", 30, "a token of mcpfleet"),
+    ("mcpf_", 30, "a token of mcpfleet"),
 ];
 
 /// Words at the end of a name that says what a secret is for.
