@@ -30,7 +30,10 @@ use crate::{
     source,
     status::{
         self, Applied, Store,
-        model::audit::{Kind, Outcome, Record},
+        model::{
+            audit::{Kind, Outcome, Record},
+            plan::Basis,
+        },
     },
     webhook::{self, Webhook},
 };
@@ -49,6 +52,8 @@ pub struct Settings {
     pub sources: Vec<source::Settings>,
     pub selection: Selection,
     pub prune: PruneSettings,
+    /// The same and more, for those who ask what this agent would do.
+    pub basis: Basis,
     pub host: HostSettings,
     pub listen: SocketAddr,
     /// Where clients find the gateway, if that is not where it listens.
@@ -200,6 +205,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         applied,
         gateway: gateway.clone(),
         tls: tls.clone(),
+        configured: settings.basis,
     });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {

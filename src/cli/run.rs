@@ -1,3 +1,4 @@
+mod basis;
 mod secrets;
 mod sources;
 mod target;
@@ -163,6 +164,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             static_apps: service.apps.clone(),
         },
         prune: config.prune.clone(),
+        basis: basis::basis(config)?,
         host: HostSettings {
             runtime_dir: config.state_dir.join("run"),
             tools_dir: config.state_dir.join("tools"),

@@ -5,6 +5,7 @@ use crate::status::model::{
     LogLine, Status,
     audit::{Filter, Record},
     event::Event,
+    plan::Basis,
 };
 use bytes::Bytes;
 use hyper::{
@@ -85,6 +86,11 @@ impl AgentClient {
     /// What the agent sees and does.
     pub async fn status(&self) -> Result<Status, ApiError> {
         self.ask(Method::GET, "/v1/status", Bytes::new()).await
+    }
+
+    /// What the agent decides by, and what it has accepted.
+    pub async fn plan(&self) -> Result<Basis, ApiError> {
+        self.ask(Method::GET, "/v1/plan", Bytes::new()).await
     }
 
     /// Asks the agent to look at its sources now. With `prune`, removals that it holds back are carried out.

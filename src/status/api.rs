@@ -1,6 +1,7 @@
 //! `/v1`: the status, the logs and the events, of which everybody gets what they may see, and actions.
 
 mod audit;
+mod plan;
 mod sight;
 mod streams;
 
@@ -25,6 +26,7 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
         .route("/v1/apps/{name}/logs", get(streams::logs))
         .route("/v1/events", get(streams::events))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/plan", get(plan::plan))
         .with_state(Api { store: store.clone() })
         .merge(actions::router(store, commands))
 }

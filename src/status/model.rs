@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod event;
+pub mod plan;
 
 use crate::manifest::Diagnostic;
 use jiff::Timestamp;

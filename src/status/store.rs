@@ -3,7 +3,10 @@
 use super::{
     git,
     judge::judge,
-    model::{AgentStatus, AppCondition, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status, ToolsStatus},
+    model::{
+        AgentStatus, AppCondition, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status, ToolsStatus,
+        plan::Basis,
+    },
     sight::{agent_shown_to, shown_to},
 };
 use crate::{
@@ -68,6 +71,8 @@ pub struct Store {
     pub applied: watch::Receiver<Arc<Applied>>,
     pub gateway: Arc<Gateway>,
     pub tls: Option<Arc<Tls>>,
+    /// What it decides by, as far as it is configured.
+    pub configured: Basis,
 }
 
 impl Store {
@@ -120,6 +125,21 @@ impl Store {
             Principal::User(user) => agent_shown_to(status, user, sees_all),
             Principal::Operator | Principal::Anonymous => status,
         }
+    }
+
+    /// What it decides by, and what it has accepted.
+    pub fn basis(&self) -> Basis {
+        let mut basis = Basis { agent: self.url.clone(), ..self.configured.clone() };
+        for source in &self.sources {
+            let view = source.view.borrow();
+            let Some(told) = basis.sources.iter_mut().find(|told| told.name == view.name) else { continue };
+            told.location.clone_from(&view.location);
+            if let Some(git) = &view.git {
+                told.accepted = git.accepted.map(|commit| commit.to_string());
+                told.root = git.root.map(|commit| commit.to_string());
+            }
+        }
+        basis
     }
 
     fn apps(&self, applied: &Applied, views: &[SourceView]) -> Vec<AppStatus> {

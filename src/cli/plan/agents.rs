@@ -16,10 +16,10 @@ pub struct AgentsArgs {
     /// An agent's configuration, or a file with its `authorization` alone; REV:PATH takes it from a commit. The first says by
     /// which rules is judged, and each what an agent runs. May be repeated [default: `.mcpfleet/agent.yaml` of the base, if
     /// it has one]
-    #[arg(long = "config", value_name = "FILE|REV:PATH")]
+    #[arg(long = "config", value_name = "FILE|REV:PATH", group = "whose")]
     pub configs: Vec<String>,
-    /// The git source of the configurations that is meant, if they have several
-    #[arg(long, value_name = "NAME", requires = "configs")]
+    /// The git source that is meant, if there are several
+    #[arg(long, value_name = "NAME", requires = "whose")]
     pub source: Option<String>,
     /// What an agent runs, by labels: `env=prod,team=a|b`. May be repeated [default: the configurations' selectors, else
     /// everything]
@@ -44,8 +44,8 @@ pub struct Agent {
     pub selection: Selection,
     pub prune: PruneSettings,
     pub source: Arc<str>,
-    subpath: Option<String>,
-    ignore: Ignore,
+    pub(super) subpath: Option<String>,
+    pub(super) ignore: Ignore,
 }
 
 impl Agent {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod markdown;
+mod running;
 mod text;
 
 pub use agents::{Agent, AgentsArgs};
@@ -10,6 +11,7 @@ pub use text::text;
 
 use super::{
     Outcome,
+    agent_args::AgentArgs,
     change::{Change, States},
     destination::{Destination, Outputs},
     judging::{open, resolve, settings, settings_of_commit},
@@ -33,23 +35,31 @@ use std::{collections::HashMap, path::PathBuf};
 /// is shown as held, because what was accepted before stays in force. Everything is read from git's objects.
 ///
 /// Each --config is an agent, with its selectors, static apps, prune guard, and the `path` and `ignore` of its source; each
-/// --selector is one that runs what has these labels. Values of environment variables and headers are never shown.
+/// --selector is one that runs what has these labels. With --running the agent is one that runs: BASE is what it has accepted
+/// of its git source, and selectors, static apps, prune guard, rules and root of trust are its own. Values of environment variables and headers are never shown.
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    group(clap::ArgGroup::new("from").required(true).args(["base", "running"])),
+    after_help = "\
 Examples:
   mcpfleet plan --base origin/main
   mcpfleet plan --base origin/main --head HEAD --selector env=prod --selector 'env=dev|test'
   mcpfleet plan --base HEAD~1 --config origin/main:agents/eu.yaml --config origin/main:agents/us.yaml
   mcpfleet plan --base origin/main -o markdown=plan.md
+  mcpfleet plan --running
 
-Exit codes: 0 nothing changes, 1 something changes or is held, 2 wrong usage or configuration, 3 something went wrong")]
+Exit codes: 0 nothing changes, 1 something changes or is held, 2 wrong usage or configuration, 3 something went wrong"
+)]
 pub struct Args {
     /// The repository, or a folder in it
     #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     repo: PathBuf,
     /// What runs
     #[arg(long, value_name = "REV")]
-    base: String,
+    base: Option<String>,
+    /// Ask a running agent what runs, and by what it decides
+    #[arg(long, group = "whose", conflicts_with_all = ["root", "selectors"])]
+    running: bool,
     /// What is to run
     #[arg(long, value_name = "REV", default_value = "HEAD")]
     head: String,
@@ -58,6 +68,8 @@ pub struct Args {
     root: Option<String>,
     #[command(flatten)]
     agents: AgentsArgs,
+    #[command(flatten)]
+    agent: AgentArgs,
     /// How to print the plan: text, json, yaml or markdown; with `=FILE` into a file, as often as needed [default: text]
     #[arg(short, long, value_name = "FORMAT[=FILE]")]
     output: Vec<Destination<Format>>,
@@ -88,15 +100,24 @@ struct Plans<'a> {
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let outputs = Outputs::new(&args.output)?;
     let repository = open(&args.repo)?;
-    let base = resolve(&repository, &args.base)?.known()?;
-    let head = resolve(&repository, &args.head)?.known()?;
-    let judging = match args.agents.configs.first() {
-        Some(place) => settings(place, args.agents.source.as_deref(), &repository)?,
-        None => settings_of_commit(base, &repository)?,
+    let source = args.agents.source.as_deref();
+    let (base, judging, agents) = match &args.base {
+        Some(base) => {
+            let base = resolve(&repository, base)?.known()?;
+            let judging = match args.agents.configs.first() {
+                Some(place) => settings(place, source, &repository)?,
+                None => settings_of_commit(base, &repository)?,
+            };
+            (base, judging, Agent::all(&args.agents, &repository)?)
+        }
+        None => {
+            let running::Asked { agent, base, judging } = running::ask(&args.agent, source, &repository)?;
+            (base, judging, vec![agent])
+        }
     };
+    let head = resolve(&repository, &args.head)?.known()?;
     let rules = rules(&judging.authorization)?;
     let change = Change::new(&repository, (base, head), args.root.as_deref(), &judging)?;
-    let agents = Agent::all(&args.agents, &repository)?;
     let judged = change.judge(&repository, &rules)?;
     let enforced = judging.authorization.mode == Mode::Enforce;
     let previews = match &judged.states {

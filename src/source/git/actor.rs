@@ -46,6 +46,7 @@ pub fn spawn(settings: GitSettings, shutdown: CancellationToken) -> (Source, Joi
         seen: None,
         newest: None,
         accepted: None,
+        root: None,
         refused: Arc::default(),
         warnings: Vec::new(),
     };
@@ -230,7 +231,7 @@ fn show(view: &mut SourceView, shown: Shown, stale: bool) {
     view.snapshot = shown.snapshot;
     if let Some(git) = &mut view.git {
         (git.seen, git.newest, git.accepted) = (shown.seen, shown.newest, shown.accepted);
-        git.refused = shown.refused;
+        (git.root, git.refused) = (shown.root, shown.refused);
         git.warnings = shown.warnings;
         git.warnings.extend(stale.then(|| STALE.to_owned()));
     }

@@ -19,6 +19,8 @@ pub struct GitView {
     pub newest: Option<Timestamp>,
     /// The commit up to which the history has been judged, and that is applied except for what was refused.
     pub accepted: Option<ObjectId>,
+    /// The commit since which changes are judged, once there is one.
+    pub root: Option<ObjectId>,
     /// What was refused and is not restored, newest first. In audit mode it takes effect all the same.
     pub refused: Arc<[RefusedChange]>,
     /// What somebody should know of how this source is set up, or of its state.

@@ -41,6 +41,7 @@ pub(super) struct Shown {
     pub seen: Option<ObjectId>,
     pub newest: Option<Timestamp>,
     pub accepted: Option<ObjectId>,
+    pub root: Option<ObjectId>,
     pub refused: Arc<[RefusedChange]>,
     pub warnings: Vec<String>,
 }
@@ -285,6 +286,7 @@ impl Worker {
         let (accepted, root) = (standing.state.commit(), standing.root);
         let known = self.shown.accepted == Some(accepted);
         self.shown.accepted = Some(accepted);
+        self.shown.root = Some(root);
         self.shown.refused = standing.refused.clone();
         let state = standing.state.clone();
         self.standing = Some(standing);

@@ -4,6 +4,7 @@ mod check;
 mod github;
 mod gitlab;
 mod plan;
+mod plan_running;
 mod pre_commit;
 mod recipes;
 

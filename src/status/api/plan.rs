@@ -1,0 +1,24 @@
+//! `/v1/plan`: what a plan for this agent is made from, for those who may know all about it.
+
+use super::Api;
+use crate::{
+    gateway::{Caller, access::Principal, problem},
+    resource::Verb,
+};
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+
+pub(super) async fn plan(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Response {
+    // An agent that is open to everybody shows what it runs, and not by whose keys it judges.
+    let known = caller.principal != Principal::Anonymous;
+    if !known || !api.store.gateway.policy.borrow().may_order(&caller.principal, Verb::Read, None) {
+        let text = "what this agent decides by is for operators, on the control socket, and for users of whom a role has a \
+                    rule with the resource `agent` and the verb `read`";
+        return problem(StatusCode::FORBIDDEN, "not-allowed", text);
+    }
+    Json(api.store.basis()).into_response()
+}
