@@ -5,13 +5,16 @@ use std::iter::Peekable;
 /// The simple commands of a script, each as its words: those in `$(…)` too, without redirections, here-documents and
 /// comments. What a variable or a substitution stands for is not known, so it stands as it is written.
 pub fn commands(script: &str) -> Vec<Vec<String>> {
-    let mut reader = Reader { rest: script.chars().peekable(), commands: Vec::new(), documents: Vec::new() };
+    let mut reader =
+        Reader { rest: script.chars().peekable(), apart: false, commands: Vec::new(), documents: Vec::new() };
     reader.list(None);
     reader.commands
 }
 
 struct Reader<'s> {
     rest: Peekable<std::str::Chars<'s>>,
+    /// Whether there is white space between the last word and what comes.
+    apart: bool,
     commands: Vec<Vec<String>>,
     /// The ends of the here-documents that begin with the next line.
     documents: Vec<String>,
@@ -40,8 +43,12 @@ impl Reader<'_> {
                 '<' | '>' => self.redirection(&mut words),
                 c if c.is_whitespace() => {
                     self.rest.next();
+                    self.apart = true;
                 }
-                _ => words.extend(self.word()),
+                _ => {
+                    words.extend(self.word());
+                    self.apart = false;
+                }
             }
         }
         self.finish(&mut words);
@@ -54,8 +61,10 @@ impl Reader<'_> {
     }
 
     fn redirection(&mut self, words: &mut Vec<String>) {
-        // `2>` is no argument.
-        if words.last().is_some_and(|word| word.len() == 1 && word.starts_with(|c: char| c.is_ascii_digit())) {
+        // `2>` is no argument, and `2 >` is one.
+        if !self.apart
+            && words.last().is_some_and(|word| word.len() == 1 && word.starts_with(|c: char| c.is_ascii_digit()))
+        {
             words.pop();
         }
         let mut operator = String::new();
