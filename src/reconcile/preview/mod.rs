@@ -10,9 +10,7 @@ mod fields;
 
 pub use fields::{FieldChange, fields};
 
-use super::{
-    Desired, DesiredApp, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, Why, desired, plan,
-};
+use super::{Desired, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, Why, desired, plan};
 use crate::{
     manifest::{Severity, Snapshot},
     resource::App,
@@ -147,8 +145,10 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
     // Files that never were valid, of which no app is known.
     let old: HashSet<_> = change.before.diagnostics.iter().map(|d| (&d.path, &d.message)).collect();
     let errors = change.wished.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+    let known: HashSet<&str> =
+        change.wished.resources.values().flat_map(|entry| &entry.held_by).map(|path| &**path).collect();
     for error in errors.filter(|error| !old.contains(&(&error.path, &error.message))) {
-        if !wished.apps.values().any(|app| is_held_by(app, &error.path)) {
+        if !known.contains(error.path.as_str()) {
             let reason = format!("the file is not valid [{}]: {}", error.code, error.message);
             let path = Some(Arc::from(error.path.as_str()));
             let step = HeldStep { app: error.path.clone(), verb: Verb::Start, by: HeldBy::Invalid, path, reason };
@@ -188,10 +188,6 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
     let touched: HashSet<&str> = actions.iter().map(|step| step.app.as_str()).collect();
     let unchanged = after.apps.keys().filter(|name| !touched.contains(name.as_str())).count();
     Preview { agent, unchanged, actions, held: held.into_values().collect() }
-}
-
-fn is_held_by(app: &DesiredApp, path: &str) -> bool {
-    app.origin.as_ref().is_some_and(|origin| origin.entry.held_by.iter().any(|held| **held == *path))
 }
 
 fn running(desired: &Desired) -> BTreeMap<String, Running> {
