@@ -22,7 +22,7 @@ fn count() -> Form {
 }
 
 fn keys() -> Form {
-    list(&any_of(&[filled_text(), object(vec![("file!", path())])])).default(json!([]))
+    list(&any_of(&[filled_text(), object(vec![("file!", path().about("The file with the key."))])])).default(json!([]))
 }
 
 /// The whole file.
