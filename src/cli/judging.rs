@@ -40,19 +40,34 @@ pub fn settings(place: &str, source: Option<&str>, repository: &Repository) -> a
 
 /// The bytes of the configuration at `place`, as [`settings`] finds it, and what its defaults depend on.
 pub fn bytes(place: &str, repository: &Repository) -> anyhow::Result<(Vec<u8>, Environment)> {
-    let from_commit = place.split_once(':').filter(|_| !place.starts_with(['/', '.']));
-    Ok(match from_commit {
+    Ok(match in_revision(place) {
         Some((revision, path)) => {
             let bytes = in_commit(repository, revision, path)?
                 .ok_or_else(|| UsageError::new(format!("there is no file {path} in commit {revision}")))?;
             (bytes, Environment { base: PathBuf::new(), ..environment(Path::new("."))? })
         }
-        None => {
-            let read = read(Path::new(place));
-            let bytes = read.map_err(|error| UsageError::new(format!("cannot read {place}: {error}")))?;
-            (bytes, environment(Path::new(place))?)
-        }
+        None => in_file(place)?,
     })
+}
+
+/// As [`bytes`], with the repository of the current folder, if one is needed.
+///
+/// # Errors
+/// [`UsageError`] if there is none, or no such file.
+pub fn bytes_at(place: &str) -> anyhow::Result<(Vec<u8>, Environment)> {
+    match in_revision(place) {
+        Some(_) => bytes(place, &open(Path::new("."))?),
+        None => in_file(place),
+    }
+}
+
+fn in_revision(place: &str) -> Option<(&str, &str)> {
+    place.split_once(':').filter(|_| !place.starts_with(['/', '.']))
+}
+
+fn in_file(place: &str) -> anyhow::Result<(Vec<u8>, Environment)> {
+    let bytes = read(Path::new(place)).map_err(|error| UsageError::new(format!("cannot read {place}: {error}")))?;
+    Ok((bytes, environment(Path::new(place))?))
 }
 
 fn decoded(place: &str, bytes: &[u8], source: Option<&str>, environment: &Environment) -> anyhow::Result<Judging> {

@@ -3,6 +3,7 @@
 use super::{
     confine::plan::{self, Enforcement, Subject},
     environment::{Ambient, environment},
+    grant::granted,
     journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program, Start},
     orphans::containers,
@@ -173,14 +174,10 @@ impl Host {
     }
 
     fn process(&self, app: &App, stdio: &Stdio, purpose: Purpose) -> Result<LaunchSpec, String> {
-        let granted = self.settings.host_users.as_ref().map(|grants| {
-            let may = |selector: &Selector| selector.matches(&app.metadata.labels);
-            grants.iter().filter(|(_, selector)| may(selector)).map(|(name, _)| name.clone()).collect()
-        });
         let settings = UserSettings {
             default_host_user: self.settings.default_host_user.clone(),
             allow_root: self.settings.allow_root,
-            granted,
+            granted: granted(&self.settings.host_users, app),
         };
         let run_as = user::resolve(stdio.run_as_host_user.as_deref(), &self.agent, &settings)?;
         let (command, args, declared, secrets) = match purpose {

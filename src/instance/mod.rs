@@ -14,6 +14,7 @@ mod control;
 pub mod environment;
 pub mod fleet;
 pub mod flood;
+pub mod grant;
 mod health;
 pub mod host;
 pub mod journal;

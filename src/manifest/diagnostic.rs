@@ -177,6 +177,12 @@ listed! {
         SecretInClear,
         /// A regular expression with an alternative that is not anchored.
         LoosePattern,
+
+        // What the configurations of agents say of an app:
+        /// No agent runs the app.
+        Unselected,
+        /// An agent that would run the app may not, by its configuration.
+        RefusedByAgent,
     }
 }
 

@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "instance::backoff",
     "instance::confine::plan",
     "instance::flood",
+    "instance::grant",
     "instance::journal::kept",
     "instance::labels::output",
     "instance::logs::kept",

@@ -1,6 +1,9 @@
 //! What has been read, with paths as they lead there from the current directory.
 
-use super::changed::Changed;
+use super::{
+    agents::{Agent, warnings},
+    changed::Changed,
+};
 use crate::{
     manifest::{Diagnostic, FileState, Located, check_file, cross_check, text::MAX_FILE_SIZE},
     source::{Cache, Ignore, ReadError, read_file, read_tree},
@@ -109,10 +112,11 @@ impl Checked {
         self.files.push(shown);
     }
 
-    /// All diagnostics, those across files included, by file and place.
-    pub fn diagnostics(&mut self) -> Vec<Diagnostic> {
+    /// All diagnostics, those across files and about agents included, by file and place.
+    pub fn diagnostics(&mut self, agents: &[Agent]) -> Vec<Diagnostic> {
         let mut all = std::mem::take(&mut self.diagnostics);
         all.extend(cross_check(&self.resources));
+        all.extend(warnings(agents, &self.resources, jiff::Timestamp::now()));
         if let Some((changed, files)) = &self.changed {
             all.retain(|diagnostic| changed.concerns(diagnostic, |path| files.contains(path)));
         }

@@ -1,5 +1,6 @@
 //! `mcpfleet validate`: what the agent would say of some files, before they get anywhere near it.
 
+mod agents;
 mod changed;
 mod checked;
 pub(super) mod output;
@@ -13,6 +14,7 @@ use crate::{
     manifest::{Code, Severity, render::Report},
     source::{Ignore, ReadError},
 };
+use agents::Agent;
 use changed::Changed;
 use checked::Checked;
 use clap::ValueHint;
@@ -37,6 +39,7 @@ Examples:
   mcpfleet validate apps roles/admin.yaml --ignore 'drafts/**'
   mcpfleet validate . -o json | jq -r '.diagnostics[] | \"\\(.path):\\(.line) \\(.message)\"'
   mcpfleet validate . --changed-since origin/main --warnings-as-errors
+  mcpfleet validate . --config prod.yaml --config staging.yaml
   mcpfleet validate . -o sarif=mcpfleet.sarif -o junit=mcpfleet.xml
   mcpfleet validate - --stdin-name apps/web.yaml <apps/web.yaml
 
@@ -57,6 +60,10 @@ pub struct Args {
     /// Accept a risk: no warnings with this code (`mcpfleet explain` lists them). May be repeated
     #[arg(long, value_name = "CODE", value_parser = allowed)]
     allow: Vec<Code>,
+    /// An agent's configuration: warn of apps that none of the agents selects, by labels, and of what an agent would
+    /// refuse. REV:PATH takes it from a commit. May be repeated
+    #[arg(long = "config", value_name = "FILE|REV:PATH")]
+    configs: Vec<String>,
     /// Report only what concerns files that differ from the commit where this branch left REV, uncommitted and untracked
     /// ones included. All files are read all the same
     #[arg(long, value_name = "REV")]
@@ -81,6 +88,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         return Err(UsageError::new("`--stdin-name` says what `-` is, and `-` is not among the PATHs").into());
     }
     let ignore = Ignore::new(&args.ignore).map_err(|error| UsageError::new(error.to_string()))?;
+    let agents = args.configs.iter().map(|place| Agent::read(place)).collect::<anyhow::Result<Vec<_>>>()?;
     let outputs = Outputs::new(&args.output)?;
     let files = || args.paths.iter().filter(|path| !is_stdin(path));
     let changed = args.changed_since.as_deref();
@@ -99,7 +107,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             read => read?,
         }
     }
-    let mut diagnostics = checked.diagnostics();
+    let mut diagnostics = checked.diagnostics(&agents);
     diagnostics.retain(|d| d.severity == Severity::Error || !args.allow.contains(&d.code));
     drop(waiting);
     let report = Report::new(checked.files.len(), checked.resources.len(), &diagnostics);

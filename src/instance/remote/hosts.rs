@@ -1,5 +1,6 @@
 //! Which hosts remote servers may be on: `app_service.remote_hosts`. Pure.
 
+use super::Target;
 use crate::resource::glob;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -48,6 +49,20 @@ impl HostPattern {
     /// Whether a host is meant, which has an IPv6 address in brackets.
     pub fn matches(&self, host: &str, port: u16) -> bool {
         self.port.is_none_or(|own| own == port) && glob(&self.host, without_dot(&host.to_ascii_lowercase()))
+    }
+}
+
+/// Whether a server may be where it is. `None`: anywhere.
+///
+/// # Errors
+/// It may not; for people.
+pub fn is_listed(hosts: Option<&[HostPattern]>, target: &Target) -> Result<(), String> {
+    match hosts {
+        Some(hosts) if !hosts.iter().any(|pattern| pattern.matches(&target.host, target.port)) => {
+            let place = target.place();
+            Err(format!("the agent's configuration does not list {place} in `app_service.remote_hosts`"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -28,7 +28,7 @@ mod target;
 mod trust;
 
 pub use connect::NotReached;
-pub use hosts::HostPattern;
+pub use hosts::{HostPattern, is_listed};
 pub use spec::{Permitted, Spec, prepare};
 pub use target::Target;
 pub use trust::Trust;

@@ -1,6 +1,6 @@
 //! What is to be connected to, and whether it may be.
 
-use super::{HostPattern, Target, Trust};
+use super::{HostPattern, Target, Trust, is_listed};
 use crate::{
     instance::{
         redact::Redaction,
@@ -56,12 +56,7 @@ pub struct Permitted<'a> {
 /// Why it must not be connected to, or cannot be, for people.
 pub fn prepare(app: &App, remote: &Remote, instance: String, permitted: &Permitted<'_>) -> Result<Spec, String> {
     let target = Target::new(&remote.url).ok_or_else(|| format!("`{}` is no URL of a server", remote.url))?;
-    if let Some(hosts) = permitted.hosts
-        && !hosts.iter().any(|pattern| pattern.matches(&target.host, target.port))
-    {
-        let place = target.place();
-        return Err(format!("the agent's configuration does not list {place} in `app_service.remote_hosts`"));
-    }
+    is_listed(permitted.hosts, &target)?;
     let mut headers = HeaderMap::new();
     for Header { name, value } in &remote.headers {
         let wrong = |what: &str| format!("`rewrite.headers`: {name}: {what}");

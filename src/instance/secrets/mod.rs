@@ -10,6 +10,7 @@ mod watch;
 
 pub use value::{Fingerprint, Value};
 
+use super::grant::is_granted;
 use crate::resource::{App, EnvValue, Header, HeaderValue, Selector, Server};
 use folder::NoValue;
 use std::{
@@ -187,8 +188,7 @@ impl Secrets {
     }
 
     fn is_granted(&self, name: &str, app: &App) -> bool {
-        let Some(granted) = &self.settings.granted else { return true };
-        granted.get(name).is_some_and(|selector| selector.matches(&app.metadata.labels))
+        is_granted(&self.settings.granted, name, app)
     }
 
     fn not_granted(&self, name: &str, app: &App) -> SecretError {
@@ -205,7 +205,7 @@ impl Secrets {
 }
 
 /// The secrets that an app asks for.
-fn names(app: &App) -> BTreeSet<String> {
+pub(super) fn names(app: &App) -> BTreeSet<String> {
     let in_env = |value: &EnvValue| match value {
         EnvValue::Secret(name) => Some(name.clone()),
         EnvValue::Literal(_) | EnvValue::FromAgent(_) => None,

@@ -2,6 +2,7 @@
 //!
 //! Every explanation has an example that gets the code and one that does not. A test reads them all, so they are true.
 
+mod agents;
 mod files;
 mod identities;
 mod risks;
@@ -128,6 +129,8 @@ pub fn explain(code: Code) -> Explanation {
 
         Code::InsecureTls => risks::INSECURE_TLS,
         Code::UnverifiableKey => risks::UNVERIFIABLE_KEY,
+        Code::Unselected => agents::UNSELECTED,
+        Code::RefusedByAgent => agents::REFUSED_BY_AGENT,
         Code::NoHostUser => risks::NO_HOST_USER,
         Code::ContainerNotRemoved => risks::CONTAINER_NOT_REMOVED,
         Code::PrivilegedContainer => risks::PRIVILEGED_CONTAINER,

@@ -65,7 +65,9 @@ fn codes_are_listed_and_found_by_programs() {
 
 /// The codes that a folder gets.
 fn codes_of(folder: &Path) -> Vec<String> {
-    let mut command = validate(folder, &[".", "-o", "json"]);
+    let agent = ".mcpfleet/agent.yaml";
+    let given = if folder.join(agent).exists() { &["--config", agent][..] } else { &[] };
+    let mut command = validate(folder, &[&[".", "-o", "json"], given].concat());
     if nix::unistd::geteuid().is_root() {
         // Root may read everything, but for this.
         let program = command.get_program().to_owned();

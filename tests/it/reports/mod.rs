@@ -1,5 +1,6 @@
 //! The forms in which `mcpfleet validate` reports, and what CI asks of it.
 
+mod agents;
 mod changed;
 mod ci;
 mod explain;
