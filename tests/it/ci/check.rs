@@ -52,7 +52,7 @@ async fn what_is_not_valid_and_what_is_not_allowed_both_show() {
         assert!(ended.out.contains(part), "{part}\n{}", ended.out);
     }
     let summary = std::fs::read_to_string(summary).expect("a summary");
-    assert!(summary.contains("| ❌ | `apps/own.yaml:8:1` | `unknown-field` |"), "{summary}");
+    assert!(summary.contains("| ❌ | `apps/own.yaml`:8:1 | `unknown-field` |"), "{summary}");
     assert!(summary.contains("| `bob` | `apps/other.yaml` | `not-allowed` |"), "{summary}");
 }
 
