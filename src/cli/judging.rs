@@ -75,13 +75,15 @@ fn decoded(place: &str, bytes: &[u8], source: Option<&str>, environment: &Enviro
     Ok(read.value.ok_or_else(|| UsageError(describe(&read.diagnostics)))?)
 }
 
+/// Where a commit has the configuration for all who work with it.
+pub const SHARED: &str = ".mcpfleet/agent.yaml";
+
 /// The configuration that a commit has for all who work with it, or the defaults.
 pub fn settings_of_commit(commit: ObjectId, repository: &Repository) -> anyhow::Result<Judging> {
-    const PLACE: &str = ".mcpfleet/agent.yaml";
-    match in_commit(repository, &commit.to_string(), PLACE)? {
+    match in_commit(repository, &commit.to_string(), SHARED)? {
         Some(bytes) => {
             let environment = Environment { base: PathBuf::new(), ..environment(Path::new("."))? };
-            decoded(&format!("{}:{PLACE}", commit.short()), &bytes, None, &environment)
+            decoded(&format!("{}:{SHARED}", commit.short()), &bytes, None, &environment)
         }
         None => Ok(Judging::default()),
     }

@@ -1,7 +1,7 @@
 //! A page of Markdown that fits into a comment of a forge. Whatever comes from the repository is shown as code, in which forges
 //! find no markup, links or mentions.
 
-use crate::escape::markdown_code;
+use crate::escape::{escape, markdown_code};
 
 /// A comment on GitHub has at most 65,536 characters; some are left for whoever puts something around it.
 const MAX_CHARACTERS: usize = 60_000;
@@ -12,6 +12,8 @@ const RESERVED: usize = 1_000;
 pub struct Page {
     text: String,
     characters: usize,
+    /// Whether there was no room for something.
+    omitted: bool,
 }
 
 impl Page {
@@ -41,14 +43,18 @@ impl Page {
         self.force("\n");
     }
 
-    pub fn finish(self) -> String {
+    pub fn finish(mut self) -> String {
+        if self.omitted {
+            self.force("**Not all of it fits here:** the text and JSON forms have the rest.\n\n");
+        }
         self.text
     }
 
     fn add(&mut self, text: &str) -> bool {
         let fits = self.characters + text.chars().count() <= MAX_CHARACTERS - RESERVED;
-        if fits {
-            self.force(text);
+        match fits {
+            true => self.force(text),
+            false => self.omitted = true,
         }
         fits
     }
@@ -61,9 +67,11 @@ impl Page {
 
 /// A text of the repository as code, of which no more than this many characters are shown.
 pub fn short(text: &str, characters: usize) -> String {
+    // What cannot be seen gets longer by being shown.
+    let text = escape(text.trim());
     match text.char_indices().nth(characters) {
         Some((end, _)) => markdown_code(&format!("{}…", text.get(..end).unwrap_or_default())),
-        None => markdown_code(text),
+        None => markdown_code(&text),
     }
 }
 
@@ -80,6 +88,7 @@ mod tests {
         }
         let text = page.finish();
         assert!(text.chars().count() < 65_536, "{}", text.chars().count());
-        assert!(text.contains("… and "), "what is left out is counted");
+        assert!(text.contains("… and ") && text.contains("**Not all of it fits here:**"), "what is left out is said");
+        assert!(short(&"\u{202e}".repeat(9_000), 200).chars().count() < 210);
     }
 }

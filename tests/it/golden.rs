@@ -80,6 +80,18 @@ fn valid_files_become_the_model() {
 /// Codes that no single file can have: those of reading a folder, of the agent's configuration, and of files too
 /// large to be kept as a fixture.
 const ELSEWHERE: &[&str] = &[
+    // Risks, which `parse_file` does not look for: see the tests of `manifest::risk`, and of what `explain` says.
+    "container-not-removed",
+    "host-access",
+    "literal-secret",
+    "loose-pattern",
+    "no-host-user",
+    "privileged-container",
+    "refused-by-agent",
+    "secret-in-clear",
+    "unpinned-image",
+    "unpinned-package",
+    "unselected",
     "unreadable",
     "file-too-large",
     "special-file",

@@ -22,6 +22,11 @@ pub fn markdown(report: &Report) -> String {
     let mut page = Page::default();
     let verdict = if report.passed { "✅ can be merged" } else { "❌ cannot be merged as it is" };
     page.paragraph(&format!("### mcpfleet: {verdict}"));
+    if report.behind {
+        page.paragraph(
+            "The base has moved on since the change left it: what both do together is known after a rebase or merge.",
+        );
+    }
     files(&mut page, report);
     authors(&mut page, report);
     plan::markdown(report.plan, &mut page);

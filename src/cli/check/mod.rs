@@ -105,7 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         None => settings_of_commit(base, &repository)?,
     };
     let rules = rules(&judging.authorization)?;
-    let agents = Agent::all(&args.agents, &repository)?;
+    let agents = Agent::all(&args.agents, base, &repository)?;
     let change = Change::new(&repository, (base, head), args.root.as_deref(), &judging)?;
     let Judged { report: authorization, states } = change.judge(&repository, &rules)?;
     let demands =

@@ -18,6 +18,8 @@ pub struct Report<'a> {
     /// Where the change is to go. (Where it began is `authorization.base`.)
     pub base: ObjectId,
     pub head: ObjectId,
+    /// Whether the base has commits that the change does not know of. What they do together is seen when it has them too.
+    pub behind: bool,
     /// Of the head's files: what the change is answerable for.
     pub validation: Validation<'a>,
     /// How much else is wrong in the files, and was before.
@@ -52,6 +54,7 @@ impl<'a> Report<'a> {
             passed: valid && (!demands.enforced || authorization.outcome == authorize::Outcome::Accepted),
             base,
             head: authorization.head,
+            behind: authorization.base != base,
             validation,
             earlier_problems: resources.old,
             enforced: demands.enforced,

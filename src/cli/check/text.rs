@@ -33,6 +33,9 @@ pub fn text(report: &Report, said: impl Fn(ObjectId) -> Option<Said>) -> String 
         heading(&mut out, "Plan");
         out += &plan::text(report.plan);
     }
+    if report.behind {
+        out += "note: the base has moved on since the change left it; what both do together is known after a rebase or merge\n";
+    }
     let (style, verdict) = match report.passed {
         true => (AnsiColor::Green.on_default().bold(), "the change can be merged"),
         false => (AnsiColor::Red.on_default().bold(), "the change cannot be merged as it is"),

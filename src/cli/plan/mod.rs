@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     authorize::{self, Answer, Report},
+    manifest::render::github::harmless,
     reconcile::preview::{self, HeldBy, Preview, preview},
     source::Mode,
 };
@@ -108,7 +109,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
                 Some(place) => settings(place, source, &repository)?,
                 None => settings_of_commit(base, &repository)?,
             };
-            (base, judging, Agent::all(&args.agents, &repository)?)
+            (base, judging, Agent::all(&args.agents, base, &repository)?)
         }
         None => {
             let running::Asked { agent, base, judging } = running::ask(&args.agent, source, &repository)?;
@@ -125,7 +126,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         None => Vec::new(),
     };
     let plans = Plans { version: 1, base: change.fork, head, error: judged.report.error.as_ref(), agents: &previews };
-    outputs.write(|format| plans.render(format), || Ok(plans.text()))?;
+    outputs.write(|format| plans.render(format), || plans.render(Format::Text))?;
     let same = plans.error.is_none() && previews.iter().all(Preview::is_empty);
     Ok(if same { Outcome::Fine } else { Outcome::Findings })
 }
@@ -175,10 +176,11 @@ impl Plans<'_> {
 
     fn render(&self, format: Format) -> anyhow::Result<String> {
         Ok(match format {
-            Format::Text => self.text(),
-            Format::Json => escape_json(&serde_json::to_string_pretty(self)?).into_owned() + "\n",
+            Format::Text => harmless(&self.text()).into_owned(),
+            // Wherever it stands in a line, `##[` begins a command to GitHub's runner; it can only be within a string.
+            Format::Json => escape_json(&serde_json::to_string_pretty(self)?).replace("##[", "\\u0023#[") + "\n",
             // Through JSON, so that both say the same.
-            Format::Yaml => escape_lines(&serde_yaml::to_string(&serde_json::to_value(self)?)?).into_owned(),
+            Format::Yaml => harmless(&escape_lines(&serde_yaml::to_string(&serde_json::to_value(self)?)?)).into_owned(),
             Format::Markdown => match self.error {
                 Some(refusal) => format!("Nothing moves: {}\n", crate::escape::markdown_code(&refusal.message)),
                 None => {

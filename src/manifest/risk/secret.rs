@@ -99,6 +99,11 @@ pub fn literal(name: &str, value: &str) -> Option<Clue> {
 
 /// The secret within a text that has other things in it: a header's line, a URL, an option with its value.
 pub fn within(text: &str) -> Option<Clue> {
+    if let Some((address, query)) = text.split_once('?').filter(|(address, _)| address.contains("://")) {
+        let in_query =
+            || query.split(['&', '#']).filter_map(|pair| pair.split_once('=')).find_map(|(n, v)| literal(n, v));
+        return literal("", address).or_else(in_query);
+    }
     let (name, value) = match text.trim_start_matches('-').split_once(['=', ':']) {
         Some((name, value)) if !value.starts_with("//") && !name.contains(char::is_whitespace) => (name, value),
         _ => ("", text),

@@ -55,10 +55,12 @@ fn compare(field: String, before: Option<&Value>, after: Option<&Value>, changes
         (a @ (Value::Array(_) | Value::Null), b @ (Value::Array(_) | Value::Null)) if a.is_array() || b.is_array() => {
             let (a, b) = (a.as_array(), b.as_array());
             for index in 0..a.map_or(0, Vec::len).max(b.map_or(0, Vec::len)) {
-                let at =
-                    |list: Option<&'_ Vec<Value>>| -> Option<Value> { list.and_then(|list| list.get(index)).cloned() };
-                let (a, b) = (at(a), at(b));
-                compare(format!("{field}[{index}]"), a.as_ref(), b.as_ref(), changes);
+                let field = format!("{field}[{index}]");
+                let (one, other) = (a.and_then(|a| a.get(index)), b.and_then(|b| b.get(index)));
+                match [a, b].into_iter().flatten().any(|list| is_secret_by_name(list, index)) && one != other {
+                    true => changes.push(FieldChange { field, before: None, after: None }),
+                    false => compare(field, one, other, changes),
+                }
             }
         }
         _ => {
@@ -72,6 +74,13 @@ fn compare(field: String, before: Option<&Value>, after: Option<&Value>, changes
 /// Whether it says where a value comes from.
 fn is_reference(map: &serde_json::Map<String, Value>) -> bool {
     map.contains_key("secret") || map.contains_key("from_agent")
+}
+
+/// Whether an argument is a secret because the one before it says so: `--password`.
+fn is_secret_by_name(list: &[Value], index: usize) -> bool {
+    let text = |index: usize| list.get(index).and_then(Value::as_str);
+    let name = index.checked_sub(1).and_then(text).filter(|name| name.starts_with('-'));
+    name.zip(text(index)).is_some_and(|(name, value)| secret::literal(name, value).is_some())
 }
 
 /// A value for people; `None` if it looks like a secret.
@@ -139,6 +148,16 @@ mod tests {
                 "{mcp: {command: a}}",
                 "{mcp: {command: a, env: {T: hunter22}, args: [--token=abcdef123456]}}",
                 vec![change("spec.mcp.args[0]", None, None), change("spec.mcp.env.T", None, None)],
+            ),
+            (
+                "{mcp: {command: a, args: [--password, hunter21]}}",
+                "{mcp: {command: a, args: [--password, hunter22]}}",
+                vec![change("spec.mcp.args[1]", None, None)],
+            ),
+            (
+                "{uri: 'mcp+https://h.example/?api_key=hunter21'}",
+                "{uri: 'mcp+https://h.example/?api_key=hunter22'}",
+                vec![change("spec.uri", None, None)],
             ),
             (
                 "{uri: 'mcp+https://h.example'}",

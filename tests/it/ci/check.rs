@@ -102,7 +102,7 @@ async fn a_change_is_what_came_after_the_fork() {
     let world = World { base: moved, ..world };
     let (code, report) = world.json(&["--head", "change"]).await;
     assert_eq!(code, Some(0), "{report:#}");
-    assert_eq!(report["authorization"]["base"], json!(fork.to_string()));
+    assert_eq!((&report["authorization"]["base"], &report["behind"]), (&json!(fork.to_string()), &json!(true)));
     assert_eq!(report["authorization"]["commits"].as_array().map(Vec::len), Some(1));
 }
 

@@ -31,8 +31,12 @@ async fn a_merge_request_is_checked() {
     let script: Vec<&str> = job["script"].as_array().expect("a script").iter().filter_map(Value::as_str).collect();
     let mut command = tokio::process::Command::new("sh");
     command.args(["-ec", &script.join("\n")]).current_dir(&folder).kill_on_drop(true);
-    command.env_clear().envs(world.home.environment()).env("PATH", path_with_mcpfleet());
-    command.envs([("CI_MERGE_REQUEST_DIFF_BASE_SHA", world.base.to_string()), ("CI_COMMIT_SHA", head.to_string())]);
+    command
+        .env_clear()
+        .envs(world.home.environment())
+        .env("PATH", path_with_mcpfleet())
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    command.envs([("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main".to_owned()), ("CI_COMMIT_SHA", head.to_string())]);
     let ended = Ended::from(command.output().await.expect("a shell"));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.out.contains("[not-allowed]"), "{}", ended.out);

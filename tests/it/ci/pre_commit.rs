@@ -21,10 +21,7 @@ impl Project {
         let name = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
         project.git(&["-C", "hooks", "add", "--all"]).await;
         project.git(&[&["-C", "hooks"], &name[..], &["commit", "--quiet", "--no-gpg-sign", "-m", "x"]].concat()).await;
-        let revision = project.git(&["-C", "hooks", "rev-parse", "HEAD"]).await.out;
-        let hooks = project.world.home.path().join("hooks");
-        let config = format!("repos:\n- repo: {}\n  rev: {revision}  hooks:\n  - id: {hook}\n", hooks.display());
-        project.write("work/.pre-commit-config.yaml", &config);
+        project.write("work/.pre-commit-config.yaml", &config_of(&project, hook).await);
         project
     }
 
@@ -48,6 +45,12 @@ impl Project {
     }
 }
 
+async fn config_of(project: &Project, hook: &str) -> String {
+    let revision = project.git(&["-C", "hooks", "rev-parse", "HEAD"]).await.out;
+    let hooks = project.world.home.path().join("hooks");
+    format!("repos:\n- repo: {}\n  rev: {revision}  hooks:\n  - id: {hook}\n", hooks.display())
+}
+
 #[tokio::test]
 async fn what_is_staged_is_checked() {
     let test = "ci::pre_commit::what_is_staged_is_checked";
@@ -64,6 +67,14 @@ async fn what_is_staged_is_checked() {
         let ended = project.run(&[]).await;
         assert_eq!(ended.code, Some(0), "{hook}: {ended:?}");
         assert!(ended.out.contains("Passed"), "{hook}: {}", ended.out);
+        // A commit that only removes something may break what is left.
+        project.git(&["-C", "work", "reset", "--quiet", "--hard"]).await;
+        project.write("work/.pre-commit-config.yaml", &config_of(&project, hook).await);
+        project.git(&["-C", "work", "rm", "--quiet", "roles/team-a.yaml"]).await;
+        project.git(&["-C", "work", "add", ".pre-commit-config.yaml"]).await;
+        let ended = project.run(&[]).await;
+        assert_eq!(ended.code, Some(1), "{hook}: {ended:?}");
+        assert!(ended.out.contains("error[unknown-role]"), "{hook}: {}", ended.out);
     }
 }
 
