@@ -100,7 +100,9 @@ fn the_examples_of_commands_make_what_they_say() {
             assert!(made.status.success(), "{code}: {}", String::from_utf8_lossy(&made.stderr));
             let codes = codes_of(folder.path());
             assert_eq!(codes.contains(&code.to_string()), expected, "{code}: {codes:?}\n{example}");
-            assert!(expected || codes.is_empty(), "{code}: {codes:?}\n{example}");
+            // The apps of examples need nobody: who runs them is another example's business.
+            let others = codes.iter().filter(|other| *other != "no-host-user");
+            assert!(expected || others.count() == 0, "{code}: {codes:?}\n{example}");
         }
     }
     assert!(seen > 8, "only {seen} examples are commands");
