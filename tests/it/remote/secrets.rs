@@ -69,7 +69,7 @@ async fn the_server_gets_the_value_and_nobody_else_sees_it() {
     ];
     assert!(seen[0].contains("who says [secret]?"), "{}", seen[0]);
     for text in seen {
-        assert!(!text.contains("4711") && !text.contains("4712"), "{text}");
+        assert!(!text.contains("hush-"), "{text}");
     }
     agent.stop().await;
 }
