@@ -6,7 +6,7 @@ use super::{
     place::parsed,
 };
 use crate::{
-    manifest::{Diagnostic, FileState, Severity, Tree, cross_check, parse_file, pieces::Pieces},
+    manifest::{Diagnostic, FileState, Severity, Tree, diagnostics, parse_file, pieces::Pieces},
     resource::{Resource, ResourceId},
 };
 use serde::Serialize;
@@ -255,23 +255,6 @@ fn bodies(path: &str, bytes: Option<&[u8]>) -> Vec<(ResourceId, (Arc<str>, Strin
     let Ok(pieces) = Pieces::read(path, bytes) else { return Vec::new() };
     let shared: Arc<str> = path.into();
     pieces.ids().map(|(index, id)| (id.clone(), (shared.clone(), pieces.body(index)))).collect()
-}
-
-/// Everything that is wrong with a tree.
-pub fn diagnostics(tree: &Tree) -> Vec<Diagnostic> {
-    let mut all = Vec::new();
-    let mut resources = Vec::new();
-    for state in tree.values() {
-        match state {
-            FileState::Unreadable(diagnostic) => all.push(Diagnostic::clone(diagnostic)),
-            FileState::Parsed(file) => {
-                all.extend(file.diagnostics.iter().cloned());
-                resources.extend(&file.resources);
-            }
-        }
-    }
-    all.extend(cross_check(resources));
-    all
 }
 
 impl fmt::Display for Verb {

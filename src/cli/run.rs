@@ -18,7 +18,6 @@ use crate::{
     gateway::{Access, Limits, identity::oidc::Issuer, limits::ConnectionLimits, tls},
     instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
-    reconcile::Selection,
     status::model::{AppState, Status},
     telemetry,
 };
@@ -158,11 +157,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
     let ambient = |name: &str| Some((name.to_owned(), std::env::var_os(name)?));
     Ok(Settings {
         sources: sources::sources(config)?,
-        selection: Selection {
-            enabled: service.enabled,
-            selectors: service.resources.iter().map(|matcher| matcher.labels.clone()).collect(),
-            static_apps: service.apps.clone(),
-        },
+        selection: service.selection(),
         prune: config.prune.clone(),
         basis: basis::basis(config)?,
         host: HostSettings {

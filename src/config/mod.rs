@@ -19,7 +19,7 @@ pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootComm
 use crate::{
     instance::remote::HostPattern,
     manifest::decode::{Decoded, decode_document},
-    reconcile::PruneSettings,
+    reconcile::{PruneSettings, Selection},
     resource::{App, Selector, Written, quantity},
     webhook::Webhook,
 };
@@ -79,6 +79,17 @@ pub struct AppService {
     pub drain_timeout: Duration,
     #[serde(serialize_with = "duration")]
     pub shutdown_timeout: Duration,
+}
+
+impl AppService {
+    /// Which apps run.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            enabled: self.enabled,
+            selectors: self.resources.iter().map(|matcher| matcher.labels.clone()).collect(),
+            static_apps: self.apps.clone(),
+        }
+    }
 }
 
 /// One of `app_service.resources`.

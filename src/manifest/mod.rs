@@ -19,5 +19,5 @@ pub use check::cross_check;
 pub use diagnostic::{Code, Diagnostic, Position, Related, Severity};
 pub use load::{Located, ParsedFile, check_file, parse_file};
 pub use place::{Place, Places, UserPlaces};
-pub use snapshot::{Author, Entry, FileState, Maker, Next, Revision, Series, Snapshot, Tree};
+pub use snapshot::{Author, Entry, FileState, Maker, Next, Revision, Series, Snapshot, Tree, diagnostics};
 pub use write::write;

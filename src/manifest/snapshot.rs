@@ -60,6 +60,23 @@ pub enum FileState {
     Unreadable(Box<Diagnostic>),
 }
 
+/// Everything that is wrong with a tree, by itself and together.
+pub fn diagnostics(tree: &Tree) -> Vec<Diagnostic> {
+    let mut all = Vec::new();
+    let mut resources = Vec::new();
+    for state in tree.values() {
+        match state {
+            FileState::Unreadable(diagnostic) => all.push(Diagnostic::clone(diagnostic)),
+            FileState::Parsed(file) => {
+                all.extend(file.diagnostics.iter().cloned());
+                resources.extend(&file.resources);
+            }
+        }
+    }
+    all.extend(cross_check(resources));
+    all
+}
+
 /// Who made a resource what it is, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {

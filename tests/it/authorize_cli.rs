@@ -1,9 +1,8 @@
 //! `mcpfleet authorize`, through the binary.
 
-use crate::support::{self, Home, Key, Repo};
+use crate::support::{self, Ended, Home, Key, Repo};
 use mcpfleet::authorize::ObjectId;
 use serde_json::{Value, json};
-use std::process::Output;
 
 /// A repository with an administrator, `alice`, and `bob`, who may change what is labelled `team: a`.
 struct World {
@@ -12,20 +11,6 @@ struct World {
     alice: Key,
     bob: Key,
     root: ObjectId,
-}
-
-/// How a command ended.
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    errors: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Ended {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is UTF-8");
-        Ended { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) }
-    }
 }
 
 impl World {

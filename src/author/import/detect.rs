@@ -27,22 +27,7 @@ const WORDS: &[&str] = &[
 
 /// Whether what has this name is a secret, whatever its value is: `GITHUB_TOKEN`, `x-api-key`.
 pub fn is_secret_name(name: &str) -> bool {
-    let mut words: Vec<String> = Vec::new();
-    let mut lower = false;
-    for c in name.chars() {
-        // `apiKey` is two words.
-        if !c.is_ascii_alphanumeric() || (c.is_ascii_uppercase() && lower) || words.is_empty() {
-            words.push(String::new());
-        }
-        lower = c.is_ascii_lowercase();
-        if c.is_ascii_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.push(c.to_ascii_lowercase());
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words.last().is_some_and(|last| {
+    secret::words(name).last().is_some_and(|last| {
         WORDS.contains(&last.as_str())
             || ["apikey", "password", "token", "secret"].iter().any(|end| last.ends_with(end))
     })

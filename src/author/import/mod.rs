@@ -17,7 +17,7 @@ mod teleport;
 mod template;
 mod value;
 mod vscode;
-mod yaml;
+pub(super) mod yaml;
 
 pub use desk::Note;
 pub use report::{Existing, report};

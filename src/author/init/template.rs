@@ -5,7 +5,7 @@ use super::{
     Identity, Key,
 };
 use crate::{
-    escape::escape_json,
+    author::import::yaml,
     schema::{Draft, Subject, schema},
 };
 
@@ -53,14 +53,7 @@ fn lines(key: &str) -> String {
 
 /// Any text as one value of YAML, as plain as it can be.
 fn scalar(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    let word = text.bytes().all(plain) && text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
-    let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    if word && !reserved.contains(&text.to_ascii_lowercase().as_str()) {
-        return text.to_owned();
-    }
-    // JSON's strings are YAML's.
-    escape_json(&serde_json::Value::from(text).to_string()).into_owned()
+    yaml::scalar(text, true)
 }
 
 #[cfg(test)]

@@ -9,10 +9,9 @@ use super::{
     Outcome,
     change::{Change, Judged},
     destination::{Destination, Outputs, is_github},
-    judging::{in_commit, open, resolve, said, settings, settings_of_commit},
+    judging::{in_commit, open, resolve, said},
     plan::{Agent, AgentsArgs, previews},
     rules::rules,
-    terminal::escape_json,
     validate::{
         allowed,
         output::{self, Findings},
@@ -100,10 +99,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let repository = open(&args.repo)?;
     let base = resolve(&repository, &args.base)?.known()?;
     let head = resolve(&repository, &args.head)?.known()?;
-    let judging = match args.agents.configs.first() {
-        Some(place) => settings(place, args.agents.source.as_deref(), &repository)?,
-        None => settings_of_commit(base, &repository)?,
-    };
+    let judging = args.agents.judging(base, &repository)?;
     let rules = rules(&judging.authorization)?;
     let agents = Agent::all(&args.agents, base, &repository)?;
     let change = Change::new(&repository, (base, head), args.root.as_deref(), &judging)?;
@@ -158,11 +154,7 @@ impl Written<'_> {
         match format {
             Format::Text => Ok(github::harmless(&text::text(self.report, said(self.repository))).into_owned()),
             Format::Markdown => Ok(markdown::markdown(self.report)),
-            // Wherever it stands in a line, `##[` begins a command to GitHub's runner; it can only be within a string.
-            Format::Json => {
-                let json = serde_json::to_string_pretty(self.report)?;
-                Ok(escape_json(&json).replace("##[", "\\u0023#[") + "\n")
-            }
+            Format::Json => Ok(github::harmless_json(&serde_json::to_string_pretty(self.report)?) + "\n"),
             Format::Github => Ok(github::github(annotations(self.report))),
             Format::Gitlab => self.files.render(output::Format::Gitlab),
             Format::Sarif => self.files.render(output::Format::Sarif),

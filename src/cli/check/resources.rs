@@ -2,7 +2,7 @@
 
 use crate::{
     authorize::State,
-    manifest::{Code, Diagnostic, FileState, ParsedFile, Severity, Tree, check_file, cross_check},
+    manifest::{Code, Diagnostic, FileState, ParsedFile, Severity, Tree, check_file, diagnostics},
 };
 use std::{
     collections::{BTreeSet, HashSet},
@@ -62,22 +62,12 @@ fn parsed(tree: &Tree) -> impl Iterator<Item = &Arc<ParsedFile>> {
     })
 }
 
-fn diagnostics(tree: &Tree) -> Vec<Diagnostic> {
-    let mut all: Vec<Diagnostic> = cross_check(parsed(tree).flat_map(|file| &file.resources));
-    for state in tree.values() {
-        match state {
-            FileState::Parsed(file) => all.extend(file.diagnostics.iter().cloned()),
-            FileState::Unreadable(diagnostic) => all.push(Diagnostic::clone(diagnostic)),
-        }
-    }
-    all.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    all
-}
-
-/// The paths that are not the same in both. A content that both have was parsed once.
+/// The paths that are not the same in both. A content that both have was parsed once; of what is no file, such as a symlink,
+/// only what is wrong with it is known.
 fn touched<'t>(before: &'t Tree, after: &'t Tree) -> BTreeSet<&'t str> {
     let same = |path: &str| match (before.get(path), after.get(path)) {
         (Some(FileState::Parsed(before)), Some(FileState::Parsed(after))) => Arc::ptr_eq(before, after),
+        (Some(FileState::Unreadable(before)), Some(FileState::Unreadable(after))) => before == after,
         _ => false,
     };
     before.keys().chain(after.keys()).map(|path| &**path).filter(|path| !same(path)).collect()

@@ -3,7 +3,7 @@
 use super::super::{
     UsageError,
     configuration::describe,
-    judging::{SHARED, bytes, in_commit},
+    judging::{SHARED, bytes, in_commit, settings, settings_of_commit},
 };
 use crate::{
     authorize::ObjectId,
@@ -30,6 +30,19 @@ pub struct AgentsArgs {
     /// everything]
     #[arg(long = "selector", value_name = "LABELS", value_parser = selector)]
     pub selectors: Vec<Selector>,
+}
+
+impl AgentsArgs {
+    /// What is said of how commits are judged: by the first configuration, else by that of the base.
+    ///
+    /// # Errors
+    /// [`UsageError`] if it is wrong.
+    pub fn judging(&self, base: ObjectId, repository: &Repository) -> anyhow::Result<Judging> {
+        match self.configs.first() {
+            Some(place) => settings(place, self.source.as_deref(), repository),
+            None => settings_of_commit(base, repository),
+        }
+    }
 }
 
 /// Reads `key=value,key=value|value`.
@@ -98,15 +111,10 @@ impl Agent {
         if git.next().is_some() {
             return Err(UsageError::new(format!("{place} has several git sources: say which with `--source`")).into());
         }
-        let service = &config.app_service;
         let ignore = followed.map_or(&[][..], |source: &SourceConfig| &source.ignore);
         Ok(Some(Agent {
             name: place.to_owned(),
-            selection: Selection {
-                enabled: service.enabled,
-                selectors: service.resources.iter().map(|matcher| matcher.labels.clone()).collect(),
-                static_apps: service.apps.clone(),
-            },
+            selection: config.app_service.selection(),
             prune: config.prune.clone(),
             source: followed.map_or("git", |source| source.name.as_str()).into(),
             subpath: followed.and_then(|source| source.path.clone()),

@@ -14,14 +14,14 @@ use super::{
     agent_args::AgentArgs,
     change::{Change, States},
     destination::{Destination, Outputs},
-    judging::{open, resolve, settings, settings_of_commit},
+    judging::{open, resolve},
     page::Page,
     rules::rules,
-    terminal::{escape_json, escape_lines},
+    terminal::escape_lines,
 };
 use crate::{
     authorize::{self, Answer, Report},
-    manifest::render::github::harmless,
+    manifest::render::github::{harmless, harmless_json},
     reconcile::preview::{self, HeldBy, Preview, preview},
     source::Mode,
 };
@@ -37,7 +37,8 @@ use std::{collections::HashMap, path::PathBuf};
 ///
 /// Each --config is an agent, with its selectors, static apps, prune guard, and the `path` and `ignore` of its source; each
 /// --selector is one that runs what has these labels. With --running the agent is one that runs: BASE is what it has accepted
-/// of its git source, and selectors, static apps, prune guard, rules and root of trust are its own. Values of environment variables and headers are never shown.
+/// of its git source, and selectors, static apps, prune guard, rules and root of trust are its own. Values of environment
+/// variables and headers are never shown.
 #[derive(clap::Args)]
 #[command(
     group(clap::ArgGroup::new("from").required(true).args(["base", "running"])),
@@ -105,11 +106,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let (base, judging, agents) = match &args.base {
         Some(base) => {
             let base = resolve(&repository, base)?.known()?;
-            let judging = match args.agents.configs.first() {
-                Some(place) => settings(place, source, &repository)?,
-                None => settings_of_commit(base, &repository)?,
-            };
-            (base, judging, Agent::all(&args.agents, base, &repository)?)
+            (base, args.agents.judging(base, &repository)?, Agent::all(&args.agents, base, &repository)?)
         }
         None => {
             let running::Asked { agent, base, judging } = running::ask(&args.agent, source, &repository)?;
@@ -177,8 +174,7 @@ impl Plans<'_> {
     fn render(&self, format: Format) -> anyhow::Result<String> {
         Ok(match format {
             Format::Text => harmless(&self.text()).into_owned(),
-            // Wherever it stands in a line, `##[` begins a command to GitHub's runner; it can only be within a string.
-            Format::Json => escape_json(&serde_json::to_string_pretty(self)?).replace("##[", "\\u0023#[") + "\n",
+            Format::Json => harmless_json(&serde_json::to_string_pretty(self)?) + "\n",
             // Through JSON, so that both say the same.
             Format::Yaml => harmless(&escape_lines(&serde_yaml::to_string(&serde_json::to_value(self)?)?)).into_owned(),
             Format::Markdown => match self.error {

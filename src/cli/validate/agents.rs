@@ -5,7 +5,7 @@ use crate::{
     config::{AppService, Config},
     instance::grant::{Given, refusals},
     manifest::{Code, Diagnostic, FileState, Located, ParsedFile, Revision, Severity, Snapshot, Tree},
-    reconcile::{Desired, Selection, SourceInput, Why, desired},
+    reconcile::{Desired, SourceInput, Why, desired},
     resource::{App, Resource},
 };
 use jiff::Timestamp;
@@ -34,12 +34,7 @@ impl Agent {
     }
 
     fn desired(&self, input: &SourceInput, now: Timestamp) -> Desired {
-        let selection = Selection {
-            enabled: self.service.enabled,
-            selectors: self.service.resources.iter().map(|matcher| matcher.labels.clone()).collect(),
-            static_apps: self.service.apps.clone(),
-        };
-        desired(std::slice::from_ref(input), &selection, now)
+        desired(std::slice::from_ref(input), &self.service.selection(), now)
     }
 
     /// Why it would not start an app that it selects.

@@ -1,6 +1,6 @@
 //! The forms in which the findings are reported.
 
-use super::super::terminal::{escape_json, escape_lines};
+use super::super::terminal::escape_lines;
 use crate::manifest::{
     Diagnostic,
     render::{self, Report, github},
@@ -38,10 +38,8 @@ impl Findings<'_> {
 
     pub fn render(&self, format: Format) -> anyhow::Result<String> {
         let Findings { report, files, warnings_as_errors } = self;
-        let json = |value: serde_json::Result<String>| -> anyhow::Result<String> {
-            // Wherever it stands in a line, `##[` begins a command to GitHub's runner; it can only be within a string.
-            Ok(escape_json(&value?).replace("##[", "\\u0023#[") + "\n")
-        };
+        let json =
+            |value: serde_json::Result<String>| -> anyhow::Result<String> { Ok(github::harmless_json(&value?) + "\n") };
         Ok(match format {
             // Whoever prints to a file may show it to the runner later.
             Format::Text => github::harmless(&report.text()).into_owned(),

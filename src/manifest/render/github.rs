@@ -4,7 +4,10 @@
 //! begins with `::`, and in an older form when it contains `##[`. So what is a stranger's is escaped here, and
 //! [`harmless`] is for all other lines that are printed beside annotations.
 
-use crate::manifest::{Diagnostic, Position, Severity};
+use crate::{
+    escape::escape_json,
+    manifest::{Diagnostic, Position, Severity},
+};
 use std::{borrow::Cow, fmt::Write as _};
 
 /// How much an annotation matters. GitHub shows only the first ten of a level in a step.
@@ -109,6 +112,12 @@ pub fn harmless(lines: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The same JSON, fit for terminals and for the runner: `##[` begins a command wherever it stands in a line, and in JSON it
+/// can only be within a string.
+pub fn harmless_json(json: &str) -> String {
+    escape_json(json).replace("##[", "\\u0023#[")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +151,11 @@ mod tests {
     fn other_lines_are_no_commands() {
         assert_eq!(harmless("a ::error::b\n  c\n"), "a ::error::b\n  c\n");
         assert_eq!(harmless("a\n \t::error::b\n##[error]c ##[d\n"), "a\n| \t::error::b\n## [error]c ## [d\n");
+    }
+
+    #[test]
+    fn json_is_no_command_either() {
+        assert_eq!(harmless_json(r###"{"a": "x ##[error]y"}"###), r##"{"a": "x \u0023#[error]y"}"##);
     }
 
     proptest! {

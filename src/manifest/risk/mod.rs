@@ -10,7 +10,7 @@ mod tests;
 
 use super::{
     Code, Diagnostic,
-    decode::{Context, items},
+    decode::{Context, is_secure_url, items},
     text::{Mark, Text},
     yaml::{Node, Value},
 };
@@ -104,7 +104,7 @@ impl Risks {
                     carries |= clue.is_some();
                     self.secret(clue, value, "the header");
                 }
-                if let Some(uri) = uri.filter(|_| carries && is_plain(&remote.url)) {
+                if let Some(uri) = uri.filter(|_| carries && !is_secure_url(&remote.url)) {
                     let message = "secrets are sent over plain HTTP: anyone on the way can read them";
                     self.context.warning(Code::SecretInClear, uri.mark, message, "write `mcp+https://`");
                 }
@@ -151,16 +151,6 @@ fn entries<'n, 'a>(node: &'n Node<'a>) -> &'n [super::yaml::Entry<'a>] {
         Value::Map(entries) => entries,
         _ => &[],
     }
-}
-
-/// Whether a URL leads over a network without TLS.
-fn is_plain(url: &str) -> bool {
-    let Ok(uri) = url.parse::<http::Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-    let loopback = host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    uri.scheme_str() == Some("http") && !loopback
 }
 
 /// A line with what is at the mark, which starts on it, made unreadable.

@@ -233,7 +233,7 @@ fn changes(value: &str) -> usize {
 }
 
 /// The words of a name, in lower case: of `GITHUB_TOKEN`, `X-Api-Key`, `clientSecret`.
-fn words(name: &str) -> Vec<String> {
+pub fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
     for c in name.chars() {

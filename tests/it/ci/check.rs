@@ -1,5 +1,6 @@
-use super::{Ended, World};
-use crate::support::app;
+use super::World;
+use crate::support::{Draft, Ended, app};
+use git2::{FileMode, ObjectType};
 use serde_json::{Value, json};
 
 impl World {
@@ -60,12 +61,19 @@ async fn what_is_not_valid_and_what_is_not_allowed_both_show() {
 #[tokio::test]
 async fn what_was_wrong_before_is_only_counted() {
     let world = World::new();
-    let broken =
-        world.repo.commit(&[world.base], Some(&world.alice), &[("apps/old.yaml", Some("kind: nothing\n"))], "x");
+    let target = world.repo.write(ObjectType::Blob, b"elsewhere.yaml");
+    let broken = world.repo.commit_draft(&Draft {
+        parents: &[world.base],
+        signer: Some(&world.alice),
+        author: "alice <alice@example.com>",
+        changes: &[("apps/old.yaml", Some("kind: nothing\n"))],
+        entries: &[("apps/link.yaml", FileMode::Link, target)],
+        message: "x",
+    });
     let world = World { base: broken, ..world };
     world.change(&[("apps/pay.yaml", Some(&app("pay", "a", "one")))]);
     let (code, report) = world.json(&["--head", "change"]).await;
-    assert_eq!((code, &report["earlier_problems"]), (Some(0), &json!(1)), "{report:#}");
+    assert_eq!((code, &report["earlier_problems"]), (Some(0), &json!(2)), "{report:#}");
 
     world.change(&[("roles/team-a.yaml", None)]);
     let (code, report) = world.json(&["--head", "change"]).await;

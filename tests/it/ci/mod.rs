@@ -8,9 +8,9 @@ mod plan_running;
 mod pre_commit;
 mod recipes;
 
-use crate::support::{self, Home, Key, Repo};
+use crate::support::{self, Ended, Home, Key, Repo};
 use mcpfleet::authorize::ObjectId;
-use std::{path::PathBuf, process::Output};
+use std::path::PathBuf;
 
 /// A repository with an administrator, `alice`, and `bob`, who may change what is labelled `team: a`. Its configuration
 /// names the root of trust.
@@ -53,21 +53,6 @@ impl World {
             assert_eq!(ended.code, Some(0), "{}", ended.errors);
         }
         folder
-    }
-}
-
-/// How a command ended.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    errors: String,
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Ended {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the output is UTF-8");
-        Ended { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) }
     }
 }
 

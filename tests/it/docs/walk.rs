@@ -2,7 +2,7 @@
 //!
 //! A block of `sh` is run, and has to end well. Of a block of `console`, each command is run, and what is printed must be what
 //! the page has, if it has anything. There, `…` on a line of its own stands for any lines, and within a line for any text;
-//! ids, times, ports and the widths of columns may differ. A comment before a block can say `test: skip`, `test: write FILE` (the
+//! ids, times, ports and the widths of columns may differ. A comment before a block can say `test: skip WHY`, `test: write FILE` (the
 //! block into a file) or `test: before COMMANDS`.
 
 use super::{commands::typed, root};
@@ -33,7 +33,10 @@ fn steps(page: &str) -> Vec<Step> {
         let Some(language) = line.strip_prefix("```") else { continue };
         let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         match (std::mem::take(&mut order), language) {
-            ("skip", _) => {}
+            (order, _) if order.starts_with("skip") => {
+                let why = order.trim_start_matches("skip").trim();
+                assert!(!why.is_empty(), "a block is skipped without a reason: {block:?}");
+            }
             (order, _) if order.starts_with("write ") => {
                 let file = order.trim_start_matches("write ");
                 steps.push(Step::Run(format!("cat > {file} <<'END_OF_FILE'\n{}\nEND_OF_FILE", block.join("\n"))));

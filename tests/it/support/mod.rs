@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 
 mod agent;
+mod ended;
 mod eventually;
 mod fixture;
 mod home;
@@ -12,6 +13,7 @@ pub mod processes;
 mod repository;
 
 pub use agent::{Agent, demo_app, fake_app};
+pub use ended::Ended;
 pub use eventually::{PATIENCE, eventually};
 pub use fixture::write_fixture_app;
 pub use home::Home;
