@@ -41,6 +41,7 @@ mod reports;
 mod schema;
 mod secrets;
 mod signature;
+mod soak;
 mod source;
 mod support;
 mod trust;
