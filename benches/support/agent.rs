@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    ffi::OsStr,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -24,6 +25,11 @@ pub struct Agent {
 impl Agent {
     /// Runs an agent on a folder of resources, and returns as soon as it listens.
     pub fn start(resources: &Path) -> Result<Self> {
+        Agent::start_with(&[resources.as_os_str()])
+    }
+
+    /// The same with `run` and these arguments.
+    pub fn start_with(arguments: &[&OsStr]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective())?.ok_or("no user")?.name;
         // Known before the agent says so, which it does only when the first servers run.
@@ -32,7 +38,7 @@ impl Agent {
         let set = |setting: &str, value: &str| format!("{setting}={value}");
         let child = Command::new(env!("CARGO_BIN_EXE_mcpfleet"))
             .arg("run")
-            .arg(resources)
+            .args(arguments)
             .args(["--set", &set("gateway.listen", &address)])
             .args(["--set", &set("state_dir", &folder.path().join("state").to_string_lossy())])
             .args(["--set", &set("control_socket", &folder.path().join("control.sock").to_string_lossy())])
