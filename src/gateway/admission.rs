@@ -2,14 +2,16 @@
 
 use super::{
     Gateway,
-    caller::{Caller, origin},
+    caller::{By, Caller, origin},
     classify::Fault,
     guard::{Access, Denial, Entry, Peer},
+    hardening::{harden, is_of_clients},
     http::problem,
     identity::{METADATA, challenge, metadata},
     limits::{Exceeded, hold},
     reply,
     serve::Origin,
+    web_session::Visitor,
 };
 use crate::{
     protocol::codes,
@@ -21,28 +23,68 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-/// Finds out whose a request is, and puts that as [`Caller`] into its extensions.
+/// Where one who asks for what everybody may have is, in the place of a [`Caller`].
+#[derive(Clone, Copy, Debug)]
+pub struct Stranger {
+    pub peer: Peer,
+    pub address: Option<SocketAddr>,
+}
+
+impl Stranger {
+    /// From where, for the audit.
+    pub fn origin(&self) -> String {
+        origin(self.peer, self.address)
+    }
+}
+
+/// What somebody may have who has not said who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    /// What clients have to know to get a token.
+    Described,
+    Health,
+    /// The files of the web page, and signing in.
+    Web,
+    Nothing,
+}
+
+/// Finds out whose a request is, and puts that as [`Caller`] into its extensions; where nobody needs to say, a [`Stranger`].
 pub async fn admit(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
+    let is_of_clients = is_of_clients(request.uri().path());
+    let mut response = admitted(&gateway, request, next).await;
+    harden(is_of_clients, response.headers_mut());
+    response
+}
+
+async fn admitted(gateway: &Arc<Gateway>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path();
-    let describes = gateway.guard.access == Access::Required && path.starts_with(METADATA);
-    let open_path = describes || matches!(path, "/healthz" | "/readyz");
-    match caller(&gateway, &parts, open_path).await {
-        Ok(_) if describes => description(&gateway, &parts),
-        Ok(_) if open_path => next.run(Request::from_parts(parts, body)).await,
+    let open = open(gateway, &parts.method, path);
+    match caller(gateway, &parts, open != Open::Nothing).await {
+        Ok(_) if open == Open::Described => description(gateway, &parts),
+        Ok(_) if open == Open::Health => next.run(Request::from_parts(parts, body)).await,
         Ok(caller) => {
             let busy = match gateway.limiter.admit(&caller) {
                 Ok(busy) => busy,
-                Err(exceeded) => return limited(&gateway, &caller, path, exceeded),
+                Err(exceeded) => return limited(gateway, &caller, path, exceeded),
             };
-            parts.extensions.insert(caller);
+            match open {
+                Open::Web => drop(parts.extensions.insert(Stranger { peer: caller.peer, address: caller.address })),
+                _ => drop(parts.extensions.insert(caller)),
+            }
             let response = next.run(Request::from_parts(parts, body)).await;
             match busy {
                 Some(busy) => hold(response, busy),
                 None => response,
             }
+        }
+        // Whoever may not come in is shown where to sign in.
+        Err(denial) if path == "/" && denial.status == StatusCode::UNAUTHORIZED => {
+            let address = parts.extensions.get::<Origin>().map(|origin| origin.0);
+            parts.extensions.insert(Stranger { peer: peer(&parts), address });
+            next.run(Request::from_parts(parts, body)).await
         }
         Err(denial) => {
             let address = parts.extensions.get::<Origin>().map(|origin| origin.0);
@@ -52,8 +94,18 @@ pub async fn admit(State(gateway): State<Arc<Gateway>>, request: Request, next: 
                 reason: Some(denial.message.clone()),
                 ..Record::new(Kind::Admission, Outcome::Denied)
             });
-            refusal(&gateway, path, &denial)
+            refusal(gateway, path, &denial)
         }
+    }
+}
+
+fn open(gateway: &Gateway, method: &Method, path: &str) -> Open {
+    match path {
+        "/healthz" | "/readyz" => Open::Health,
+        "/v1/web/sessions" if *method == Method::POST => Open::Web,
+        _ if path.starts_with("/web/") => Open::Web,
+        _ if gateway.guard.access == Access::Required && path.starts_with(METADATA) => Open::Described,
+        _ => Open::Nothing,
     }
 }
 
@@ -84,12 +136,24 @@ async fn caller(gateway: &Gateway, request: &Parts, open_path: bool) -> Result<C
     let peer = peer(request);
     let from = request.extensions.get::<Origin>().map(|origin| origin.0);
     let address = from.map(|from| from.ip());
-    let (principal, until) = match gateway.guard.admit(peer, &request.uri, &request.headers, open_path)? {
-        Entry::Known(principal) => (principal, None),
-        Entry::Token(token) => gateway.identity.by_token(token, address, &gateway.policy).await?,
-        Entry::HostUser(uid) => (gateway.identity.by_uid(uid, &gateway.policy).await?, None),
-    };
-    Ok(Caller { principal, peer, address: from, until })
+    let let_in = |principal, by| Caller { principal, peer, address: from, until: None, by, session: None };
+    Ok(match gateway.guard.admit(peer, &request.uri, &request.headers, open_path)? {
+        Entry::Known(principal) => let_in(principal, if peer == Peer::Tcp { By::Open } else { By::Socket }),
+        Entry::Token(token) => {
+            let (principal, until) = gateway.identity.by_token(token, address, &gateway.policy).await?;
+            Caller { until, ..let_in(principal, By::Token) }
+        }
+        Entry::HostUser(uid) => let_in(gateway.identity.by_uid(uid, &gateway.policy).await?, By::Socket),
+        Entry::Stranger => {
+            let policy = gateway.policy.borrow().clone();
+            match gateway.web.visitor(request, &policy, Instant::now())? {
+                Some(Visitor { principal, until, life }) => {
+                    Caller { until: Some(until), session: Some(life), ..let_in(principal, By::Session) }
+                }
+                None => let_in(gateway.guard.stranger()?, By::Open),
+            }
+        }
+    })
 }
 
 fn description(gateway: &Gateway, request: &Parts) -> Response {
@@ -102,7 +166,8 @@ fn description(gateway: &Gateway, request: &Parts) -> Response {
     }
 }
 
-fn refusal(gateway: &Gateway, path: &str, denial: &Denial) -> Response {
+/// The answer to one who is not let in.
+pub fn refusal(gateway: &Gateway, path: &str, denial: &Denial) -> Response {
     let mut response = problem(denial.status, denial.code, &denial.message);
     let headers = response.headers_mut();
     if denial.status == StatusCode::UNAUTHORIZED

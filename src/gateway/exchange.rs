@@ -92,7 +92,8 @@ impl Right {
         }
     }
 
-    /// Waits until another policy is in force than the one by which this was looked at last, or the caller's token ends.
+    /// Waits until another policy is in force than the one by which this was looked at last, or what the caller has shown of
+    /// itself ends.
     pub async fn reviewed(&self) {
         let mut policy = self.policy.clone();
         let changed = async {
@@ -101,9 +102,9 @@ impl Right {
                 std::future::pending().await
             }
         };
-        match self.caller.until {
-            None => changed.await,
-            Some(until) => drop(tokio::time::timeout_at(until.into(), changed).await),
+        tokio::select! {
+            () = changed => {}
+            () = self.caller.over() => {}
         }
     }
 }

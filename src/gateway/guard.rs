@@ -59,6 +59,8 @@ pub enum Entry<'a> {
     Token(&'a str),
     /// A user of this host.
     HostUser(u32),
+    /// Whoever shows nothing, over TCP.
+    Stranger,
 }
 
 impl Guard {
@@ -88,14 +90,23 @@ impl Guard {
             Shown::Nothing => None,
         };
         match (peer, token) {
-            (Peer::Tcp, _) if self.access == Access::Open => Ok(Entry::Known(Principal::Anonymous)),
+            (Peer::Tcp, Some(_)) if self.access == Access::Open => Ok(Entry::Known(Principal::Anonymous)),
             (_, Some(token)) => Ok(Entry::Token(token)),
             (Peer::Local { uid }, None) => Ok(Entry::HostUser(uid)),
-            (Peer::Tcp, None) => {
-                let text = "this gateway requires a token: `Authorization: Bearer TOKEN` (gateway.auth: required)";
-                Err(Denial::new(StatusCode::UNAUTHORIZED, "unauthenticated", text))
-            }
+            (Peer::Tcp, None) => Ok(Entry::Stranger),
         }
+    }
+
+    /// Who one is who has shown nothing.
+    ///
+    /// # Errors
+    /// Nobody who may come in.
+    pub fn stranger(&self) -> Result<Principal, Denial> {
+        if self.access == Access::Open {
+            return Ok(Principal::Anonymous);
+        }
+        let text = "this gateway requires a token: `Authorization: Bearer TOKEN` (gateway.auth: required)";
+        Err(Denial::new(StatusCode::UNAUTHORIZED, "unauthenticated", text))
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Denial> {
@@ -194,10 +205,13 @@ mod tests {
         let other = Peer::Local { uid: 1001 };
         assert_eq!(required.admit(other, &plain, &none, true), Ok(Entry::HostUser(1001)));
         assert_eq!(open.admit(other, &plain, &none, false), Ok(Entry::HostUser(1001)));
-        assert_eq!(required.admit(Peer::Tcp, &plain, &map, false).unwrap_err().status, 401);
+        for guard in [&required, &open] {
+            assert_eq!(guard.admit(Peer::Tcp, &plain, &map, false), Ok(Entry::Stranger));
+        }
+        assert_eq!(required.stranger().unwrap_err().status, 401);
+        assert_eq!(open.stranger(), Ok(Principal::Anonymous));
         let anonymous = Ok(Entry::Known(Principal::Anonymous));
         assert_eq!(required.admit(Peer::Tcp, &plain, &map, true), anonymous);
-        assert_eq!(open.admit(Peer::Tcp, &plain, &map, false), anonymous);
         map.insert(header::AUTHORIZATION, "Bearer t".parse().unwrap());
         assert_eq!(required.admit(Peer::Tcp, &plain, &map, false), Ok(Entry::Token("t")));
         assert_eq!(required.admit(other, &plain, &map, false), Ok(Entry::Token("t")));

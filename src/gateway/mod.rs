@@ -15,6 +15,7 @@ mod exchange;
 mod feed;
 mod guard;
 mod handshake;
+mod hardening;
 mod http;
 pub mod identity;
 mod legacy;
@@ -28,9 +29,11 @@ mod session;
 mod stream;
 pub mod tls;
 mod trail;
+pub mod web_session;
 
-pub use caller::Caller;
-pub use guard::{Access, Guard, Peer};
+pub use admission::{Stranger, refusal};
+pub use caller::{By, Caller};
+pub use guard::{Access, Denial, Guard, Peer};
 pub use http::{problem, router};
 pub use limits::Limits;
 pub use reply::json as reply_json;
@@ -53,6 +56,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{sync::watch, time::sleep};
+use web_session::WebSessions;
 
 /// The gateway's state, shared by all connections.
 #[derive(Debug)]
@@ -70,6 +74,8 @@ pub struct Gateway {
     bodies: bodies::Bodies,
     pub audit: Log,
     limiter: Limiter,
+    /// Of the web page.
+    pub web: WebSessions,
 }
 
 /// A stream that has been silent for so long gets a comment, which keeps proxies from closing it.
@@ -94,13 +100,28 @@ impl Gateway {
         let (sessions, bridge) = (Sessions::new(limits, audit.clone()), bridge::Bridge::default());
         let limiter = Limiter::new(limits);
         let (catalog, bodies) = (all::Catalog::default(), bodies::Bodies::default());
-        Arc::new(Gateway { fleet, sessions, limits, guard, identity, policy, audit, limiter, bridge, catalog, bodies })
+        let web = WebSessions::new(identity.url());
+        Arc::new(Gateway {
+            fleet,
+            sessions,
+            limits,
+            guard,
+            identity,
+            policy,
+            audit,
+            limiter,
+            web,
+            bridge,
+            catalog,
+            bodies,
+        })
     }
 
     /// Ends what nobody uses any more: to be called every few seconds.
     pub fn sweep(&self) {
         self.sessions.sweep(&self.fleet);
         self.bridge.sweep();
+        self.web.sweep();
         self.audit.tick();
     }
 

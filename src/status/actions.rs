@@ -3,6 +3,7 @@
 
 use super::{
     Store,
+    asked::{Asked, Named},
     command::{Command, CommandError, Done},
 };
 use crate::{
@@ -11,13 +12,7 @@ use crate::{
     resource::Verb,
     status::model::audit::{Kind, Outcome, Record},
 };
-use axum::{
-    Extension, Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
-    routing::post,
-};
+use axum::{Extension, Router, extract::State, http::StatusCode, response::Response, routing::post};
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -48,7 +43,7 @@ struct Reconcile {
 async fn reconcile(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
-    Json(Reconcile { prune }): Json<Reconcile>,
+    Asked(Reconcile { prune }): Asked<Reconcile>,
 ) -> Response {
     if let Err(refusal) = actions.check(&caller, Verb::Reconcile, None) {
         return actions.recorded(&caller, "reconcile", None, refusal);
@@ -73,7 +68,7 @@ struct Which {
 async fn suspend(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
-    Json(Which { app }): Json<Which>,
+    Asked(Which { app }): Asked<Which>,
 ) -> Response {
     if let Err(refusal) = actions.check(&caller, Verb::Suspend, app.as_deref()) {
         return actions.recorded(&caller, "suspend", app, refusal);
@@ -85,7 +80,7 @@ async fn suspend(
 async fn resume(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
-    Json(Which { app }): Json<Which>,
+    Asked(Which { app }): Asked<Which>,
 ) -> Response {
     if let Err(refusal) = actions.check(&caller, Verb::Suspend, app.as_deref()) {
         return actions.recorded(&caller, "resume", app, refusal);
@@ -104,8 +99,8 @@ struct Restart {
 async fn restart(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    Json(Restart { accept_tools }): Json<Restart>,
+    Named(name): Named,
+    Asked(Restart { accept_tools }): Asked<Restart>,
 ) -> Response {
     let method = if accept_tools { "restart --accept-tools" } else { "restart" };
     if let Err(refusal) = actions.check(&caller, Verb::Restart, Some(&name)) {
@@ -135,6 +130,7 @@ impl Actions {
             principal: Some(caller.name()),
             peer: Some(caller.origin()),
             app,
+            session: caller.session.as_ref().map(|life| life.label.clone()),
             method: Some(method.to_owned()),
             code: (!status.is_success()).then(|| status.as_u16().into()),
             ..Record::new(Kind::Operation, outcome)
@@ -151,7 +147,8 @@ impl Actions {
             return Ok(());
         }
         if *principal == Principal::Anonymous {
-            let text = "actions are for operators, on the control socket; who comes in over an open gateway is nobody";
+            let text = "actions are for operators, on the control socket or by `mcpfleet web`; who comes in over an open gateway \
+                        is nobody";
             return Err(problem(StatusCode::FORBIDDEN, "not-allowed", text));
         }
         let known = |app: &str| policy.permit(principal, app).is_some() || policy.may_read(principal, app);

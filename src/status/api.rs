@@ -4,29 +4,50 @@ mod audit;
 mod plan;
 mod sight;
 mod streams;
+mod watch;
 
-use super::{Store, actions, command::Command, model::Status};
-use crate::gateway::Caller;
-use axum::{Extension, Json, Router, extract::State, routing::get};
+use super::{Store, actions, asked::MAX_BODY, command::Command, model::Status, watching::Watching, web};
+use crate::gateway::{Caller, problem};
+use axum::{
+    Extension, Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    middleware,
+    routing::get,
+};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 #[derive(Clone)]
 struct Api {
     store: Arc<Store>,
+    watching: Arc<Watching>,
 }
 
 async fn status(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Json<Status> {
     Json(api.store.status_for(&caller.principal))
 }
 
+/// All routes, of the API and of the web page.
 pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
+    let api = Api { store: store.clone(), watching: Arc::default() };
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/apps/{name}/logs", get(streams::logs))
         .route("/v1/events", get(streams::events))
         .route("/v1/audit", get(audit::audit))
         .route("/v1/plan", get(plan::plan))
-        .with_state(Api { store: store.clone() })
-        .merge(actions::router(store, commands))
+        .route("/v1/watch", get(watch::watch))
+        .with_state(api)
+        .merge(actions::router(store.clone(), commands))
+        .layer(middleware::from_fn(web::gzip::json))
+        .merge(web::router(store))
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "what is at this path is not asked for like this",
+            )
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
 }

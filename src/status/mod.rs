@@ -2,11 +2,14 @@
 
 mod actions;
 pub mod api;
+mod asked;
 pub mod command;
 mod git;
 mod judge;
 pub mod model;
 mod sight;
 mod store;
+mod watching;
+pub mod web;
 
 pub use store::{Applied, PRUNE_GUARD, Store, Suspended};

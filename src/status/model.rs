@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod event;
 pub mod plan;
+pub mod web;
 
 use crate::manifest::Diagnostic;
 use jiff::Timestamp;

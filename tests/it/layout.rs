@@ -46,7 +46,12 @@ const PURE: &[&str] = &[
     "gateway::identity::metadata",
     "gateway::identity::oidc::jwk",
     "gateway::identity::oidc::jwt",
+    "gateway::hardening",
     "gateway::identity::token",
+    "gateway::web_session::cookie",
+    "gateway::web_session::site",
+    "gateway::web_session::store",
+    "gateway::web_session::table",
     "instance::backoff",
     "instance::confine::plan",
     "instance::flood",
@@ -73,6 +78,7 @@ const PURE: &[&str] = &[
     "status::judge",
     "status::model",
     "status::sight",
+    "status::watching::picture",
     "webhook::proof",
 ];
 

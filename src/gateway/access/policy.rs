@@ -125,6 +125,14 @@ impl Policy {
         }
     }
 
+    /// Who a principal is now that was known before, by the same as it has shown then; `None`: nobody any more, or somebody
+    /// else. One that other sources have come to know, or know no more, is still the same.
+    pub fn again(&self, principal: &Principal) -> Option<Principal> {
+        let Principal::User(user) = principal else { return Some(principal.clone()) };
+        let now = self.identify(user.credential.clone())?;
+        now.goes_on_as(user).then_some(Principal::User(now))
+    }
+
     /// What a principal may do with an app; `None`: for it there is no such app.
     pub fn permit(&self, principal: &Principal, app: &str) -> Option<Arc<Permit>> {
         let Principal::User(user) = principal else { return Some(EVERYTHING.clone()) };

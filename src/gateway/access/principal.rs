@@ -31,6 +31,17 @@ pub enum Credential {
     HostUser(Arc<str>),
 }
 
+impl Principal {
+    /// As the audit and the API have it.
+    pub fn label(&self) -> String {
+        match self {
+            Principal::Operator => "operator".into(),
+            Principal::Anonymous => "anonymous".into(),
+            Principal::User(user) => format!("user/{}", user.name()),
+        }
+    }
+}
+
 /// A user of one source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Membership {
@@ -56,6 +67,24 @@ impl User {
     /// Who it is in each source that knows it.
     pub fn memberships(&self) -> &Arc<[Membership]> {
         &self.memberships
+    }
+
+    /// What it was recognized by.
+    pub fn shown(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// Whether it is known somewhere where that one was known, and nowhere there as somebody else.
+    pub(super) fn goes_on_as(&self, before: &User) -> bool {
+        let of = |source: &Arc<str>| before.memberships.iter().find(|membership| membership.source == *source);
+        let mut common = self.memberships.iter().filter_map(|now| Some((now, of(&now.source)?))).peekable();
+        common.peek().is_some() && common.all(|(now, then)| now.user == then.user)
+    }
+
+    /// One of one source.
+    #[cfg(test)]
+    pub fn of_one(source: &str, user: &str, credential: Credential) -> User {
+        User { memberships: [Membership { source: source.into(), user: user.into() }].into(), credential }
     }
 
     /// Which user of a rulebook it is, if it is still the one that was recognized.

@@ -38,6 +38,11 @@ pub fn shown<'a>(uri: &Uri, headers: &'a HeaderMap) -> Shown<'a> {
     if token.len() > MAX_TOKEN { Shown::Unfit("the token is too long") } else { Shown::Token(token) }
 }
 
+/// Whether a text can be a token.
+pub fn fits(token: &str) -> bool {
+    !token.is_empty() && token.len() <= MAX_TOKEN && token.bytes().all(is_of_tokens)
+}
+
 /// Of what RFC 6750 has tokens consist.
 fn is_of_tokens(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)

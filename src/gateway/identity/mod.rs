@@ -7,7 +7,7 @@ mod metadata;
 pub mod oidc;
 pub mod token;
 
-pub use bearer::{Shown, shown};
+pub use bearer::{Shown, fits, shown};
 pub use metadata::{METADATA, challenge, metadata};
 
 use super::{
@@ -45,6 +45,11 @@ type Proven = (Principal, Option<Instant>);
 impl Identity {
     pub fn new(url: String, issuers: Vec<Issuer>) -> Identity {
         Identity { url, oidc: Oidc::new(issuers), ..Identity::default() }
+    }
+
+    /// Where clients find the gateway, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Whose a token is, and when it ends, if it does.
@@ -94,7 +99,7 @@ impl Identity {
     }
 
     /// Takes note that somebody has shown what is nobody's.
-    fn failed(&self, address: Option<IpAddr>, denial: Denial) -> Denial {
+    pub fn failed(&self, address: Option<IpAddr>, denial: Denial) -> Denial {
         let now = Instant::now();
         let mut failures = self.failures();
         if let Some(wait) = failures.wait(address, now) {

@@ -2,18 +2,16 @@
 
 use super::{
     Api,
-    streams::{Lines, lines},
+    streams::{Lines, lines, until},
 };
 use crate::{
     gateway::{Caller, access::Principal, problem},
-    status::model::audit::{Filter, Kind, Outcome, Record},
+    status::{
+        asked::Wanted,
+        model::audit::{Filter, Kind, Outcome, Record},
+    },
 };
-use axum::{
-    Extension,
-    extract::{Query, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -38,7 +36,7 @@ fn hundred() -> usize {
 pub(super) async fn audit(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<AuditQuery>,
+    Wanted(query): Wanted<AuditQuery>,
 ) -> Response {
     if caller.principal != Principal::Operator {
         let text = "what others did is for operators, on the control socket";
@@ -56,8 +54,8 @@ pub(super) async fn audit(
     };
     let kept: Vec<Record> = kept.iter().map(|record| Record::clone(record)).collect();
     let wanted = move |record: &Record| filter.matches(record).then(|| record.clone());
-    // An operator stays one.
-    let over = Box::pin(std::future::pending());
+    // An operator stays one, as long as the session lasts by which it came in.
+    let over = until(caller, std::future::pending());
     lines(Lines { kept, coming, wanted, missed, over })
 }
 

@@ -4,15 +4,18 @@ use super::{Api, sight::Sight};
 use crate::{
     gateway::{Caller, problem},
     instance::logs::{Line, NoLines, Whose},
-    status::model::{
-        LogLine,
-        event::{Details, Event, EventKind, EventLevel},
+    status::{
+        asked::{Named, Wanted},
+        model::{
+            LogLine,
+            event::{Details, Event, EventKind, EventLevel},
+        },
     },
 };
 use axum::{
     Extension,
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::{StatusCode, header},
     response::Response,
 };
@@ -49,10 +52,10 @@ fn hundred() -> usize {
 pub(super) async fn logs(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    Query(query): Query<LogQuery>,
+    Named(name): Named,
+    Wanted(query): Wanted<LogQuery>,
 ) -> Response {
-    let mut sight = Sight::of(&api, caller);
+    let mut sight = Sight::of(&api, caller.clone());
     if !sight.reads(Some(&name)) && sight.uses(&name) {
         let text = format!("no role of yours has a rule with the resource `app` and the verb `read` for {name:?}");
         return problem(StatusCode::FORBIDDEN, "not-allowed", &text);
@@ -81,7 +84,7 @@ pub(super) async fn logs(
                 Whose::All | Whose::Previous => Some(line.into()),
             },
             missed: lines_missed,
-            over: Box::pin(async move { sight.lost(|sight| sight.reads(Some(&name))).await }),
+            over: until(caller, async move { sight.lost(|sight| sight.reads(Some(&name))).await }),
         }),
         Err(error @ NoLines::Instance(_)) => problem(StatusCode::NOT_FOUND, "unknown-instance", &error.to_string()),
         Err(error @ NoLines::Previous) => problem(StatusCode::NOT_FOUND, "no-previous-run", &error.to_string()),
@@ -91,9 +94,9 @@ pub(super) async fn logs(
 pub(super) async fn events(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<EventQuery>,
+    Wanted(query): Wanted<EventQuery>,
 ) -> Response {
-    let mut sight = Sight::of(&api, caller);
+    let mut sight = Sight::of(&api, caller.clone());
     let journal = api.store.gateway.fleet.journal();
     let EventQuery { app, tail, follow } = query;
     // Of all that are kept, where not all of them count.
@@ -116,7 +119,20 @@ pub(super) async fn events(
             (wanted && sight.reads(event.app.as_deref())).then(|| event.clone())
         },
         missed: events_missed,
-        over: Box::pin(async move { known.lost(|sight| sight.is_known()).await }),
+        over: until(caller, async move { known.lost(|sight| sight.is_known()).await }),
+    })
+}
+
+/// Waits until that is lost, or what the caller has shown of itself ends.
+pub(super) fn until(
+    caller: Caller,
+    lost: impl Future<Output = ()> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        tokio::select! {
+            () = lost => {}
+            () = caller.over() => {}
+        }
     })
 }
 
@@ -181,7 +197,7 @@ fn lines_missed(count: u64) -> LogLine {
     LogLine { time: Timestamp::now(), instance: String::new(), text, missed: Some(count) }
 }
 
-fn events_missed(count: u64) -> Event {
+pub(super) fn events_missed(count: u64) -> Event {
     Event {
         sequence: 0,
         time: Timestamp::now(),
