@@ -40,6 +40,7 @@ pub mod git;
 pub mod instance;
 pub mod jitter;
 pub mod manifest;
+pub mod measure;
 pub mod protocol;
 pub mod reconcile;
 pub mod resource;

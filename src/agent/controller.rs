@@ -13,6 +13,7 @@ use crate::{
     audit::Log,
     instance::fleet::Fleet,
     manifest::Snapshot,
+    measure::Durations,
     reconcile::{
         Action, DesiredApp, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, desired, frozen,
         plan,
@@ -41,6 +42,8 @@ pub struct Controller {
     pub policing: Policing,
     pub suspension: Suspension,
     pub audit: Log,
+    /// How long each round took.
+    pub rounds: Arc<Durations>,
 }
 
 /// However often dynamic labels change, who may use what is decided anew no more often than this.
@@ -81,6 +84,7 @@ impl Controller {
             }
             let news = |said: &[Option<Arc<Snapshot>>]| !self.published.borrow().is_of(said.iter());
             if let Some(said) = inputs.filter(|said| due || news(&said.snapshots)) {
+                let began = Instant::now();
                 let inputs = &said.read;
                 let now = Timestamp::now();
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
@@ -107,6 +111,7 @@ impl Controller {
                 let applied = Applied { snapshots: said.snapshots, desired, running: running.clone(), held, suspended };
                 self.published.send_replace(Arc::new(applied));
                 self.fleet.set_applied();
+                self.rounds.add(began.elapsed());
             }
             // Once the status says so. Whoever asked may have gone: nobody has to hear it.
             answers.drain(..).for_each(|(done, answer)| drop(done.send(answer)));

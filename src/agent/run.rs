@@ -26,6 +26,7 @@ use crate::{
         orphans::{self, Claim, ClaimError, containers},
         user,
     },
+    measure::Durations,
     reconcile::{PruneSettings, Selection},
     source,
     status::{
@@ -69,6 +70,8 @@ pub struct Settings {
     pub tls: Option<tls::Files>,
     pub audit: audit::Settings,
     pub webhooks: Option<Webhooks>,
+    /// Where metrics and health are served without asking who wants them.
+    pub admin_listen: Option<SocketAddr>,
     pub control_socket: PathBuf,
     /// Where the agent keeps what it has to know after a restart; no other agent may have it.
     pub state_dir: PathBuf,
@@ -127,6 +130,10 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         Some(Webhooks { listen: address, hooks }) => Some((listen(address).await?, hooks)),
         None => None,
     };
+    let admin = match settings.admin_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let address = tcp.local_addr().map_err(|error| AgentError::Listen { address: settings.listen, error })?;
     // The state directory is this agent's: what is found now is of no agent that lives.
     let launcher = Launcher::default().with_identity(claim.identity.clone()).with_open_files(open_files::raise());
@@ -182,6 +189,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let followed = sources.clone();
     let (published, applied) = watch::channel(Arc::new(Applied::default()));
     let (commands_sender, commands) = mpsc::channel(16);
+    let rounds: Arc<Durations> = Arc::default();
     let controller = Controller {
         sources: sources.clone(),
         selection: settings.selection,
@@ -192,12 +200,15 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         policing: Policing(policy),
         suspension,
         audit: audit.clone(),
+        rounds: rounds.clone(),
     };
     let loop_token = stop_loop.clone();
     parts.spawn(async move {
         controller.run(loop_token).await;
         "the controller"
     });
+    let hooks = settings.webhooks.as_ref().map(|webhooks| webhooks.hooks.as_slice()).unwrap_or_default();
+    let calls = Arc::new(webhook::Calls::of(hooks));
     let store = Arc::new(Store {
         started: Timestamp::now(),
         url,
@@ -206,6 +217,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         gateway: gateway.clone(),
         tls: tls.clone(),
         configured: settings.basis,
+        rounds,
+        calls: calls.clone(),
     });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {
@@ -236,11 +249,24 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "webhooks are served");
         }
-        let router = webhook::router(hooks, &by_name, &stop_loop);
+        let router = webhook::router(hooks, &by_name, calls, &stop_loop);
         let serving = gateway::serve(Listener::Tcp(listener), router, stop_loop.clone());
         parts.spawn(async move {
             serving.await;
             "the webhooks"
+        });
+    }
+    if let Some(listener) = admin {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "metrics and health are served to whoever can reach this");
+        }
+        let router = status::metrics::admin_router(store.clone());
+        // Until the last answer: whoever watches the agent is to see it drain.
+        let limits = status::metrics::ADMIN_CONNECTIONS;
+        let serving = gateway::serve_within(Listener::Tcp(listener), limits, router, stop_connections.clone());
+        parts.spawn(async move {
+            serving.await;
+            "the listener for metrics and health"
         });
     }
     let (sweeping, sweep_token) = (gateway.clone(), stop_connections.clone());

@@ -94,6 +94,10 @@ impl Kept {
         self.dropped_in_all
     }
 
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
     pub fn has_waiting(&self) -> bool {
         self.waiting > 0
     }

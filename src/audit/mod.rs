@@ -221,6 +221,11 @@ impl Log {
         }
     }
 
+    /// How many records wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.state().kept.waiting()
+    }
+
     /// Waits, but not for long, until all that has been recorded is written. What is recorded from now on may not be.
     pub fn close(&self) {
         let mut state = self.state();

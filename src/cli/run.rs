@@ -207,6 +207,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             },
         },
         webhooks: webhooks(config)?,
+        admin_listen: config.admin_listen,
         control_socket: config.control_socket.clone(),
         state_dir: config.state_dir.clone(),
         shutdown_timeout: service.shutdown_timeout,

@@ -95,7 +95,7 @@ impl Config {
             policy_source: Later::Null,
             prune: PruneSettings::default(),
             gateway: Gateway::default(),
-            admin_listen: Later::Null,
+            admin_listen: None,
             webhook_listen: None,
             webhooks: Vec::new(),
             notifications: Later::List,

@@ -39,7 +39,8 @@ pub struct Config {
     pub policy_source: Later,
     pub prune: PruneSettings,
     pub gateway: Gateway,
-    pub admin_listen: Later,
+    /// Where metrics and health are served without asking who wants them. `None`: only by the gateway, which asks.
+    pub admin_listen: Option<SocketAddr>,
     /// Where `webhooks` are served.
     pub webhook_listen: Option<SocketAddr>,
     pub webhooks: Vec<Webhook>,

@@ -87,6 +87,7 @@ async fn admitted(gateway: &Arc<Gateway>, request: Request, next: Next) -> Respo
             next.run(Request::from_parts(parts, body)).await
         }
         Err(denial) => {
+            gateway.turned_away.add(denial.code);
             let address = parts.extensions.get::<Origin>().map(|origin| origin.0);
             gateway.audit.record_stranger(Record {
                 peer: Some(origin(peer(&parts), address)),
@@ -115,6 +116,7 @@ fn peer(request: &Parts) -> Peer {
 
 /// One who asks for too much is told so as whoever asks at that path expects it.
 fn limited(gateway: &Gateway, caller: &Caller, path: &str, exceeded: Exceeded) -> Response {
+    gateway.turned_away.add("too-many-requests");
     let text = exceeded.to_string();
     gateway.audit.record_stranger(Record {
         principal: Some(caller.name()),

@@ -48,12 +48,16 @@ pub fn router(gateway: Arc<Gateway>, api: Router) -> Router {
     Router::new()
         .route("/mcp", any(endpoint_of_all))
         .route("/mcp/{app}", any(endpoint))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
         .with_state(gateway.clone())
+        .merge(health(gateway.clone()))
         .merge(api)
         .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path"))
         .layer(middleware::from_fn_with_state(gateway, admit))
+}
+
+/// Whether the agent lives, and whether clients may be sent to it.
+pub fn health(gateway: Arc<Gateway>) -> Router {
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).with_state(gateway)
 }
 
 /// An error outside of MCP.
@@ -82,6 +86,7 @@ async fn endpoint(
         Some(right) => serve(&gateway, right, &app, request).await,
         None => {
             let fault = unknown_app(&app);
+            gateway.turned_away.add("unknown-app");
             trace.refused(&caller, &app, Outcome::Denied, &fault);
             reply::fault(&fault, None)
         }
@@ -104,7 +109,7 @@ async fn serve(gateway: &Arc<Gateway>, right: Right, app: &str, request: Request
     match parts.method {
         Method::POST => match read(gateway, body, headers).await {
             Ok(arrived) => posted(gateway, &right, app, headers, &arrived.bytes).await,
-            Err(fault) => refused(&right, &fault, None),
+            Err(fault) => refused(gateway, &right, &fault, None),
         },
         // Neither exists in the modern era, which knows no sessions.
         Method::GET | Method::DELETE if !is_modern(headers) && headers.contains_key(SESSION_ID) => {
@@ -156,16 +161,16 @@ async fn posted(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &Head
                 gateway.limiter.charge(right.caller(), messages.len().saturating_sub(1));
                 legacy::batch(gateway, right, app, headers, &messages).await
             }
-            Err(error) => refused(right, &frame_fault(&error), None),
+            Err(error) => refused(gateway, right, &frame_fault(&error), None),
         };
     }
     let message = match Message::parse(bytes) {
         Ok(message) => message,
-        Err(error) => return refused(right, &frame_fault(&error), None),
+        Err(error) => return refused(gateway, right, &frame_fault(&error), None),
     };
     let params = message.params();
     if let Err(error) = check(&message, &params) {
-        return refused(right, &frame_fault(&error), message.id.map(|id| id.0));
+        return refused(gateway, right, &frame_fault(&error), message.id.map(|id| id.0));
     }
     let admitted = match Exchange::admit(right, &message, &params) {
         Ok(admitted) => admitted,
@@ -182,7 +187,8 @@ async fn posted(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &Head
 }
 
 /// The answer to what is no message, or none that can be taken.
-fn refused(right: &Right, fault: &Fault, id: Option<&str>) -> Response {
+fn refused(gateway: &Gateway, right: &Right, fault: &Fault, id: Option<&str>) -> Response {
+    gateway.turned_away.add("invalid-message");
     right.refused(fault);
     reply::fault(fault, id)
 }

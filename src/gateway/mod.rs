@@ -34,7 +34,7 @@ pub mod web_session;
 pub use admission::{Stranger, refusal};
 pub use caller::{By, Caller};
 pub use guard::{Access, Denial, Guard, Peer};
-pub use http::{problem, router};
+pub use http::{health, problem, router};
 pub use limits::Limits;
 pub use reply::json as reply_json;
 pub use serve::{Listener, serve, serve_within};
@@ -47,6 +47,7 @@ use crate::{
         pool::{Lease, Unavailable},
         view::{Route, Service},
     },
+    measure::Words,
 };
 use access::Policy;
 use identity::Identity;
@@ -73,6 +74,8 @@ pub struct Gateway {
     catalog: all::Catalog,
     bodies: bodies::Bodies,
     pub audit: Log,
+    /// Requests that were refused before they were a message to anybody, by the code of the refusal.
+    pub turned_away: Words,
     limiter: Limiter,
     /// Of the web page.
     pub web: WebSessions,
@@ -101,6 +104,7 @@ impl Gateway {
         let limiter = Limiter::new(limits);
         let (catalog, bodies) = (all::Catalog::default(), bodies::Bodies::default());
         let web = WebSessions::new(identity.url());
+        let turned_away = Words::default();
         Arc::new(Gateway {
             fleet,
             sessions,
@@ -109,6 +113,7 @@ impl Gateway {
             identity,
             policy,
             audit,
+            turned_away,
             limiter,
             web,
             bridge,

@@ -329,6 +329,11 @@ impl Sessions {
         counts
     }
 
+    /// How many there are, with or without a process of their own.
+    pub fn count(&self) -> usize {
+        lock(&self.table).by_id.len()
+    }
+
     /// Records the end of all of them: the agent stops, and their processes with it.
     pub fn farewell(&self) {
         let table = lock(&self.table);

@@ -6,8 +6,12 @@ use super::{
 };
 use crate::{
     audit::{Log, Open},
-    instance::{fleet::Fleet, view::Route},
-    protocol::{Kind, Message, Params, text_member},
+    instance::{
+        fleet::Fleet,
+        traffic::{Passing, Traffic},
+        view::Route,
+    },
+    protocol::{Era, Kind, Message, Params, text_member},
     status::model::audit::{Kind as RecordKind, Outcome, Record},
 };
 use axum::{http::HeaderMap, response::Response};
@@ -59,6 +63,9 @@ impl Trace {
         if self.aside {
             return;
         }
+        if let Some(traffic) = self.fleet.traffic(app).filter(|_| message.kind == Kind::Request) {
+            traffic.add(era(params), Outcome::Denied, None);
+        }
         let mut record = self.of_message(caller, app, message, params);
         record.set_outcome(Outcome::Denied);
         (record.code, record.reason) = (Some(fault.code), Some(fault.message.clone()));
@@ -67,14 +74,17 @@ impl Trace {
 
     /// Begins the record of a message that was admitted.
     pub fn begin(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>) -> Trail {
-        if message.kind == Kind::Response || is_quiet(&message.method) {
+        if message.kind == Kind::Response {
             return Trail::default();
         }
-        let record = self.of_message(caller, app, message, params);
+        let record = || self.of_message(caller, app, message, params);
+        let traffic = self.fleet.traffic(app).filter(|_| message.kind == Kind::Request);
         if self.aside {
-            return Trail { subject: Some(Box::new(record)), ..Trail::default() };
+            return Trail { subject: Some(Box::new(Subject { record: record(), traffic })), ..Trail::default() };
         }
-        Trail { open: Some(Arc::new(Mutex::new(self.log.begin(record)))), ..Trail::default() }
+        let record = (!is_quiet(&message.method)).then(|| self.log.begin(record()));
+        let open = Ending { record, passing: traffic.map(|traffic| traffic.begin(era(params))) };
+        Trail { open: Some(Arc::new(Mutex::new(open))), ..Trail::default() }
     }
 
     fn of_message(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>) -> Record {
@@ -116,19 +126,65 @@ fn is_quiet(method: &str) -> bool {
     method == "ping" || method.ends_with("/list")
 }
 
+/// In which era a message is. One that says otherwise of itself is refused.
+fn era(params: &Params<'_>) -> Era {
+    if params.meta_version.is_some() { Era::Modern } else { Era::Legacy }
+}
+
 /// Tells a session from others, without being its id, which would let anybody in.
 pub fn session_label(id: &str) -> String {
     let digest = Sha256::digest(id.as_bytes());
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The record of one message, which is made when it has come to its end. If nobody says how, its client has gone.
+/// What one message is to be told of when it has come to its end. If nobody says how, its client has gone.
+#[derive(Debug)]
+struct Ending {
+    /// `None`: it is not recorded.
+    record: Option<Open>,
+    passing: Option<Passing>,
+}
+
+impl Ending {
+    fn answered(&mut self, code: Option<i64>) {
+        self.count(if code.is_some() { Outcome::Error } else { Outcome::Ok });
+        if let Some(record) = &mut self.record {
+            record.answered(code);
+        }
+    }
+
+    fn refused(&mut self, outcome: Outcome, code: Option<i64>, reason: &str) {
+        self.count(outcome);
+        if let Some(record) = &mut self.record {
+            record.refused(outcome, code, reason);
+        }
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        if let Some(passing) = &mut self.passing {
+            passing.end(outcome);
+        }
+    }
+
+    fn record(&mut self) -> Option<&mut Record> {
+        self.record.as_mut().and_then(Open::record)
+    }
+}
+
+/// What a message is about that stands for another one.
+#[derive(Clone, Debug)]
+struct Subject {
+    record: Record,
+    traffic: Option<Arc<Traffic>>,
+}
+
+/// What becomes of one message.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
-    /// `None`: it is not recorded.
-    open: Option<Arc<Mutex<Open>>>,
+    /// `None`: nobody is told.
+    open: Option<Arc<Mutex<Ending>>>,
     /// What it is about, where another message's record is to say so.
-    subject: Option<Box<Record>>,
+    subject: Option<Box<Subject>>,
 }
 
 impl Trail {
@@ -136,8 +192,11 @@ impl Trail {
     #[must_use]
     pub fn in_place_of(self, other: &Trail) -> Trail {
         if let Some(subject) = self.subject {
-            let Record { app, method, name, arguments, .. } = *subject;
+            let Subject { record: Record { app, method, name, arguments, .. }, traffic } = *subject;
             other.with(|open| {
+                if let Some((passing, traffic)) = open.passing.as_mut().zip(traffic) {
+                    passing.turn_to(traffic);
+                }
                 if let Some(record) = open.record() {
                     (record.app, record.method, record.name, record.arguments) = (app, method, name, arguments);
                 }
@@ -192,14 +251,14 @@ impl Trail {
         }
     }
 
-    fn with(&self, act: impl FnOnce(&mut Open)) {
+    fn with(&self, act: impl FnOnce(&mut Ending)) {
         if let Some(open) = &self.open {
             act(&mut lock(open));
         }
     }
 }
 
-fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
+fn lock(open: &Mutex<Ending>) -> MutexGuard<'_, Ending> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -14,6 +14,9 @@ use std::{
 /// The largest commit or tree that is read: a tree of some 300,000 names.
 const MAX_OBJECT: usize = 16 << 20;
 
+/// So many commits between two are counted; there are not less if there are as many.
+pub const MAX_DISTANCE: usize = 1_000;
+
 /// A repository, or the way to one, that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -95,6 +98,21 @@ impl Repository {
             Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
             found => found.map_err(|error| unreadable(of, &error)),
         }
+    }
+
+    /// How many commits there are from one to another that builds on it, up to [`MAX_DISTANCE`]. `None`: it does not, or one
+    /// of them is not here.
+    pub fn distance(&self, from: ObjectId, to: ObjectId) -> Result<Option<usize>, ObjectError> {
+        if !self.is_ancestor(from, to)? {
+            return Ok(None);
+        }
+        let count = || {
+            let mut walk = self.git.revwalk()?;
+            walk.push(oid_of(to))?;
+            walk.hide(oid_of(from))?;
+            Ok(walk.take(MAX_DISTANCE).count())
+        };
+        count().map(Some).map_err(|error| unreadable(to, &error))
     }
 
     /// What an object is, and its size in bytes, without reading it all.

@@ -6,6 +6,7 @@ use super::{
     labels::{self, DynamicLabels},
     logs::LogRing,
     supervisor::{Supervisor, Wires, Wish},
+    traffic::Traffic,
     view::{Route, View},
 };
 use crate::{
@@ -43,6 +44,8 @@ pub struct Entry {
     pub route: watch::Receiver<Arc<Route>>,
     pub logs: LogRing,
     pub dynamic_labels: watch::Receiver<DynamicLabels>,
+    /// What clients asked of it.
+    pub traffic: Arc<Traffic>,
     wish: watch::Sender<Wish>,
 }
 
@@ -54,6 +57,8 @@ pub struct Fleet {
     leaving: Mutex<Vec<Arc<Entry>>>,
     /// Apps that somebody has suspended, there or not.
     suspended: RwLock<BTreeSet<String>>,
+    /// What clients asked of no app in particular.
+    traffic: Arc<Traffic>,
     supervisors: TaskTracker,
     /// The first plan has been carried out.
     applied: AtomicBool,
@@ -72,6 +77,7 @@ impl Fleet {
             entries: RwLock::default(),
             leaving: Mutex::default(),
             suspended: RwLock::default(),
+            traffic: Arc::default(),
             supervisors: TaskTracker::new(),
             applied: AtomicBool::new(false),
             started: AtomicBool::new(false),
@@ -98,6 +104,14 @@ impl Fleet {
     /// An app that clients may reach.
     pub fn get(&self, name: &str) -> Option<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// What clients ask of an app that they may reach; without a name, of none in particular.
+    pub fn traffic(&self, app: &str) -> Option<Arc<Traffic>> {
+        match app {
+            "" => Some(self.traffic.clone()),
+            app => self.get(app).map(|entry| entry.traffic.clone()),
+        }
     }
 
     /// All apps, also those that are being stopped, unless another of the same name has taken their place.
@@ -180,7 +194,15 @@ impl Fleet {
         let wires = Wires { wish, view, route, checkouts: mpsc::channel(WAITING), changes: self.changes.clone() };
         let supervisor = Supervisor::new(name.clone(), self.host.clone(), logs.clone(), wires);
         self.supervisors.spawn(supervisor.run());
-        Arc::new(Entry { name, view: view_receiver, route: route_receiver, logs, dynamic_labels, wish: wish_sender })
+        Arc::new(Entry {
+            name,
+            view: view_receiver,
+            route: route_receiver,
+            logs,
+            dynamic_labels,
+            traffic: Arc::default(),
+            wish: wish_sender,
+        })
     }
 
     /// Stops an app. Clients do not find it any more; what they have open has its grace period.

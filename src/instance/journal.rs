@@ -2,8 +2,10 @@
 
 mod draft;
 mod kept;
+mod tally;
 
 pub use draft::{Draft, rounded};
+pub use tally::{Lives, Tally};
 
 use crate::status::model::event::{Event, EventLevel};
 use jiff::Timestamp;
@@ -69,6 +71,16 @@ impl Journal {
     pub fn follow(&self, app: Option<&str>, n: usize) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
         let kept = self.kept();
         (kept.tail(app, n), self.shared.followers.subscribe())
+    }
+
+    /// How many events there have been.
+    pub fn tally(&self) -> Tally {
+        self.kept().tally.clone()
+    }
+
+    /// Lets the counts go of apps that are not wanted any more.
+    pub fn forget(&self, wanted: impl Fn(&str) -> bool) {
+        self.kept().tally.apps.retain(|app, _| wanted(app));
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -6,7 +6,8 @@
 //! What is left when keepers are killed is found by [`orphans`].
 //!
 //! What a process is given is put together by the [`host`]: its [`user`], its [`environment`] with its [`secrets`], its
-//! limits and sandbox ([`confine`]). What becomes of it is in the [`journal`] and the [`logs`].
+//! limits and sandbox ([`confine`]). What becomes of it is in the [`journal`] and the [`logs`], what clients ask of it is
+//! counted as [`traffic`].
 
 pub mod backoff;
 pub mod confine;
@@ -35,6 +36,7 @@ pub mod running;
 pub mod secrets;
 pub mod supervisor;
 pub mod tools;
+pub mod traffic;
 pub mod user;
 mod version;
 pub mod view;

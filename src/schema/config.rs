@@ -40,7 +40,7 @@ pub fn config() -> Form {
             ("allow_empty", boolean().default(false).about("Let all removals pass, always.")),
         ]).about("When removals are held.")),
         ("gateway", defined("gateway")),
-        ("admin_listen", null().about("Not yet supported.")),
+        ("admin_listen", address().about("Where `/metrics`, `/healthz` and `/readyz` are served to whoever can reach it. Null: only by the gateway, `/metrics` to those who may read the agent.").example("127.0.0.1:7422").or_null()),
         ("webhook_listen", address().about("Where `webhooks` are served.").example("127.0.0.1:7421").or_null()),
         ("webhooks", list(&object(vec![
             ("name!", defined("name").about("It is served at `/hooks/NAME`.")),

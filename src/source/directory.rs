@@ -192,6 +192,7 @@ impl State {
         let now = Timestamp::now();
         self.view.send_modify(|view| {
             view.reads += 1;
+            view.failures += u64::from(read.is_err());
             view.watched(watcher.mode(), watcher.problem());
             // What is looked at again at once is not known yet.
             if new || found.settled || read.is_err() {

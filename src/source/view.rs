@@ -70,6 +70,8 @@ pub struct SourceView {
     pub error: Option<Problem>,
     /// How many looks there have been, with success or not.
     pub reads: u64,
+    /// How many of them have failed.
+    pub failures: u64,
     /// Up to which call of [`Trigger::fire`] all are answered.
     pub answered: u64,
     /// Of a git source.
@@ -88,6 +90,7 @@ impl SourceView {
             last_read: None,
             error: None,
             reads: 0,
+            failures: 0,
             answered: 0,
             git: None,
         }

@@ -6,7 +6,7 @@ mod sight;
 mod streams;
 mod watch;
 
-use super::{Store, actions, asked::MAX_BODY, command::Command, model::Status, watching::Watching, web};
+use super::{Store, actions, asked::MAX_BODY, command::Command, metrics, model::Status, watching::Watching, web};
 use crate::gateway::{Caller, problem};
 use axum::{
     Extension, Json, Router,
@@ -41,6 +41,7 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
         .with_state(api)
         .merge(actions::router(store.clone(), commands))
         .layer(middleware::from_fn(web::gzip::json))
+        .merge(metrics::router(store.clone()))
         .merge(web::router(store))
         .method_not_allowed_fallback(async || {
             problem(

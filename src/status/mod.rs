@@ -6,6 +6,7 @@ mod asked;
 pub mod command;
 mod git;
 mod judge;
+pub mod metrics;
 pub mod model;
 mod sight;
 mod store;

@@ -13,9 +13,11 @@ use crate::{
     gateway::{Access, Gateway, access::Principal, tls::Tls},
     instance::{fleet::Entry, labels::DynamicLabels, view::View},
     manifest::Snapshot,
+    measure::Durations,
     reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
     resource::{App, RemoteTransport, Server, Verb},
     source::{Source, SourceView},
+    webhook::Calls,
 };
 use jiff::Timestamp;
 use std::{
@@ -73,6 +75,10 @@ pub struct Store {
     pub tls: Option<Arc<Tls>>,
     /// What it decides by, as far as it is configured.
     pub configured: Basis,
+    /// How long it took to carry out what the sources say, each time.
+    pub rounds: Arc<Durations>,
+    /// Of webhooks.
+    pub calls: Arc<Calls>,
 }
 
 impl Store {

@@ -3,10 +3,12 @@
 //! What a caller sends is nothing but a reason to look: its content is proven to come from somebody who knows the
 //! secret, and then dropped. So a recorded call that is sent again costs a look, of which there is one a second at most.
 
+mod calls;
 mod pace;
 mod proof;
 mod serve;
 
+pub use calls::Calls;
 pub use proof::Scheme;
 pub use serve::{SecretError, check_secret, router};
 

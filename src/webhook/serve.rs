@@ -1,6 +1,6 @@
 //! `POST /hooks/NAME`.
 
-use super::{Webhook, pace::Paced, proof::Proof};
+use super::{Calls, Webhook, pace::Paced, proof::Proof};
 use crate::source::Trigger;
 use axum::{
     Router,
@@ -76,11 +76,17 @@ struct Hook {
 struct Hooks {
     by_name: BTreeMap<String, Hook>,
     turns: Semaphore,
+    calls: Arc<Calls>,
 }
 
 /// Answers webhooks until `shutdown`; `sources` are to be had by name. A webhook of a source that is not among them is
-/// not there.
-pub fn router(hooks: Vec<Webhook>, sources: &BTreeMap<String, Trigger>, shutdown: &CancellationToken) -> Router {
+/// not there. `calls` is told of all calls.
+pub fn router(
+    hooks: Vec<Webhook>,
+    sources: &BTreeMap<String, Trigger>,
+    calls: Arc<Calls>,
+    shutdown: &CancellationToken,
+) -> Router {
     // One pace for a source, however many webhooks it has.
     let paced: BTreeMap<&str, Paced> = sources
         .iter()
@@ -91,7 +97,7 @@ pub fn router(hooks: Vec<Webhook>, sources: &BTreeMap<String, Trigger>, shutdown
         Some((settings.name.clone(), Hook { settings, source }))
     };
     let by_name = hooks.into_iter().filter_map(hook).collect();
-    let hooks = Arc::new(Hooks { by_name, turns: Semaphore::new(AT_A_TIME) });
+    let hooks = Arc::new(Hooks { by_name, turns: Semaphore::new(AT_A_TIME), calls });
     Router::new().route("/hooks/{name}", post(call)).with_state(hooks)
 }
 
@@ -108,7 +114,9 @@ async fn call(
         judge(&hooks.turns, &hook.settings, proof.ok_or(StatusCode::UNAUTHORIZED)?, &mut body).await?;
         Ok(hook)
     };
-    match timeout(PATIENCE, judging).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
+    let judged = timeout(PATIENCE, judging).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT));
+    hooks.calls.add(&name, judged.is_ok());
+    match judged {
         Ok(hook) => {
             tracing::debug!(webhook = name, source = hook.settings.source, "called");
             hook.source.ask();

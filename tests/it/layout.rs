@@ -9,7 +9,7 @@ use std::{
 
 /// Who may use whom: a room uses those in the lines above its own, never its neighbours or those below.
 const ORDER: &[&[&str]] = &[
-    &["escape", "jitter", "protocol", "resource", "schema", "sys"],
+    &["escape", "jitter", "measure", "protocol", "resource", "schema", "sys"],
     &["manifest"],
     &["authorize"],
     &["git"],
@@ -57,6 +57,7 @@ const PURE: &[&str] = &[
     "instance::flood",
     "instance::grant",
     "instance::journal::kept",
+    "instance::journal::tally",
     "instance::labels::output",
     "instance::logs::kept",
     "instance::logs::lines",
@@ -76,6 +77,10 @@ const PURE: &[&str] = &[
     "schema",
     "source::confirm",
     "status::judge",
+    "status::metrics::expose",
+    "status::metrics::families",
+    "status::metrics::format",
+    "status::metrics::reading",
     "status::model",
     "status::sight",
     "status::watching::picture",

@@ -44,7 +44,7 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
     config.policy_source.decode("", "policy_source", &mut f, context);
     set(&mut config.prune, f.optional("prune", prune));
     set(&mut config.gateway, f.optional("gateway", |n, c| gateway::gateway(n, environment, c)));
-    config.admin_listen.decode("", "admin_listen", &mut f, context);
+    config.admin_listen = f.nullable("admin_listen", gateway::address);
     webhook::webhooks(&mut config, &mut f, environment, context);
     secrets_apart(&config, node, context);
     config.notifications.decode("", "notifications", &mut f, context);

@@ -3,7 +3,7 @@
 //! Where there is no more room the oldest event goes of whoever has the most: neither a crash loop nor a source that
 //! comes and goes takes from the others more than an equal share.
 
-use super::Draft;
+use super::{Draft, Tally};
 use crate::status::model::event::{Details, Event};
 use jiff::Timestamp;
 use std::{
@@ -32,6 +32,7 @@ pub(super) struct Kept {
     /// By number, so in their order.
     pub(super) events: BTreeMap<u64, Entry>,
     shares: HashMap<Arc<Subject>, Share>,
+    pub(super) tally: Tally,
     /// The number of the last event.
     last: u64,
     pub(super) bytes: usize,
@@ -69,8 +70,9 @@ impl Kept {
         let [app, instance] = [app, instance].map(|name| name.map(|name| name.to_string()));
         let source = details.source.clone().filter(|_| app.is_none());
         let subject = Arc::new(Subject { app: app.clone(), source, minor });
-        let kind = kind.word().into();
-        let mut event = Event { sequence: self.last, time, level, kind, app, instance, message, details };
+        let word = kind.word().into();
+        let mut event = Event { sequence: self.last, time, level, kind: word, app, instance, message, details };
+        self.tally.add(kind, &event);
         let mut bytes = size(&event);
         if bytes > MAX_EVENT {
             event.details = Details::default();

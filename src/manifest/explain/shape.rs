@@ -52,8 +52,8 @@ pub(super) const NOT_YET_SUPPORTED: Explanation = Explanation {
     why: "The setting has a name and a default, so that configurations can be written that later versions read in the same \
           way; another value than the default would not hold.",
     language: Language::Yaml,
-    wrong: "version: v1\nadmin_listen: 127.0.0.1:7430\n",
-    right: "version: v1\nadmin_listen: null\n",
+    wrong: "version: v1\npolicy_source: main\n",
+    right: "version: v1\npolicy_source: null\n",
 };
 
 pub(super) const MISSING_FIELD: Explanation = Explanation {

@@ -46,6 +46,8 @@ pub fn spawn(settings: GitSettings, shutdown: CancellationToken) -> (Source, Joi
         seen: None,
         newest: None,
         accepted: None,
+        accepted_time: None,
+        behind: None,
         root: None,
         refused: Arc::default(),
         warnings: Vec::new(),
@@ -194,6 +196,7 @@ impl Actor {
         }
         self.view.send_modify(|view| {
             view.reads += 1;
+            view.failures += u64::from(!reached);
             view.answered = asked;
             view.watched(mode, problem.as_deref());
             if reached {
@@ -232,6 +235,7 @@ fn show(view: &mut SourceView, shown: Shown, stale: bool) {
     if let Some(git) = &mut view.git {
         (git.seen, git.newest, git.accepted) = (shown.seen, shown.newest, shown.accepted);
         (git.root, git.refused) = (shown.root, shown.refused);
+        (git.accepted_time, git.behind) = (shown.accepted_time, shown.behind);
         git.warnings = shown.warnings;
         git.warnings.extend(stale.then(|| STALE.to_owned()));
     }

@@ -19,6 +19,10 @@ pub struct GitView {
     pub newest: Option<Timestamp>,
     /// The commit up to which the history has been judged, and that is applied except for what was refused.
     pub accepted: Option<ObjectId>,
+    /// When that commit says it was made.
+    pub accepted_time: Option<Timestamp>,
+    /// How many commits the followed reference had more at the last look. `None`: nobody knows, or the history is another one.
+    pub behind: Option<usize>,
     /// The commit since which changes are judged, once there is one.
     pub root: Option<ObjectId>,
     /// What was refused and is not restored, newest first. In audit mode it takes effect all the same.

@@ -41,6 +41,8 @@ pub(super) struct Shown {
     pub seen: Option<ObjectId>,
     pub newest: Option<Timestamp>,
     pub accepted: Option<ObjectId>,
+    pub accepted_time: Option<Timestamp>,
+    pub behind: Option<usize>,
     pub root: Option<ObjectId>,
     pub refused: Arc<[RefusedChange]>,
     pub warnings: Vec<String>,
@@ -65,6 +67,8 @@ pub(super) struct Worker {
     /// The head for which everything has been done, and what came of it.
     done: Option<(ObjectId, Result<(), Arc<Trouble>>)>,
     shown: Shown,
+    /// What was seen and accepted when the two were compared last.
+    compared: (Option<ObjectId>, Option<ObjectId>),
 }
 
 impl Worker {
@@ -83,12 +87,28 @@ impl Worker {
             lock: None,
             done: None,
             shown: Shown { warnings: settings.warnings(), ..Shown::default() },
+            compared: (None, None),
             settings,
         }
     }
 
-    pub fn shown(&self) -> Shown {
+    pub fn shown(&mut self) -> Shown {
+        self.compare();
         self.shown.clone()
+    }
+
+    /// Finds out how far what is accepted is from what was seen, unless that is known.
+    fn compare(&mut self) {
+        let Shown { seen, accepted, .. } = self.shown;
+        if self.compared == (seen, accepted) {
+            return;
+        }
+        let Some(repository) = self.mirror.as_ref().map(Mirror::repository) else { return };
+        let time = |commit| said(&repository.commit(commit).ok()?).time;
+        self.shown.accepted_time = accepted.and_then(time);
+        let ends = accepted.zip(seen);
+        self.shown.behind = ends.and_then(|(accepted, seen)| repository.distance(accepted, seen).ok().flatten());
+        self.compared = (seen, accepted);
     }
 
     pub fn watched(&self) -> (WatchMode, Option<String>) {

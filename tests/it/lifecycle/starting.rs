@@ -21,7 +21,7 @@ async fn what_cannot_be_run_is_refused_with_its_place() {
     let source = "sources: [{name: local, directory: {path: fleet}}]\n";
     for (text, place, what) in [
         ("sources:\n  - name: fleet\n    git: {url: https://x}\n".to_owned(), "bad.yaml:3:11", "no repository"),
-        (format!("{source}admin_listen: 127.0.0.1:9000\n"), "bad.yaml:2:1", "not yet supported"),
+        (format!("{source}policy_source: local\n"), "bad.yaml:2:1", "not yet supported"),
         (format!("{source}gatway: {{}}\n"), "bad.yaml:2:1", "did you mean `gateway`?"),
         (format!("{source}gateway: {{auth: open, listen: '0.0.0.0:7420'}}\n"), "bad.yaml:2:", "0.0.0.0"),
     ] {
