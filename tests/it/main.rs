@@ -31,6 +31,8 @@ mod layout;
 mod leftovers;
 mod lifecycle;
 mod logs;
+mod many_agents;
+mod metrics;
 mod oracle;
 mod orphans;
 mod process;

@@ -1,7 +1,7 @@
 //! Who may do what, from resources to the wire: the real agent, real servers, clients with tokens.
 
 mod calls;
-mod fleet;
+pub mod fleet;
 mod host_users;
 mod issuer;
 mod oidc;

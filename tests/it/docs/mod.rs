@@ -62,7 +62,7 @@ fn faults(place: &str, text: &str) -> Vec<Diagnostic> {
         data.flat_map(|(name, file)| faults(name.as_str().expect("a name"), file.as_str().expect("a text"))).collect()
     } else if begins("kind:") {
         parse_file(place, text.as_bytes()).diagnostics
-    } else if ["jobs:", "repos:", "include:"].into_iter().any(begins) {
+    } else if ["jobs:", "repos:", "include:", "scrape_configs:", "groups:"].into_iter().any(begins) {
         let _: serde_yaml::Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{place}: {error}"));
         Vec::new()
     } else {

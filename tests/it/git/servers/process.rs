@@ -14,10 +14,15 @@ pub struct Running(Child);
 impl Running {
     /// Starts a program and waits until it accepts connections on a port of loopback.
     pub fn start(command: &mut Command, port: u16) -> Running {
+        Running::start_at(command, "127.0.0.1", port)
+    }
+
+    /// The same at another address.
+    pub fn start_at(command: &mut Command, address: &str, port: u16) -> Running {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("a program that can be started");
         let mut running = Running(child);
         let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect((address, port)).is_err() {
             assert_eq!(running.0.try_wait().expect("a child"), None, "{command:?} has ended");
             assert!(started.elapsed() < PATIENCE, "{command:?} does not listen");
             std::thread::yield_now();
@@ -52,12 +57,20 @@ pub struct GitDaemon {
 
 impl GitDaemon {
     pub fn start(root: &Path) -> GitDaemon {
-        let port = free_port();
+        GitDaemon::serve("127.0.0.1", free_port(), root)
+    }
+
+    /// At the usual port of an address.
+    pub fn at(address: &str, root: &Path) -> GitDaemon {
+        GitDaemon::serve(address, 9418, root)
+    }
+
+    fn serve(address: &str, port: u16, root: &Path) -> GitDaemon {
         let mut command = Command::new(git_program("git-daemon"));
-        command.args(["--listen=127.0.0.1", "--export-all", "--reuseaddr", "--informative-errors"]);
+        command.args(["--export-all", "--reuseaddr", "--informative-errors"]).arg(format!("--listen={address}"));
         command.arg(format!("--port={port}")).arg(format!("--base-path={}", root.display())).arg(root);
         command.env("HOME", root).stderr(Stdio::null());
-        GitDaemon { port, _running: Running::start(&mut command, port) }
+        GitDaemon { port, _running: Running::start_at(&mut command, address, port) }
     }
 
     pub fn url(&self, path: &str) -> String {
