@@ -21,6 +21,7 @@ const TOOLS: &[Tool] = &[
     ("touch", "Tells whoever has subscribed to it that the resource `uri` was updated", &[("uri", "string")]),
     ("ask", "Asks the client's model about `text`", &[("text", "string")]),
     ("pid", "The number of the process", &[]),
+    ("meta", "The `_meta` of this call, as JSON", &[]),
     ("env", "The environment, as JSON", &[]),
     ("process", "Directory, umask, descriptors and /proc status, as JSON", &[]),
     ("stats", "What has been asked for so far, as JSON", &[]),
@@ -80,6 +81,7 @@ pub fn call(server: &Server, call: &Call) -> Answer {
         }
         "ask" => ask(server, call, words("text")),
         "pid" => text(process::id().to_string()),
+        "meta" => text(call.params.get("_meta").unwrap_or(&Value::Null).to_string()),
         "env" => {
             let variables = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
             text(json!(variables.collect::<BTreeMap<_, _>>()).to_string())

@@ -5,7 +5,7 @@ mod target;
 
 use self::target::Target;
 use super::{
-    Outcome,
+    Outcome, UsageError,
     configuration::{Loaded, describe, environment, load},
     progress::Waiting,
     terminal::{print, shell_words},
@@ -100,6 +100,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         LogFormat::Json => telemetry::LogFormat::Json,
     });
     secrets::check_apart(&config)?;
+    let traces = config.telemetry.otlp.as_deref().map(telemetry::start);
+    // Dropped last: what the end of the agent has to tell is told too.
+    let _traces = traces.transpose().map_err(UsageError::new)?;
     let settings = settings(&config)?;
     warn(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -51,6 +51,10 @@ impl Config {
             setting: format!("webhook `{}`, `secret_file`", hook.name),
             file: &hook.secret_file,
         }));
+        let otlp = self.telemetry.otlp.iter().flat_map(|otlp| &otlp.headers);
+        found.extend(
+            otlp.map(|(name, file)| Credential { setting: format!("`telemetry.otlp`, header `{name}`"), file }),
+        );
         found
     }
 

@@ -164,6 +164,6 @@ impl Default for Audit {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Telemetry { log: LogFormat::Text, otlp: Later::Null }
+        Telemetry { log: LogFormat::Text, otlp: None }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     manifest::decode::{Decoded, decode_document},
     reconcile::{PruneSettings, Selection},
     resource::{App, Selector, Written, quantity},
+    telemetry::Otlp,
     webhook::Webhook,
 };
 use serde::{Serialize, Serializer};
@@ -197,7 +198,8 @@ pub struct Rotate {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Telemetry {
     pub log: LogFormat,
-    pub otlp: Later,
+    /// `None`: no traces are collected.
+    pub otlp: Option<Box<Otlp>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

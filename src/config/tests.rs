@@ -169,7 +169,17 @@ gateway:
     connections: 9
     connections_per_address: 8
 audit: {file: audit.jsonl, arguments: true, rotate: {size: 5Mi, age: 48h, keep: 3}}
-telemetry: {log: json}
+telemetry:
+  log: json
+  otlp:
+    endpoint: 'https://collector.example.com:4318/'
+    headers: {Authorization: otlp-token}
+    ca_file: ca.pem
+    sample: 0.25
+    timeout: 5s
+    queue: 100
+    service_name: fleet
+    attributes: {zone: a}
 ";
     let full = full.replace("KEY", KEY);
     for text in ["", &full] {

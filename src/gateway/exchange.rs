@@ -184,7 +184,7 @@ impl Exchange {
 
     /// The answer as its client is to have it.
     pub fn answered(&mut self, answer: Bytes, error_code: Option<i64>) -> Bytes {
-        self.trail.answered(error_code);
+        self.trail.answered(Some(&answer), error_code);
         self.answered = true;
         if !self.lists_tools {
             return answer;

@@ -178,9 +178,10 @@ async fn posted(gateway: &Arc<Gateway>, right: &Right, app: &str, headers: &Head
     };
     let post = Post { right, app, headers, message: &message, params: &params };
     let trail = admitted.trail().clone();
+    let parent = trail.as_parent();
     let response = match classify::era_of(headers, &message, &params) {
-        Era::Modern => modern::post(gateway, &post, admitted).await,
-        Era::Legacy => legacy::post(gateway, &post, admitted).await,
+        Era::Modern => parent.within(modern::post(gateway, &post, admitted)).await,
+        Era::Legacy => parent.within(legacy::post(gateway, &post, admitted)).await,
     };
     trail.responded(&message, &response);
     response

@@ -105,9 +105,10 @@ pub async fn batch(
     let (mut feeds, mut forwarded) = (VecDeque::new(), 0);
     for ((message, params), admitted) in messages.iter().zip(&params).zip(admitted) {
         let id = message.id.map_or("null", |id| id.0);
+        let parent = admitted.as_ref().map(|admitted| admitted.trail().as_parent()).unwrap_or_default();
         match admitted {
             Ok(Admitted::Request(exchange)) => exchanges.push(exchange),
-            Ok(Admitted::Other(trail)) => trail.answered(None),
+            Ok(Admitted::Other(trail)) => trail.answered(None, None),
             Err(fault) => {
                 if message.kind == Kind::Request {
                     answer(id, &fault);
@@ -118,7 +119,7 @@ pub async fn batch(
         }
         let post = Post { right, app, headers, message, params };
         let outcome = match session.upgrade() {
-            Some(upgrade) => match upgraded(gateway, &session, upgrade, &post, true).await {
+            Some(upgrade) => match parent.within(upgraded(gateway, &session, upgrade, &post, true)).await {
                 Ok((feed, own)) => {
                     feeds.push_back(feed);
                     if let (Some(own), Some(last)) = (own, exchanges.last_mut()) {
@@ -128,7 +129,10 @@ pub async fn batch(
                 }
                 Err(unsent) => Err(unsent),
             },
-            None => send(gateway, &session, &post, &mailbox),
+            None => {
+                let _working = parent.enter();
+                send(gateway, &session, &post, &mailbox)
+            }
         };
         match outcome {
             Ok(()) => {

@@ -26,6 +26,7 @@ mod pieces;
 mod reply;
 mod serve;
 mod session;
+mod spans;
 mod stream;
 pub mod tls;
 mod trail;

@@ -3,6 +3,7 @@
 use super::{
     caller::Caller,
     classify::{Fault, SESSION_ID},
+    spans::{Ambient, Served},
 };
 use crate::{
     audit::{Log, Open},
@@ -13,6 +14,7 @@ use crate::{
     },
     protocol::{Era, Kind, Message, Params, text_member},
     status::model::audit::{Kind as RecordKind, Outcome, Record},
+    telemetry::span::Parent,
 };
 use axum::{http::HeaderMap, response::Response};
 use sha2::{Digest, Sha256};
@@ -36,12 +38,14 @@ pub struct Trace {
     session: Option<Arc<str>>,
     /// It is recorded elsewhere.
     aside: bool,
+    /// What it says of the trace that it belongs to.
+    ambient: Ambient,
 }
 
 impl Trace {
     pub fn new(log: &Log, fleet: &Arc<Fleet>, headers: &HeaderMap) -> Self {
         let session = super::classify::header(headers, &SESSION_ID).map(|id| session_label(id).into());
-        Trace { log: log.clone(), fleet: fleet.clone(), session, aside: false }
+        Trace { log: log.clone(), fleet: fleet.clone(), session, aside: false, ambient: Ambient::of(headers) }
     }
 
     /// For a message that stands for another one, of which the record is.
@@ -63,6 +67,9 @@ impl Trace {
         if self.aside {
             return;
         }
+        if let Some(span) = self.span(app, message, params) {
+            span.failed(fault.code);
+        }
         if let Some(traffic) = self.fleet.traffic(app).filter(|_| message.kind == Kind::Request) {
             traffic.add(era(params), Outcome::Denied, None);
         }
@@ -74,8 +81,9 @@ impl Trace {
 
     /// Begins the record of a message that was admitted.
     pub fn begin(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>) -> Trail {
+        let span = if self.aside { None } else { self.span(app, message, params).map(Arc::new) };
         if message.kind == Kind::Response {
-            return Trail::default();
+            return Trail { span, ..Trail::default() };
         }
         let record = || self.of_message(caller, app, message, params);
         let traffic = self.fleet.traffic(app).filter(|_| message.kind == Kind::Request);
@@ -84,7 +92,11 @@ impl Trace {
         }
         let record = (!is_quiet(&message.method)).then(|| self.log.begin(record()));
         let open = Ending { record, passing: traffic.map(|traffic| traffic.begin(era(params))) };
-        Trail { open: Some(Arc::new(Mutex::new(open))), ..Trail::default() }
+        Trail { open: Some(Arc::new(Mutex::new(open))), span, ..Trail::default() }
+    }
+
+    fn span(&self, app: &str, message: &Message<'_>, params: &Params<'_>) -> Option<Served> {
+        Served::begin(&self.ambient, self.session.as_deref(), app, message, params)
     }
 
     fn of_message(&self, caller: &Caller, app: &str, message: &Message<'_>, params: &Params<'_>) -> Record {
@@ -185,6 +197,8 @@ pub struct Trail {
     open: Option<Arc<Mutex<Ending>>>,
     /// What it is about, where another message's record is to say so.
     subject: Option<Box<Subject>>,
+    /// Where somebody collects spans.
+    span: Option<Arc<Served>>,
 }
 
 impl Trail {
@@ -193,6 +207,9 @@ impl Trail {
     pub fn in_place_of(self, other: &Trail) -> Trail {
         if let Some(subject) = self.subject {
             let Subject { record: Record { app, method, name, arguments, .. }, traffic } = *subject;
+            if let (Some(span), Some(app)) = (&other.span, &app) {
+                span.is_of(app);
+            }
             other.with(|open| {
                 if let Some((passing, traffic)) = open.passing.as_mut().zip(traffic) {
                     passing.turn_to(traffic);
@@ -205,19 +222,33 @@ impl Trail {
         other.clone()
     }
 
-    /// The server has answered, or whoever answers in its place.
-    pub fn answered(&self, error_code: Option<i64>) {
+    /// As the parent of what is done for the message.
+    pub fn as_parent(&self) -> Parent {
+        self.span.as_ref().map(|span| span.as_parent()).unwrap_or_default()
+    }
+
+    /// The server has answered, or whoever answers in its place, with this message if it is at hand.
+    pub fn answered(&self, answer: Option<&[u8]>, error_code: Option<i64>) {
         self.with(|open| open.answered(error_code));
+        if let Some(span) = &self.span {
+            span.answered(answer, error_code);
+        }
     }
 
     /// The client has cancelled it.
     pub fn cancelled(&self) {
         self.with(|open| open.refused(Outcome::Cancelled, None, "at the client's word"));
+        if let Some(span) = &self.span {
+            span.cancelled();
+        }
     }
 
     /// Its sender may not have the answer any more.
     pub fn withdrawn(&self, code: i64) {
         self.with(|open| open.refused(Outcome::Denied, Some(code), "the right to it was withdrawn meanwhile"));
+        if let Some(span) = &self.span {
+            span.failed(code);
+        }
     }
 
     /// Nothing has come of it, as a response says. Whether it does.
@@ -225,15 +256,22 @@ impl Trail {
         let Some(Failure { code, message, denied }) = response.extensions().get() else { return false };
         let outcome = if *denied { Outcome::Denied } else { Outcome::Error };
         self.with(|open| open.refused(outcome, Some(*code), message));
+        if let Some(span) = &self.span {
+            span.failed(*code);
+        }
         true
     }
 
     /// There is a response to the HTTP request of the message. That is its end, unless the response goes on as a stream.
     pub fn responded(&self, message: &Message<'_>, response: &Response) {
-        let Some(open) = &self.open else { return };
-        if self.failed(response) {
-            return;
+        if let Some(span) = &self.span {
+            span.responded(response.status());
         }
+        let failed = self.failed(response);
+        if !failed && (message.kind == Kind::Notification || message.method == "initialize") {
+            self.span.iter().for_each(|span| span.answered(None, None));
+        }
+        let Some(open) = self.open.as_ref().filter(|_| !failed) else { return };
         if message.method == "initialize" && message.kind == Kind::Request {
             let mut open = lock(open);
             if let Some(id) = super::classify::header(response.headers(), &SESSION_ID)

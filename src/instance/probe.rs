@@ -257,7 +257,7 @@ mod tests {
         let (_reader, writer) = std::io::pipe().unwrap();
         let stdin = pipe::Sender::from_owned_fd(writer.into()).unwrap();
         let redaction = Arc::new(Redaction::new(["hunter2-hunter2"]));
-        let link = Link::new("app", "app-1", Sharing::Shared, redaction, stdin);
+        let link = Link::new("app", "app-1", "pipe", Sharing::Shared, redaction, stdin);
         let forged = |mailbox: &Mailbox| {
             let text = r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32011,"message":"bad token hunter2-hunter2"}}"#;
             mailbox.answer(Bytes::from_static(text.as_bytes()), Some(codes::SERVER_GONE));

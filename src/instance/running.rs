@@ -155,7 +155,7 @@ pub async fn start(
     tale.started(pid, place);
     let writes = if sharing == Sharing::Shared { Writes::AsPrimary } else { Writes::ForSession };
     let log = logs.open(instance.clone(), writes, redaction.clone());
-    let link = Link::new(&tale.app, &instance, sharing, redaction, stdin);
+    let link = Link::new(&tale.app, &instance, if pid.is_some() { "pipe" } else { "tcp" }, sharing, redaction, stdin);
     let (sender, wanted) = watch::channel(Wanted::Run);
     let running = Arc::new(Running { instance, pid, since: Timestamp::now(), link, wanted: sender, confinement });
     Ok((running.clone(), Owned { running, wanted, control, stdout, stderr, stop, log, tale }))

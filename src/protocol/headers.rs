@@ -1,6 +1,6 @@
 //! The HTTP headers of MCP (streamable HTTP, 2025-11-25 "Transports" and 2026-07-28 "HTTP headers"). Pure.
 
-use super::{Message, text_member};
+use super::{Message, TraceParent, text_member, trace_context::Carried};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
@@ -9,6 +9,8 @@ pub const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-v
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// What every POST of a message carries.
 pub fn post() -> HeaderMap {
@@ -35,6 +37,17 @@ pub fn modern(message: &Message<'_>) -> HeaderMap {
         insert(&mut headers, NAME, &name);
     }
     headers
+}
+
+/// The trace that a message belongs to, as its `_meta` (raw JSON) has it, for those on the way who know HTTP only.
+pub fn trace(headers: &mut HeaderMap, meta: Option<&str>) {
+    let Carried { traceparent, tracestate } = Carried::read(meta);
+    let Some(parent) = traceparent.as_deref().and_then(TraceParent::parse) else { return };
+    for (name, value) in [(TRACEPARENT, parent.to_string()), (TRACESTATE, tracestate.unwrap_or_default().into_owned())]
+    {
+        let value = HeaderValue::from_str(&value).ok().filter(|value| !value.is_empty());
+        value.into_iter().for_each(|value| _ = headers.insert(name.clone(), value));
+    }
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

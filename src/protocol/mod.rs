@@ -9,11 +9,13 @@ pub mod headers;
 mod message;
 mod object;
 pub mod sse;
+pub mod trace_context;
 
 pub use era::{Era, LEGACY_VERSIONS, MODERN_VERSION, is_legacy_version};
 pub use frame::{Edit, FrameError, Kind, Message, Params, RawId, check_unambiguous, members, one_line, text_member};
 pub use message::{codes, error_response, notification, request};
 pub use object::Object;
+pub use trace_context::TraceParent;
 
 /// Keys of `params._meta` in the modern era.
 pub mod meta {

@@ -2,10 +2,15 @@
 
 use super::{
     app,
-    form::{Form, any_of, boolean, defined, empty_list, filled_text, integer, list, map, null, object, text, word},
+    form::{
+        Form, any_of, boolean, defined, empty_list, filled_text, integer, list, map, null, number, object, text, word,
+    },
     values::{HOST_USER, SECRET},
 };
 use serde_json::json;
+
+/// The name of a header.
+const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
 const KEY: &str = "An OpenSSH or armoured OpenPGP public key, or `{file: PATH}`.";
 
@@ -36,7 +41,7 @@ pub fn config() -> Form {
         ("policy_source", null().about("Not yet supported.")),
         ("prune", object(vec![
             ("min_apps", integer(0, 1_000_000).default(4).about("The guard acts from so many running apps of a source up.")),
-            ("max_fraction", super::form::number(0.0, 1.0).default(0.5).about("What part of them a snapshot may remove.")),
+            ("max_fraction", number(0.0, 1.0).default(0.5).about("What part of them a snapshot may remove.")),
             ("allow_empty", boolean().default(false).about("Let all removals pass, always.")),
         ]).about("When removals are held.")),
         ("gateway", defined("gateway")),
@@ -61,7 +66,7 @@ pub fn config() -> Form {
         ]).about("What is written down of who did what.")),
         ("telemetry", object(vec![
             ("log", word(&["text", "json"]).default("text").about("The form of the log.")),
-            ("otlp", null().about("Not yet supported.")),
+            ("otlp", defined("otlp").about("Where traces are sent. Left out: nowhere.").or_null()),
         ]).about("What the agent tells of itself.")),
     ])
     .about("The configuration of an agent of mcpfleet.")
@@ -130,6 +135,16 @@ pub fn definitions() -> Vec<(&'static str, Form)> {
             ("drain_timeout", defined("duration").default("1h").about("How long sessions may stay on an old version, up to 30 days.")),
             ("shutdown_timeout", defined("duration").default("30s").about("How long open calls have when the agent stops, up to 24h.")),
         ]).about("Which apps run here, and how.")),
+        ("otlp", object(vec![
+            ("endpoint!", text().pattern("^https?://[^@?#]+$").about("Of a collector that speaks OTLP over HTTP; spans are posted to `/v1/traces` below it.").example("http://127.0.0.1:4318")),
+            ("headers", map(HEADER, &path()).default(json!({})).about("Sent with each request: by name, files with the values. Needs https, or a collector on this machine.").example(json!({"Authorization": "collector-authorization"}))),
+            ("ca_file", path().about("Certificates in PEM that may sign the collector's. Left out: those that this machine has.").or_null()),
+            ("sample", number(0.0, 1.0).default(1.0).about("What part of the traces that begin here is sent.")),
+            ("timeout", defined("duration").default("10s").about("Of a request, 100ms to 1m.")),
+            ("queue", integer(64, 1_000_000).default(4096).about("The most spans that wait to be sent; what comes on top is dropped.")),
+            ("service_name", filled_text().about("Left out: `OTEL_SERVICE_NAME` of the environment, else `mcpfleet`.").or_null()),
+            ("attributes", map(".+", &filled_text()).default(json!({})).about("What else is said of this agent. `OTEL_RESOURCE_ATTRIBUTES` adds to it.").example(json!({"deployment.environment.name": "prod"}))),
+        ])),
         ("gateway", object(vec![
             ("auth", word(&["required", "open"]).default("required").about("`required` lets users of the sources in, `open` everybody, on a loopback address only.")),
             ("listen", address().default("127.0.0.1:7420").about("Where clients reach it.")),

@@ -13,13 +13,15 @@ const ORDER: &[&[&str]] = &[
     &["manifest"],
     &["authorize"],
     &["git"],
+    // Everything from here on may tell of what it does.
+    &["telemetry"],
     // What is told of a running agent, in the words that all its parts share.
     &["status::model"],
     &["audit", "demo", "instance", "reconcile", "source"],
     &["webhook"],
     &["config", "gateway"],
     &["status"],
-    &["agent", "author", "client", "telemetry"],
+    &["agent", "author", "client"],
     &["cli"],
 ];
 
@@ -84,6 +86,8 @@ const PURE: &[&str] = &[
     "status::model",
     "status::sight",
     "status::watching::picture",
+    "telemetry::resource",
+    "telemetry::settings",
     "webhook::proof",
 ];
 

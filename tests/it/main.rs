@@ -46,6 +46,7 @@ mod signature;
 mod soak;
 mod source;
 mod support;
+mod telemetry;
 mod trust;
 mod updates;
 mod validate;

@@ -6,15 +6,16 @@ mod authorization;
 mod gateway;
 mod git;
 mod source;
+mod telemetry;
 mod webhook;
 
 pub(super) use authorization::for_judging;
 
-use super::{Config, Environment, LogFormat, Telemetry};
+use super::{Config, Environment};
 use crate::{
     manifest::{
         Code,
-        decode::{Context, boolean, fields, integer, number, one_of, text},
+        decode::{Context, boolean, fields, integer, number, text},
         text::{Finding, quoted},
         yaml::{Entry, Node, Value},
     },
@@ -46,10 +47,10 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
     set(&mut config.gateway, f.optional("gateway", |n, c| gateway::gateway(n, environment, c)));
     config.admin_listen = f.nullable("admin_listen", gateway::address);
     webhook::webhooks(&mut config, &mut f, environment, context);
-    secrets_apart(&config, node, context);
     config.notifications.decode("", "notifications", &mut f, context);
     set(&mut config.audit, f.optional("audit", |n, c| audit::audit(n, environment, c)));
-    set(&mut config.telemetry, f.optional("telemetry", telemetry));
+    set(&mut config.telemetry, f.optional("telemetry", |n, c| telemetry::telemetry(n, environment, c)));
+    secrets_apart(&config, node, context);
     f.finish();
     Some(config)
 }
@@ -104,13 +105,4 @@ fn prune(node: &Node, context: &Context) -> Option<PruneSettings> {
     set(&mut prune.allow_empty, f.optional("allow_empty", boolean));
     f.finish();
     Some(prune)
-}
-
-fn telemetry(node: &Node, context: &Context) -> Option<Telemetry> {
-    let mut f = fields(node, "telemetry", context)?;
-    let mut telemetry = Telemetry::default();
-    set(&mut telemetry.log, f.optional("log", one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)])));
-    telemetry.otlp.decode("telemetry.", "otlp", &mut f, context);
-    f.finish();
-    Some(telemetry)
 }

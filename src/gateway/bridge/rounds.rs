@@ -21,6 +21,7 @@ use crate::{
         mailbox::{Delivery, Mailbox},
     },
     protocol::{FrameError, Message, Object, codes, error_response, text_member},
+    telemetry::span::Parent,
 };
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
@@ -62,6 +63,8 @@ pub struct Rounds {
     rounds: u32,
     /// Whether the client takes requests on the stream of its own request.
     events: bool,
+    /// On whose account further rounds are.
+    parent: Parent,
 }
 
 /// A request that its client can cancel.
@@ -181,6 +184,7 @@ impl Rounds {
             over: false,
             rounds: 0,
             events,
+            parent: Parent::current(),
         };
         Ok((rounds, exchange))
     }
@@ -300,14 +304,15 @@ impl Rounds {
         match self.server.clone() {
             Server::Process(fleet) => {
                 let message = Message::parse(&sent).map_err(|error| unreadable(&error))?;
+                let _working = self.parent.enter();
                 *self.feed = send(&self.session, &fleet, &message)?;
             }
             Server::All { gateway, caller } => {
-                self.opening = Some(Opening(Box::pin(async move {
+                self.opening = Some(Opening(Box::pin(self.parent.within(async move {
                     let message = Message::parse(&sent).map_err(|error| unreadable(&error))?;
                     // What has been decided of it the first time still stands guard.
                     all::open(&gateway, &caller, &HeaderMap::new(), &message).await.map(|(feed, _)| feed)
-                })));
+                }))));
             }
         }
         Ok(())

@@ -10,7 +10,8 @@ impl Link {
         let listeners: Vec<u64> = state.open.iter().filter(|(_, call)| call.listens).map(|(id, _)| *id).collect();
         let ended: Vec<OpenCall> = listeners.iter().filter_map(|id| state.open.remove(id)).collect();
         drop(state);
-        for call in ended {
+        for mut call in ended {
+            call.traced.take().into_iter().for_each(|traced| traced.ended());
             let key = crate::protocol::meta::SUBSCRIPTION_ID;
             let id = &call.id;
             let end = format!(
@@ -82,9 +83,10 @@ impl Link {
             (std::mem::take(&mut state.open), state.sinks())
         };
         self.writer.close();
-        for call in open.into_values() {
+        for mut call in open.into_values() {
             let text = format!("the server ended before it answered: {reason}");
             let code = crate::protocol::codes::SERVER_GONE;
+            call.traced.take().into_iter().for_each(|traced| traced.gone(code));
             let answer = crate::protocol::error_response(&call.id, code, &text, None);
             call.mailbox.answer(answer.into(), Some(code));
         }

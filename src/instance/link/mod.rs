@@ -6,6 +6,7 @@
 
 mod ending;
 mod receive;
+mod traced;
 mod writer;
 
 use super::{mailbox::Mailbox, redact::Redaction};
@@ -18,7 +19,10 @@ use std::{
     time::Duration,
 };
 use tokio::{net::unix::pipe, sync::Notify, time::sleep};
+use traced::Traced;
 use writer::{ClosedBy, NotTaken, Writer};
+
+pub use traced::{has_tool_failed, of_message};
 
 /// The longest message that a server may send. A server that goes beyond is broken, and ended.
 pub const MAX_MESSAGE: usize = 64 << 20;
@@ -99,6 +103,8 @@ pub struct Link {
     /// For logs.
     app: Arc<str>,
     instance: Arc<str>,
+    /// How messages get to the server, in the words of the conventions for spans.
+    transport: &'static str,
     sharing: Sharing,
     /// The secrets of the server, of which nothing may be quoted.
     redaction: Arc<Redaction>,
@@ -140,12 +146,15 @@ struct OpenCall {
     wants_logs: bool,
     /// A question of the gateway's own, for which no server that is to end is kept.
     ours: bool,
+    /// Where somebody collects spans.
+    traced: Option<Box<Traced>>,
 }
 
 impl Link {
     pub fn new(
         app: &str,
         instance: &str,
+        transport: &'static str,
         sharing: Sharing,
         redaction: Arc<Redaction>,
         stdin: pipe::Sender,
@@ -153,6 +162,7 @@ impl Link {
         Arc::new(Link {
             app: app.into(),
             instance: instance.into(),
+            transport,
             sharing,
             redaction,
             writer: Writer::new(stdin),
@@ -215,10 +225,12 @@ impl Link {
             let id = state.next;
             state.next += 1;
             let mapped = id.to_string();
+            let (traced, context) = Traced::begin(self, message, params, id);
             let mut edits: Vec<Edit<'_>> = [message.id.map(|RawId(raw)| raw), params.meta_progress_token]
                 .into_iter()
                 .flatten()
                 .map(|raw| Edit { at: message.span(raw), with: &mapped })
+                .chain(context.iter().map(|(at, with)| Edit { at: at.clone(), with }))
                 .collect();
             edits.sort_by_key(|edit| edit.at.start);
             one_line(message.raw, &edits, &mut line);
@@ -230,6 +242,7 @@ impl Link {
                 listens: message.method == "subscriptions/listen",
                 wants_logs: params.meta_log_level.is_some(),
                 ours,
+                traced,
             };
             state.open.insert(id, open);
             id
@@ -276,7 +289,8 @@ impl Link {
             let found = state.open.iter().find(|(_, call)| call.owner == owner && RawId(&call.id).value() == client_id);
             found.map(|(id, _)| *id).and_then(|id| state.open.remove(&id).map(|call| (id, call)))
         };
-        let Some((id, call)) = found else { return Ok(()) };
+        let Some((id, mut call)) = found else { return Ok(()) };
+        call.traced.take().into_iter().for_each(|traced| traced.cancelled());
         call.mailbox.expect_one_less();
         self.signal_idle();
         let mapped = id.to_string();
@@ -289,7 +303,9 @@ impl Link {
 
     /// Cancels a request whose client has gone away.
     pub fn cancel(&self, CallId(id): CallId) {
-        if self.lock().open.remove(&id).is_some() {
+        let cancelled = self.lock().open.remove(&id);
+        if let Some(mut call) = cancelled {
+            call.traced.take().into_iter().for_each(|traced| traced.cancelled());
             self.signal_idle();
             let params = serde_json::json!({ "requestId": id, "reason": "the client has gone" });
             // A server that is gone needs no cancellation.

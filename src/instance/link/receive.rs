@@ -88,7 +88,7 @@ impl Link {
             let mut state = self.lock();
             state.open.remove(&id)
         });
-        let Some(call) = call else {
+        let Some(mut call) = call else {
             // Answered twice, or after a cancellation: nobody waits for it.
             tracing::debug!(app = &*self.app, instance = &*self.instance, id = raw, "answer to no open request");
             return Use::None;
@@ -98,6 +98,8 @@ impl Link {
             edits.extend(subscription.meta_subscription_id.map(|raw| Edit { at: message.span(raw), with: &call.id }));
             edits.sort_by_key(|edit| edit.at.start);
         }
+        // Before whoever waits goes on: then it has ended when what it belongs to does.
+        call.traced.take().into_iter().for_each(|traced| traced.answered(message));
         call.mailbox.answer(edited(message, &edits), message.error_code());
         self.signal_idle();
         Use::Some

@@ -6,7 +6,7 @@ use serde_json::json;
 fn link(sharing: Sharing) -> (Arc<Link>, std::io::PipeReader) {
     let (reader, writer) = std::io::pipe().unwrap();
     let writer = pipe::Sender::from_owned_fd(writer.into()).unwrap();
-    (Link::new("app", "app-1", sharing, Arc::default(), writer), reader)
+    (Link::new("app", "app-1", "pipe", sharing, Arc::default(), writer), reader)
 }
 
 #[tokio::test]

@@ -5,8 +5,14 @@ use tokio::{net::unix::pipe, sync::oneshot::Receiver};
 
 fn running(name: &str) -> Arc<Running> {
     let (_, pipe) = std::io::pipe().unwrap();
-    let link =
-        Link::new("app", name, Sharing::Exclusive, Arc::default(), pipe::Sender::from_owned_fd(pipe.into()).unwrap());
+    let link = Link::new(
+        "app",
+        name,
+        "pipe",
+        Sharing::Exclusive,
+        Arc::default(),
+        pipe::Sender::from_owned_fd(pipe.into()).unwrap(),
+    );
     Running::for_test(name, link)
 }
 

@@ -14,6 +14,7 @@ use crate::{
     instance::launch::Parted,
     instance::link::MAX_MESSAGE,
     protocol::{Kind, Message, Params, RawId, codes, headers, text_member},
+    telemetry::span,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -99,6 +100,14 @@ impl Streamable {
     }
 
     fn headers(&self, asked: Asked<'_>) -> HeaderMap {
+        let mut headers = self.headers_of_mcp(asked);
+        if span::is_on() {
+            headers::trace(&mut headers, asked.message.params().meta);
+        }
+        headers
+    }
+
+    fn headers_of_mcp(&self, asked: Asked<'_>) -> HeaderMap {
         if !asked.modern {
             let mut headers = headers::post();
             lock(&self.session).add_to(&mut headers);

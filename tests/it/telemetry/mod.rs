@@ -1,0 +1,5 @@
+//! Traces and logs of a real agent.
+
+mod calls;
+mod collector;
+mod export;
