@@ -97,6 +97,15 @@ impl Repository {
         }
     }
 
+    /// The newest commit that two have in common, if they have one.
+    pub fn fork(&self, one: ObjectId, other: ObjectId) -> Result<Option<ObjectId>, ObjectError> {
+        match self.git.merge_base(oid_of(one), oid_of(other)) {
+            Ok(fork) => Ok(Some(id_of(fork))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(unreadable(other, &error)),
+        }
+    }
+
     /// What an object is, and its size in bytes, without reading it all.
     pub(super) fn header(&self, id: ObjectId) -> Result<(ObjectType, u64), ObjectError> {
         let header = self.git.odb().and_then(|odb| odb.read_header(oid_of(id)));
