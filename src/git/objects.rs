@@ -184,7 +184,7 @@ pub fn id_of(oid: Oid) -> ObjectId {
     ObjectId::new(bytes)
 }
 
-fn unreadable(id: ObjectId, error: &git2::Error) -> ObjectError {
+pub(super) fn unreadable(id: ObjectId, error: &git2::Error) -> ObjectError {
     match error.code() {
         ErrorCode::NotFound => ObjectError::Missing(id),
         _ => ObjectError::Unreadable { id, message: escape(error.message()).into() },
