@@ -184,8 +184,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let (commands_sender, commands) = mpsc::channel(16);
     let controller = Controller {
         sources: sources.clone(),
-        selection: settings.selection,
-        prune: settings.prune,
+        selection: settings.selection.clone(),
+        prune: settings.prune.clone(),
         fleet: fleet.clone(),
         commands,
         published,
@@ -206,6 +206,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         gateway: gateway.clone(),
         tls: tls.clone(),
         configured: settings.basis,
+        selection: settings.selection,
+        prune: settings.prune,
     });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {

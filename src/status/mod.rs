@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod api;
+mod changes;
 pub mod command;
 mod git;
 mod judge;

@@ -13,7 +13,7 @@ use crate::{
     gateway::{Access, Gateway, access::Principal, tls::Tls},
     instance::{fleet::Entry, labels::DynamicLabels, view::View},
     manifest::Snapshot,
-    reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
+    reconcile::{Desired, DesiredApp, Held, Idle, Origin, PruneSettings, Selection, Why},
     resource::{App, RemoteTransport, Server, Verb},
     source::{Source, SourceView},
 };
@@ -73,6 +73,9 @@ pub struct Store {
     pub tls: Option<Arc<Tls>>,
     /// What it decides by, as far as it is configured.
     pub configured: Basis,
+    /// The same, as it is used.
+    pub selection: Selection,
+    pub prune: PruneSettings,
 }
 
 impl Store {
