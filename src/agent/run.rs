@@ -192,8 +192,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let rounds: Arc<Durations> = Arc::default();
     let controller = Controller {
         sources: sources.clone(),
-        selection: settings.selection,
-        prune: settings.prune,
+        selection: settings.selection.clone(),
+        prune: settings.prune.clone(),
         fleet: fleet.clone(),
         commands,
         published,
@@ -219,6 +219,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         configured: settings.basis,
         rounds,
         calls: calls.clone(),
+        selection: settings.selection,
+        prune: settings.prune,
     });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {

@@ -122,7 +122,7 @@ fn place(change: &ChangeVerdict) -> String {
 }
 
 /// What whoever made a refused commit can do.
-fn next_step(code: Code) -> &'static str {
+pub fn next_step(code: Code) -> &'static str {
     match code {
         Code::Unsigned => {
             "sign it: set `gpg.format` to ssh and `user.signingkey` to your key, then `git commit --amend --no-edit -S`; if an \

@@ -5,9 +5,9 @@ use super::{
     judging::{check_signer, resolve},
 };
 use crate::{
-    authorize::{Cache, Code, Failure, Judge, ObjectId, Report, Rules, State},
+    authorize::{Cache, Code, Failure, Judge, ObjectId, Proposed, Report, Rules, Since},
     config::Judging,
-    git::{Repository, id_of, oid_of},
+    git::Repository,
 };
 use anyhow::Context as _;
 
@@ -24,18 +24,7 @@ pub struct Change {
 pub struct Judged {
     pub report: Report,
     /// `None`: the head could not be judged at all, as the report says, and nothing moves.
-    pub states: Option<States>,
-}
-
-pub struct States {
-    /// What the fork has, accepted or not.
-    pub fork: State,
-    /// What is accepted there.
-    pub before: State,
-    /// What is accepted of the head.
-    pub after: State,
-    /// What the head has, accepted or not.
-    pub head: State,
+    pub states: Option<Proposed>,
 }
 
 impl Change {
@@ -64,7 +53,8 @@ impl Change {
     pub fn judge(&self, repository: &Repository, rules: &Rules) -> anyhow::Result<Judged> {
         let mut cache = Cache::default();
         let mut judge = Judge::new(repository, rules, &mut cache);
-        match self.look(&mut judge, rules) {
+        let since = self.root.map_or(Since::Everything, Since::Root);
+        match judge.propose(rules, self.fork, since, self.head) {
             Ok((mut report, states)) => {
                 report.assumed_root = self.root.is_none();
                 Ok(Judged { report, states: Some(states) })
@@ -80,35 +70,17 @@ impl Change {
             Err(Failure::Object(error)) => Err(error.into()),
         }
     }
-
-    fn look(&self, judge: &mut Judge, rules: &Rules) -> Result<(Report, States), Failure> {
-        let fork = judge.root(self.fork)?;
-        let before = match self.root {
-            Some(root) => {
-                let trusted = judge.root(root)?;
-                trusted.check_root(rules)?;
-                judge.advance(&trusted, self.fork)?.state
-            }
-            None => fork.clone(),
-        };
-        let judgement = judge.advance(&before, self.head)?;
-        let report = Report::of_push(&before, &judgement);
-        Ok((report, States { fork, before, after: judgement.state, head: judge.root(self.head)? }))
-    }
 }
 
 /// The newest commit that both have.
 fn fork(repository: &Repository, base: ObjectId, head: ObjectId) -> anyhow::Result<ObjectId> {
-    match repository.git().merge_base(oid_of(base), oid_of(head)) {
-        Ok(fork) => Ok(id_of(fork)),
-        Err(error) if error.code() == git2::ErrorCode::NotFound => {
-            let shallow = if repository.git().is_shallow() {
-                "; this is a shallow clone: fetch everything, with `git fetch --unshallow` or `fetch-depth: 0`"
-            } else {
-                ""
-            };
-            Err(UsageError::new(format!("{base} and {head} have no commit in common{shallow}")).into())
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read the history of {head}")),
-    }
+    let found = repository.fork(base, head).with_context(|| format!("cannot read the history of {head}"))?;
+    found.ok_or_else(|| {
+        let shallow = if repository.git().is_shallow() {
+            "; this is a shallow clone: fetch everything, with `git fetch --unshallow` or `fetch-depth: 0`"
+        } else {
+            ""
+        };
+        UsageError::new(format!("{base} and {head} have no commit in common{shallow}")).into()
+    })
 }

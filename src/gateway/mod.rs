@@ -11,6 +11,7 @@ mod bodies;
 mod bridge;
 mod caller;
 mod classify;
+pub mod clients;
 mod exchange;
 mod feed;
 mod guard;

@@ -28,7 +28,8 @@ pub(super) fn links(commit: &[u8]) -> impl Iterator<Item = (Link, ObjectId)> {
     })
 }
 
-fn parents(commit: &[u8]) -> impl Iterator<Item = ObjectId> {
+/// The parents of a commit, as it is stored.
+pub fn parents(commit: &[u8]) -> impl Iterator<Item = ObjectId> {
     links(commit).filter_map(|(link, id)| (link == Link::Parent).then_some(id))
 }
 

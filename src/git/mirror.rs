@@ -15,7 +15,7 @@ use super::{
 use crate::authorize::{ObjectError, ObjectId, Objects};
 use std::{
     fs, io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
     path::{Path, PathBuf},
 };
 
@@ -51,6 +51,40 @@ impl Mirror {
             None => make(folder, &remote)?,
         };
         Ok(Mirror { folder: folder.to_owned(), remote, address, repository, http: None })
+    }
+
+    /// Makes a mirror in a folder that has, besides what it will fetch, all that another mirror has, which must stay where it
+    /// is. What was in the folder is removed.
+    ///
+    /// # Errors
+    /// As of [`Mirror::open`].
+    pub fn beside(folder: &Path, other: &Path, remote: Remote) -> Result<Mirror, FetchError> {
+        remove(folder)?;
+        let mut mirror = Mirror::open(folder, remote)?;
+        let failed = |error: io::Error| FetchError::storage("make the mirror", folder, &error);
+        let objects = std::path::absolute(other).map_err(failed)?.join("objects");
+        let list = folder.join("objects/info/alternates");
+        let mut line = objects.into_os_string();
+        line.push("\n");
+        fs::create_dir_all(folder.join("objects/info"))
+            .and_then(|()| fs::write(list, line.as_bytes()))
+            .map_err(failed)?;
+        mirror.repository = reopen(folder)?;
+        // What the other one has need not be fetched.
+        let theirs = reopen(other)?;
+        if let Some(fetched) = theirs.git().find_reference(FETCHED).ok().and_then(|found| found.target()) {
+            let made = mirror.repository.git().reference(FETCHED, fetched, true, "");
+            made.map_err(|error| FetchError::of_git("the mirror", &error))?;
+        }
+        Ok(mirror)
+    }
+
+    /// Removes it, with all that it has fetched.
+    ///
+    /// # Errors
+    /// When the folder cannot be removed.
+    pub fn remove(self) -> Result<(), FetchError> {
+        remove(&self.folder)
     }
 
     /// The commit that is followed now, by one listing of the remote's references; a tag is followed to its commit, and

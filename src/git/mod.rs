@@ -7,6 +7,7 @@
 mod address;
 mod bounds;
 mod changes;
+mod compare;
 mod credentials;
 mod entries;
 mod error;
@@ -24,7 +25,9 @@ use std::sync::OnceLock;
 
 pub use address::AddressError;
 pub use changes::Changes;
+pub use compare::Changed;
 pub use error::{FetchError, FetchFailure};
+pub use history::parents;
 pub use mirror::Mirror;
 pub use objects::{GitError, Repository, id_of, oid_of};
 pub use progress::{Fetch, Progress, fetches};

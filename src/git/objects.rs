@@ -115,6 +115,15 @@ impl Repository {
         count().map(Some).map_err(|error| unreadable(to, &error))
     }
 
+    /// The newest commit that two have in common, if they have one.
+    pub fn fork(&self, one: ObjectId, other: ObjectId) -> Result<Option<ObjectId>, ObjectError> {
+        match self.git.merge_base(oid_of(one), oid_of(other)) {
+            Ok(fork) => Ok(Some(id_of(fork))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(unreadable(other, &error)),
+        }
+    }
+
     /// What an object is, and its size in bytes, without reading it all.
     pub(super) fn header(&self, id: ObjectId) -> Result<(ObjectType, u64), ObjectError> {
         let header = self.git.odb().and_then(|odb| odb.read_header(oid_of(id)));
@@ -193,7 +202,7 @@ pub fn id_of(oid: Oid) -> ObjectId {
     ObjectId::new(bytes)
 }
 
-fn unreadable(id: ObjectId, error: &git2::Error) -> ObjectError {
+pub(super) fn unreadable(id: ObjectId, error: &git2::Error) -> ObjectError {
     match error.code() {
         ErrorCode::NotFound => ObjectError::Missing(id),
         _ => ObjectError::Unreadable { id, message: escape(error.message()).into() },

@@ -4,6 +4,7 @@ pub mod check;
 pub mod decode;
 pub mod diagnostic;
 pub mod explain;
+pub mod hidden;
 pub(crate) mod listed;
 pub mod load;
 pub mod pieces;

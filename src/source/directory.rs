@@ -53,7 +53,7 @@ pub fn spawn(settings: DirectorySettings, shutdown: CancellationToken) -> (Sourc
     let location = settings.path.display().to_string();
     let (sender, view) = watch::channel(SourceView::new(settings.name.clone(), location));
     let task = follow(settings, trigger.clone(), events, sender, shutdown);
-    (Source { view, trigger }, tokio::spawn(task))
+    (Source { view, trigger, past: None }, tokio::spawn(task))
 }
 
 async fn follow(

@@ -1,6 +1,6 @@
 //! What a source lets others see of it, and how others make it look.
 
-use super::git::GitView;
+use super::git::{GitView, past::Past};
 use crate::manifest::Snapshot;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,8 @@ impl SourceView {
 pub struct Source {
     pub view: watch::Receiver<SourceView>,
     pub trigger: Trigger,
+    /// What git says of the past and of what may come; a directory knows of neither.
+    pub past: Option<Past>,
 }
 
 impl Source {

@@ -1,7 +1,12 @@
 //! `/v1`: the status, the logs and the events, of which everybody gets what they may see, and actions.
 
+mod app;
 mod audit;
+mod changes;
+mod history;
 mod plan;
+mod preview;
+mod questions;
 mod sight;
 mod streams;
 mod watch;
@@ -34,6 +39,10 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/apps/{name}/logs", get(streams::logs))
+        .route("/v1/apps/{name}", get(app::app))
+        .route("/v1/apps/{name}/history", get(history::history))
+        .route("/v1/changes", get(changes::changes))
+        .route("/v1/preview", get(preview::preview))
         .route("/v1/events", get(streams::events))
         .route("/v1/audit", get(audit::audit))
         .route("/v1/plan", get(plan::plan))

@@ -43,13 +43,16 @@ pub(super) fn refused_by_path(views: &[SourceView]) -> HashMap<(&str, &str), (St
         // In audit mode nothing is held.
         let Some(git) = view.git.as_ref().filter(|git| git.mode == Mode::Enforce) else { continue };
         for change in git.refused.iter() {
-            held.entry((&*view.name, &*change.path)).or_insert_with(|| {
-                let code = change.code.map(|code| code.to_string()).unwrap_or_default();
-                let by = change.signer.as_deref().map(|signer| format!(", signed by {signer}")).unwrap_or_default();
-                let commit = change.commit.short();
-                (code, format!("commit {commit} of {}{by} was refused: {}", change.author, change.message))
-            });
+            held.entry((&*view.name, &*change.path)).or_insert_with(|| told(change));
         }
     }
     held
+}
+
+/// Code and message of a refused change.
+pub(super) fn told(change: &RefusedChange) -> (String, String) {
+    let code = change.code.map(|code| code.to_string()).unwrap_or_default();
+    let by = change.signer.as_deref().map(|signer| format!(", signed by {signer}")).unwrap_or_default();
+    let commit = change.commit.short();
+    (code, format!("commit {commit} of {}{by} was refused: {}", change.author, change.message))
 }

@@ -3,6 +3,7 @@
 mod actions;
 pub mod api;
 mod asked;
+mod changes;
 pub mod command;
 mod git;
 mod judge;

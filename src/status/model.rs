@@ -1,7 +1,10 @@
 //! The JSON of `/v1/status`, the same values that the command line shows. Fields are only ever added.
 
+pub mod app;
 pub mod audit;
+pub mod changes;
 pub mod event;
+pub mod history;
 pub mod plan;
 pub mod web;
 

@@ -14,7 +14,7 @@ use crate::{
     instance::{fleet::Entry, labels::DynamicLabels, view::View},
     manifest::Snapshot,
     measure::Durations,
-    reconcile::{Desired, DesiredApp, Held, Idle, Origin, Why},
+    reconcile::{Desired, DesiredApp, Held, Idle, Origin, PruneSettings, Selection, Why},
     resource::{App, RemoteTransport, Server, Verb},
     source::{Source, SourceView},
     webhook::Calls,
@@ -79,6 +79,9 @@ pub struct Store {
     pub rounds: Arc<Durations>,
     /// Of webhooks.
     pub calls: Arc<Calls>,
+    /// The same, as it is used.
+    pub selection: Selection,
+    pub prune: PruneSettings,
 }
 
 impl Store {

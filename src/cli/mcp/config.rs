@@ -113,8 +113,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn show(client: Client, entries: Vec<(String, Map<String, Value>)>) -> anyhow::Result<Outcome> {
-    let servers: Map<String, Value> = entries.into_iter().map(|(name, entry)| (name, Value::Object(entry))).collect();
-    print(&escape_lines(&format!("{:#}\n", serde_json::json!({ client.key(): servers }))))?;
+    print(&client.text(entries))?;
     Ok(Outcome::Fine)
 }
 

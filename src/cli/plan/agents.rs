@@ -6,14 +6,17 @@ use super::super::{
     judging::{SHARED, bytes, in_commit, settings, settings_of_commit},
 };
 use crate::{
-    authorize::ObjectId,
+    authorize::{ObjectId, Proposed, Report},
     config::{Config, Judging, SourceConfig},
     git::Repository,
-    manifest::{Revision, Snapshot, Tree},
-    reconcile::{PruneSettings, Selection},
+    reconcile::{
+        PruneSettings, Selection,
+        preview::{Follower, Preview, proposal},
+    },
     resource::Selector,
     source::Ignore,
 };
+use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc};
 
 #[derive(clap::Args)]
@@ -122,19 +125,18 @@ impl Agent {
         }))
     }
 
-    /// What the agent sees of a commit's files, after what it saw before.
-    pub fn snapshot(&self, mut tree: Tree, commit: &str, before: Option<&Snapshot>) -> Arc<Snapshot> {
-        tree.retain(|path, _| !self.ignore.file(path));
-        let snapshot = Snapshot::build(&tree, Revision::from(commit.to_owned()), before);
-        Arc::new(snapshot)
-    }
-
-    /// The part of it that is the agent's.
-    pub fn own(&self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
-        match &self.subpath {
-            Some(folder) => Arc::new(snapshot.narrowed(folder)),
-            None => snapshot,
-        }
+    /// What it would do.
+    pub fn preview(&self, states: &Proposed, report: &Report, enforced: bool, now: Timestamp) -> Preview {
+        let follower = Follower {
+            name: &self.name,
+            selection: &self.selection,
+            prune: &self.prune,
+            source: &self.source,
+            subpath: self.subpath.as_deref(),
+            ignores: &|path| self.ignore.file(path),
+            others: (&[], &[]),
+        };
+        proposal(&follower, states, report, enforced, now)
     }
 }
 

@@ -12,7 +12,7 @@ pub use text::text;
 use super::{
     Outcome,
     agent_args::AgentArgs,
-    change::{Change, States},
+    change::Change,
     destination::{Destination, Outputs},
     judging::{open, resolve},
     page::Page,
@@ -20,15 +20,14 @@ use super::{
     terminal::escape_lines,
 };
 use crate::{
-    authorize::{self, Answer, Report},
+    authorize::{Proposed, Report},
     manifest::render::github::{harmless, harmless_json},
-    reconcile::preview::{self, HeldBy, Preview, preview},
+    reconcile::preview::{Plans, Preview},
     source::Mode,
 };
 use clap::{ValueEnum, ValueHint};
 use jiff::Timestamp;
-use serde::Serialize;
-use std::{collections::HashMap, path::PathBuf};
+use std::path::PathBuf;
 
 /// Show what agents would start, replace, update and stop for a change, what would be held, and why.
 ///
@@ -85,20 +84,6 @@ pub enum Format {
     Markdown,
 }
 
-/// What `mcpfleet plan -o json` prints.
-#[derive(Serialize)]
-struct Plans<'a> {
-    /// Of this form. It grows by fields; a change that could break a reader has another number.
-    version: u32,
-    /// Where the change begins.
-    base: authorize::ObjectId,
-    head: authorize::ObjectId,
-    /// Why the head could not be judged, in which case nothing moves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a authorize::Refusal>,
-    agents: &'a [Preview],
-}
-
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let outputs = Outputs::new(&args.output)?;
     let repository = open(&args.repo)?;
@@ -122,66 +107,43 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Some(states) => previews(&agents, states, &judged.report, enforced),
         None => Vec::new(),
     };
-    let plans = Plans { version: 1, base: change.fork, head, error: judged.report.error.as_ref(), agents: &previews };
+    let plans = Plans::new(Some(change.fork), Some(head), &previews);
+    let plans = Printed(Plans { error: judged.report.error.as_ref(), ..plans });
     outputs.write(|format| plans.render(format), || plans.render(Format::Text))?;
-    let same = plans.error.is_none() && previews.iter().all(Preview::is_empty);
+    let same = plans.0.error.is_none() && previews.iter().all(Preview::is_empty);
     Ok(if same { Outcome::Fine } else { Outcome::Findings })
 }
 
 /// What each agent would do. Where `enforced` is false, what is refused takes effect all the same.
-pub fn previews(agents: &[Agent], states: &States, report: &Report, enforced: bool) -> Vec<Preview> {
+pub fn previews(agents: &[Agent], states: &Proposed, report: &Report, enforced: bool) -> Vec<Preview> {
     let now = Timestamp::now();
-    let one = |agent: &Agent| {
-        let named = |state: &authorize::State| state.commit().to_string();
-        let before = agent.snapshot(states.before.tree(), &named(&states.before), None);
-        let accepted = if enforced { &states.after } else { &states.head };
-        let after = agent.snapshot(accepted.tree(), &named(accepted), Some(&before));
-        let wished = agent.snapshot(states.head.tree(), &named(&states.head), Some(&before));
-        let change = preview::Change {
-            source: &agent.source,
-            before: &agent.own(before),
-            after: &agent.own(after),
-            wished: &agent.own(wished),
-        };
-        let mut preview = preview(agent.name.clone(), change, &agent.selection, &agent.prune, now);
-        explain(&mut preview, report);
-        preview
-    };
-    agents.iter().map(one).collect()
+    agents.iter().map(|agent| agent.preview(states, report, enforced, now)).collect()
 }
 
-/// Says of what was not accepted why: what was last said of its file.
-fn explain(preview: &mut Preview, report: &Report) {
-    let changes = report.commits.iter().flat_map(|commit| commit.changes.iter().map(move |change| (commit, change)));
-    let refused = changes.filter(|(_, change)| change.verdict == Answer::Refused);
-    let by_path: HashMap<&str, _> = refused.map(|(commit, change)| (&*change.path, (commit, change))).collect();
-    for held in preview.held.iter_mut().filter(|held| held.by == HeldBy::Refused) {
-        if let Some((commit, change)) = held.path.as_deref().and_then(|path| by_path.get(path)) {
-            let code = change.code.map(|code| format!(" [{code}]")).unwrap_or_default();
-            held.reason = format!("commit {} is refused{code}: {}", commit.id.short(), change.message);
-        }
-    }
-}
+/// What is printed.
+struct Printed<'a>(Plans<'a>);
 
-impl Plans<'_> {
+impl Printed<'_> {
     fn text(&self) -> String {
-        match self.error {
+        match self.0.error {
             Some(refusal) => format!("nothing moves: [{}] {}\n", refusal.code, escape_lines(&refusal.message)),
-            None => text(self.agents),
+            None => text(self.0.agents),
         }
     }
 
     fn render(&self, format: Format) -> anyhow::Result<String> {
         Ok(match format {
             Format::Text => harmless(&self.text()).into_owned(),
-            Format::Json => harmless_json(&serde_json::to_string_pretty(self)?) + "\n",
+            Format::Json => harmless_json(&serde_json::to_string_pretty(&self.0)?) + "\n",
             // Through JSON, so that both say the same.
-            Format::Yaml => harmless(&escape_lines(&serde_yaml::to_string(&serde_json::to_value(self)?)?)).into_owned(),
-            Format::Markdown => match self.error {
+            Format::Yaml => {
+                harmless(&escape_lines(&serde_yaml::to_string(&serde_json::to_value(&self.0)?)?)).into_owned()
+            }
+            Format::Markdown => match self.0.error {
                 Some(refusal) => format!("Nothing moves: {}\n", crate::escape::markdown_code(&refusal.message)),
                 None => {
                     let mut page = Page::default();
-                    markdown(self.agents, &mut page);
+                    markdown(self.0.agents, &mut page);
                     page.finish()
                 }
             },

@@ -7,8 +7,12 @@
 //! `wished` is what a change asks for, `after` what is accepted of it. What the first has over the second is held.
 
 mod fields;
+mod proposal;
+mod waiting;
 
 pub use fields::{FieldChange, fields};
+pub use proposal::{Follower, Plans, proposal};
+pub use waiting::{Now, Refused, waiting};
 
 use super::{Desired, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, Why, desired, plan};
 use crate::{
@@ -98,13 +102,20 @@ pub struct Change<'a> {
     pub after: &'a Arc<Snapshot>,
     /// What is asked for, were all of it accepted.
     pub wished: &'a Arc<Snapshot>,
+    /// What the sources before it and after it have, where that is known: an app of an earlier one goes before others of
+    /// its name.
+    pub others: (&'a [SourceInput], &'a [SourceInput]),
 }
 
 /// Decides what an agent does.
 pub fn preview(agent: String, change: Change, selection: &Selection, prune: &PruneSettings, now: Timestamp) -> Preview {
     let of = |snapshot: &Arc<Snapshot>| {
         let input = SourceInput { name: change.source.clone(), snapshot: snapshot.clone() };
-        desired(std::slice::from_ref(&input), selection, now)
+        let (earlier, later) = change.others;
+        match (earlier, later) {
+            ([], []) => desired(std::slice::from_ref(&input), selection, now),
+            _ => desired(&[earlier, &[input], later].concat(), selection, now),
+        }
     };
     let (before, after, wished) = (of(change.before), of(change.after), of(change.wished));
     let guard = PruneGuard::new(prune.clone());

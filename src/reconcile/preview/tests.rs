@@ -26,7 +26,7 @@ fn everything() -> Selection {
 
 fn look(before: &Arc<Snapshot>, after: &Arc<Snapshot>, wished: &Arc<Snapshot>, prune: &PruneSettings) -> Preview {
     let source: Arc<str> = "s".into();
-    let change = Change { source: &source, before, after, wished };
+    let change = Change { source: &source, before, after, wished, others: (&[], &[]) };
     preview("a".to_owned(), change, &everything(), prune, Timestamp::UNIX_EPOCH)
 }
 
@@ -73,6 +73,23 @@ fn what_is_new_and_not_valid_or_over_is_held() {
     let seen = look(&before, &after, &after, &PruneSettings::default());
     let held: Vec<_> = seen.held.iter().map(|held| (held.app.as_str(), held.by)).collect();
     assert_eq!(held, [("b", HeldBy::Expired), ("c", HeldBy::Invalid)]);
+}
+
+#[test]
+fn the_sources_before_and_after_it_count() {
+    let source: Arc<str> = "s".into();
+    let input =
+        |name: &str, files: &[(&str, String)]| SourceInput { name: name.into(), snapshot: snapshot(files, None) };
+    let earlier = [input("first", &[("a", app("a", "x", "l"))])];
+    let later = [input("last", &[("b", app("b", "x", "l"))])];
+    let before = snapshot(&[], None);
+    let after = snapshot(&[("a", app("a", "y", "l")), ("b", app("b", "y", "l"))], Some(&before));
+    let change = Change { source: &source, before: &before, after: &after, wished: &after, others: (&earlier, &later) };
+    let seen = preview("a".to_owned(), change, &everything(), &PruneSettings::default(), Timestamp::UNIX_EPOCH);
+    let steps: Vec<_> = seen.actions.iter().map(|step| (step.app.as_str(), step.verb)).collect();
+    assert_eq!(steps, [("b", Verb::Replace)], "what a later source has is taken over");
+    let held: Vec<_> = seen.held.iter().map(|held| (held.app.as_str(), held.by)).collect();
+    assert_eq!((held, seen.unchanged), (vec![], 1), "what an earlier source has runs on");
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 use super::{
     GitSettings, GitView,
     pace::Pace,
+    past::{Footing, Past},
     trouble::Trouble,
     worker::{Shown, Worker},
 };
@@ -53,11 +54,13 @@ pub fn spawn(settings: GitSettings, shutdown: CancellationToken) -> (Source, Joi
         warnings: Vec::new(),
     };
     let view = SourceView::new(settings.name.clone(), settings.remote.shown());
+    let footing = Arc::new(Footing::new(settings.rules.clone()));
+    let past = Past::new(settings.clone(), footing.clone());
     let (sender, view) = watch::channel(SourceView { watch: WatchMode::Poll, git: Some(git), ..view });
     let actor = Actor {
         pace: Pace::new(settings.interval),
         name: settings.name.clone(),
-        thread: Thread::start(settings, notice),
+        thread: Thread::start(settings, notice, footing),
         view: sender,
         trigger: trigger.clone(),
         asked,
@@ -68,7 +71,7 @@ pub fn spawn(settings: GitSettings, shutdown: CancellationToken) -> (Source, Joi
     let task = tokio::spawn(async move {
         shutdown.run_until_cancelled(actor.run()).await;
     });
-    (Source { view, trigger }, task)
+    (Source { view, trigger, past: Some(past) }, task)
 }
 
 /// The thread that has the repository, which blocks and is for one at a time.
@@ -80,11 +83,11 @@ type Task = Box<dyn FnOnce(&mut Worker) + Send>;
 struct Gone;
 
 impl Thread {
-    fn start(settings: GitSettings, notice: Trigger) -> Thread {
+    fn start(settings: GitSettings, notice: Trigger, footing: Arc<Footing>) -> Thread {
         let (sender, tasks) = sync::channel::<Task>();
         let name = format!("git {}", settings.name);
         let work = move || {
-            let mut worker = Worker::new(settings, notice);
+            let mut worker = Worker::new(settings, notice, footing);
             tasks.into_iter().for_each(|task| task(&mut worker));
         };
         // Without the thread the channel is closed, and the first call says so.

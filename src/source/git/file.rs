@@ -30,7 +30,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    pub(super) fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
         let path = path.to_owned();
         move |error| StateError::Io { verb, path, error }
     }

@@ -13,6 +13,8 @@ mod court;
 mod file;
 mod overrides;
 mod pace;
+pub mod past;
+mod record;
 mod refused;
 mod settings;
 mod showing;

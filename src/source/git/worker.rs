@@ -4,8 +4,10 @@ use super::{
     GitSettings, Mode,
     attribution::said,
     court::{Court, Standing},
-    file::{self, StateLock},
+    file::{self, StateError, StateLock},
     overrides::{self, DeniedKey, Override},
+    past::Footing,
+    record,
     refused::RefusedChange,
     showing::{Showing, Work},
     trouble::Trouble,
@@ -21,7 +23,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// The folder of the mirror in the state directory.
 pub const MIRROR: &str = "mirror.git";
@@ -69,11 +71,13 @@ pub(super) struct Worker {
     shown: Shown,
     /// What was seen and accepted when the two were compared last.
     compared: (Option<ObjectId>, Option<ObjectId>),
+    /// What those who ask about the past and what may come have to know.
+    footing: Arc<Footing>,
 }
 
 impl Worker {
-    /// `notice` is told when a look is due.
-    pub fn new(settings: GitSettings, notice: Trigger) -> Worker {
+    /// `notice` is told when a look is due, `footing` what is trusted and by which rules is judged.
+    pub fn new(settings: GitSettings, notice: Trigger, footing: Arc<Footing>) -> Worker {
         Worker {
             rules: settings.rules.clone(),
             denied: Vec::new(),
@@ -89,6 +93,7 @@ impl Worker {
             shown: Shown { warnings: settings.warnings(), ..Shown::default() },
             compared: (None, None),
             settings,
+            footing,
         }
     }
 
@@ -251,6 +256,10 @@ impl Worker {
                 before.began
             );
         }
+        if !stored {
+            self.note(|state_dir| record::begin(state_dir, before.root));
+        }
+        self.note(|state_dir| record::add(state_dir, &advance.verdicts));
         if !stored || advance.standing.state.commit() != before.state.commit() {
             advance.standing.stored().write(&self.settings.state_dir)?;
         }
@@ -262,6 +271,7 @@ impl Worker {
     /// Trusts what the operators of this host say.
     fn carry_out(&mut self, order: &Override) -> Result<(), Trouble> {
         let standing = self.court()?.take(order)?;
+        self.note(|state_dir| record::begin(state_dir, order.commit));
         standing.stored().write(&self.settings.state_dir)?;
         overrides::settle(&self.settings.state_dir, order)?;
         tracing::warn!(
@@ -276,6 +286,13 @@ impl Worker {
         self.shown.accepted = None;
         self.standing = Some(standing);
         Ok(())
+    }
+
+    /// Keeps something for people. Nothing depends on it.
+    fn note(&self, keep: impl FnOnce(&Path) -> Result<(), StateError>) {
+        if let Err(error) = keep(&self.settings.state_dir) {
+            tracing::warn!(source = self.settings.name, %error, "what was decided about commits cannot be recorded");
+        }
     }
 
     /// Notes what was judged: who made the commits, and what was refused.
@@ -309,6 +326,7 @@ impl Worker {
         self.shown.root = Some(root);
         self.shown.refused = standing.refused.clone();
         let state = standing.state.clone();
+        self.footing.trusts(root, state.clone());
         self.standing = Some(standing);
         if self.settings.mode == Mode::Enforce && !(known && self.shown.snapshot.is_some()) {
             self.show(&state, root);
@@ -392,6 +410,7 @@ impl Worker {
         overrides::note(&self.settings.state_dir, &denied)?;
         tracing::warn!(source = self.settings.name, keys = keys.len(), "keys are denied on this host");
         self.rules.denied_keys = self.settings.rules.denied_keys.iter().cloned().chain(keys).collect();
+        self.footing.judges_by(self.rules.clone());
         self.denied = denied;
         Ok(true)
     }
