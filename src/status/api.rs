@@ -1,10 +1,13 @@
 //! `/v1`: the status, the logs and the events, of which everybody gets what they may see, and actions.
 
 mod audit;
+mod description;
 mod plan;
 mod sight;
 mod streams;
 mod watch;
+
+pub use description::{description, openapi_json};
 
 use super::{Store, actions, asked::MAX_BODY, command::Command, model::Status, watching::Watching, web};
 use crate::gateway::{Caller, problem};
@@ -24,6 +27,8 @@ struct Api {
     watching: Arc<Watching>,
 }
 
+/// The agent, its sources and its apps, as far as whoever asks may know of them.
+#[utoipa::path(get, path = "/v1/status", tag = "status", responses((status = 200, body = Status)))]
 async fn status(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Json<Status> {
     Json(api.store.status_for(&caller.principal))
 }
@@ -37,6 +42,7 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
         .route("/v1/events", get(streams::events))
         .route("/v1/audit", get(audit::audit))
         .route("/v1/plan", get(plan::plan))
+        .route("/v1/openapi.json", get(description::openapi))
         .route("/v1/watch", get(watch::watch))
         .with_state(api)
         .merge(actions::router(store.clone(), commands))
