@@ -39,6 +39,7 @@ mod terminal;
 mod token;
 mod trust;
 mod validate;
+mod web;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -89,6 +90,7 @@ enum Command {
     Restart(restart::Args),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
+    Web(web::Args),
     #[command(subcommand)]
     Config(config::Command),
     Schema(schema::Args),
@@ -199,6 +201,7 @@ pub fn main() -> ExitCode {
         Command::Restart(args) => restart::run(args),
         Command::Suspend(args) => suspend::suspend(args),
         Command::Resume(args) => suspend::resume(args),
+        Command::Web(args) => web::run(args),
         Command::Config(command) => config::run(command),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -1,12 +1,15 @@
 //! `mcpfleet schema`: what editors and other checkers know of the files.
 
-use super::{Outcome, terminal::print};
-use crate::schema::{Draft, Subject, schema};
+use super::{Outcome, UsageError, terminal::print};
+use crate::{
+    schema::{Draft, Subject, schema},
+    status::api::openapi_json,
+};
 use anyhow::Context as _;
 use clap::{ValueEnum, ValueHint};
 use std::{fs, path::PathBuf};
 
-/// Print the JSON Schema of resources, or of the agent's configuration.
+/// Print the JSON Schema of resources or of the agent's configuration, or what describes the agent's API.
 ///
 /// Editors check and complete files with it: `init` puts it into the repository, and it and `create` begin files with a line
 /// that leads there. It knows the shape of a file, and `mcpfleet validate` knows the rest.
@@ -15,16 +18,18 @@ use std::{fs, path::PathBuf};
 Examples:
   mcpfleet schema --draft 7 > .mcpfleet/schema/resource.json
   mcpfleet schema config --draft 7
+  mcpfleet schema openapi
   mcpfleet schema --dir schemas
 
 Exit codes: 0 it is printed, 2 wrong usage, 3 a file cannot be written")]
 pub struct Args {
-    /// What the schema is about; `resource` is any of `app`, `role` and `user`
+    /// What the schema is about; `resource` is any of `app`, `role` and `user`. `openapi` is no schema: it describes the agent's API in
+    /// the words of OpenAPI 3.1
     #[arg(value_enum, default_value_t = About::Resource, conflicts_with = "dir")]
     about: About,
-    /// The draft of JSON Schema; most editors understand 7
-    #[arg(long, value_enum, default_value = "2020-12")]
-    draft: Words,
+    /// The draft of JSON Schema; most editors understand 7 [default: 2020-12]
+    #[arg(long, value_enum)]
+    draft: Option<Words>,
     /// Write the schemas of everything in both drafts to this folder, as `NAME.schema.json` and `NAME.draft-07.schema.json`
     #[arg(long, value_name = "DIR", conflicts_with = "draft", value_hint = ValueHint::DirPath)]
     dir: Option<PathBuf>,
@@ -37,6 +42,7 @@ enum About {
     Role,
     User,
     Config,
+    Openapi,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -55,10 +61,19 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             About::Role => Subject::Role,
             About::User => Subject::User,
             About::Config => Subject::Config,
+            About::Openapi if args.draft.is_some() => {
+                return Err(
+                    UsageError::new("--draft is for schemas: the words of OpenAPI 3.1 are of draft 2020-12").into()
+                );
+            }
+            About::Openapi => {
+                print(openapi_json())?;
+                return Ok(Outcome::Fine);
+            }
         };
         let draft = match args.draft {
-            Words::Draft2020 => Draft::Draft2020,
-            Words::Draft7 => Draft::Draft7,
+            None | Some(Words::Draft2020) => Draft::Draft2020,
+            Some(Words::Draft7) => Draft::Draft7,
         };
         print(&written(subject, draft)?)?;
         return Ok(Outcome::Fine);

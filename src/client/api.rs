@@ -6,6 +6,7 @@ use crate::status::model::{
     audit::{Filter, Record},
     event::Event,
     plan::Basis,
+    web::Link,
 };
 use bytes::Bytes;
 use hyper::{
@@ -112,6 +113,11 @@ impl AgentClient {
     /// Takes back a suspension.
     pub async fn resume(&self, app: Option<&str>) -> Result<(), ApiError> {
         self.order("/v1/resume", serde_json::json!({ "app": app })).await
+    }
+
+    /// A link that opens the web page for whoever has it, once.
+    pub async fn web_link(&self) -> Result<Link, ApiError> {
+        self.ask(Method::POST, "/v1/web/links", Bytes::from_static(b"{}")).await
     }
 
     async fn order(&self, path: &str, body: serde_json::Value) -> Result<(), ApiError> {

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod api;
 pub mod bridge;
+pub mod browser;
 pub mod endpoint;
 #[cfg(test)]
 mod fake;

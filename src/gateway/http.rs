@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     protocol::{Era, FrameError, Message, Params, check_unambiguous, codes, is_legacy_version},
-    status::model::audit::Outcome,
+    status::model::{
+        audit::Outcome,
+        problem::{Problem, Reason},
+    },
 };
 use axum::{
     Extension, Router,
@@ -62,8 +65,9 @@ pub fn health(gateway: Arc<Gateway>) -> Router {
 
 /// An error outside of MCP.
 pub fn problem(status: StatusCode, code: &str, message: &str) -> Response {
-    let body = serde_json::json!({ "error": { "code": code, "message": message } });
-    reply::json(status, body.to_string())
+    let problem = Problem { error: Reason { code: code.into(), message: message.into() } };
+    // Two texts are always JSON.
+    reply::json(status, serde_json::to_string(&problem).unwrap_or_default())
 }
 
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {

@@ -4,7 +4,7 @@ use super::listed::listed;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
@@ -199,15 +199,31 @@ pub struct Position {
     pub column: u32,
 }
 
+/// How the API describes a [`Position`] that may not be there.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Position)]
+#[expect(dead_code, reason = "it is only described")]
+struct AnyPosition {
+    /// From 1.
+    #[schema(required = false)]
+    line: u32,
+    /// From 1, in characters.
+    #[schema(required = false)]
+    column: u32,
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A mistake in a file, or something that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Diagnostic {
     pub severity: Severity,
+    /// The stable name of the kind of mistake: what `mcpfleet explain` explains.
+    #[schema(value_type = String)]
     pub code: Code,
     /// One line; says what is wrong. Text quoted from the file is bounded.
     pub message: String,
@@ -217,6 +233,7 @@ pub struct Diagnostic {
     /// From the source's root, with `/` between components.
     pub path: String,
     #[serde(default, skip_serializing_if = "Option::is_none", flatten)]
+    #[schema(value_type = AnyPosition)]
     pub position: Option<Position>,
     /// The offending line as it stands in the file, bounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -259,10 +276,12 @@ impl Diagnostic {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Another place that belongs to a mistake.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Related {
     pub path: String,
     #[serde(default, skip_serializing_if = "Option::is_none", flatten)]
+    #[schema(value_type = AnyPosition)]
     pub position: Option<Position>,
     pub message: String,
 }

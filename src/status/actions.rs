@@ -10,7 +10,10 @@ use crate::{
     gateway::{Caller, access::Principal, problem, reply_json},
     instance::fleet::NotRestarted,
     resource::Verb,
-    status::model::audit::{Kind, Outcome, Record},
+    status::model::{
+        audit::{Kind, Outcome, Record},
+        problem::{Accepted, Problem},
+    },
 };
 use axum::{Extension, Router, extract::State, http::StatusCode, response::Response, routing::post};
 use serde::Deserialize;
@@ -18,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 #[derive(Clone)]
-struct Actions {
+pub(super) struct Actions {
     store: Arc<Store>,
     commands: mpsc::Sender<Command>,
 }
@@ -33,14 +36,17 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
         .with_state(Actions { store, commands })
 }
 
-#[derive(Deserialize)]
-struct Reconcile {
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct Reconcile {
     /// Removals that the prune guard holds may pass, this once.
     #[serde(default)]
     prune: bool,
 }
 
-async fn reconcile(
+/// Has the agent look at its sources now.
+#[utoipa::path(post, path = "/v1/reconcile", tag = "actions", request_body = Reconcile,
+    responses((status = 202, body = Accepted, description = "It has been told to.")))]
+pub(super) async fn reconcile(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
     Asked(Reconcile { prune }): Asked<Reconcile>,
@@ -59,13 +65,16 @@ async fn reconcile(
 }
 
 /// What a suspension is about: one app, or without a name the agent as a whole.
-#[derive(Deserialize)]
-struct Which {
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct Which {
     #[serde(default)]
     app: Option<String>,
 }
 
-async fn suspend(
+/// Stops an app until it is resumed; without one, has the agent apply nothing new until then. Outlasts a restart of the agent.
+#[utoipa::path(post, path = "/v1/suspend", tag = "actions", request_body = Which,
+    responses((status = 200, body = Accepted)))]
+pub(super) async fn suspend(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
     Asked(Which { app }): Asked<Which>,
@@ -77,7 +86,10 @@ async fn suspend(
     actions.recorded(&caller, "suspend", app, response)
 }
 
-async fn resume(
+/// Takes back a suspension.
+#[utoipa::path(post, path = "/v1/resume", tag = "actions", request_body = Which,
+    responses((status = 200, body = Accepted), (status = 409, body = Problem, description = "`not-suspended`.")))]
+pub(super) async fn resume(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
     Asked(Which { app }): Asked<Which>,
@@ -89,14 +101,18 @@ async fn resume(
     actions.recorded(&caller, "resume", app, response)
 }
 
-#[derive(Deserialize)]
-struct Restart {
+#[derive(Deserialize, utoipa::ToSchema)]
+pub(super) struct Restart {
     /// The tools that the server has then are what it is compared with from then on.
     #[serde(default)]
     accept_tools: bool,
 }
 
-async fn restart(
+/// Has all processes of an app replaced by new ones, as after an update.
+#[utoipa::path(post, path = "/v1/apps/{name}/restart", tag = "actions", params(("name" = String, Path, description = "The app.")), request_body = Restart,
+    responses((status = 202, body = Accepted, description = "It has been told to."),
+        (status = 409, body = Problem, description = "`suspended`: it is, or is being stopped.")))]
+pub(super) async fn restart(
     State(actions): State<Actions>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,

@@ -3,6 +3,7 @@
 mod app;
 mod audit;
 mod changes;
+mod description;
 mod history;
 mod plan;
 mod preview;
@@ -10,6 +11,8 @@ mod questions;
 mod sight;
 mod streams;
 mod watch;
+
+pub use description::{description, openapi_json};
 
 use super::{Store, actions, asked::MAX_BODY, command::Command, metrics, model::Status, watching::Watching, web};
 use crate::gateway::{Caller, problem};
@@ -29,6 +32,8 @@ struct Api {
     watching: Arc<Watching>,
 }
 
+/// The agent, its sources and its apps, as far as whoever asks may know of them.
+#[utoipa::path(get, path = "/v1/status", tag = "status", responses((status = 200, body = Status)))]
 async fn status(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Json<Status> {
     Json(api.store.status_for(&caller.principal))
 }
@@ -46,6 +51,7 @@ pub fn router(store: Arc<Store>, commands: mpsc::Sender<Command>) -> Router {
         .route("/v1/events", get(streams::events))
         .route("/v1/audit", get(audit::audit))
         .route("/v1/plan", get(plan::plan))
+        .route("/v1/openapi.json", get(description::openapi))
         .route("/v1/watch", get(watch::watch))
         .with_state(api)
         .merge(actions::router(store.clone(), commands))

@@ -6,6 +6,8 @@ pub mod changes;
 pub mod event;
 pub mod history;
 pub mod plan;
+pub mod problem;
+pub mod watch;
 pub mod web;
 
 use crate::manifest::Diagnostic;
@@ -13,14 +15,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Status {
     pub agent: AgentStatus,
     pub sources: Vec<SourceStatus>,
     pub apps: Vec<AppStatus>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AgentStatus {
     pub version: String,
     /// The user who asks, if not everything is shown: then there is of the agent and of apps only what this user may know.
@@ -29,6 +31,7 @@ pub struct AgentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub started: Option<Timestamp>,
     /// `http://127.0.0.1:7420`, where clients find the gateway.
     pub gateway: String,
@@ -38,6 +41,7 @@ pub struct AgentStatus {
     pub message: String,
     /// Since when nothing new is applied, because somebody has suspended the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub suspended: Option<Timestamp>,
     /// Apps that somebody has suspended, there or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -51,7 +55,7 @@ pub struct AgentStatus {
 }
 
 /// Whether what happens is written down.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditStatus {
     /// `None`: only the last records are kept, in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,13 +70,15 @@ pub struct AuditStatus {
 }
 
 /// The certificate that the gateway shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TlsStatus {
     pub cert_file: String,
     /// Since when that is the one.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// Until when it is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires: Option<Timestamp>,
     /// Why what the files have now is not shown instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +86,7 @@ pub struct TlsStatus {
 }
 
 /// Whether the accepted revisions are fully applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum AgentState {
     /// What is wanted runs.
     Ready,
@@ -90,7 +96,7 @@ pub enum AgentState {
     Stalled,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceStatus {
     pub name: String,
     /// `directory` or `git`.
@@ -105,6 +111,7 @@ pub struct SourceStatus {
     /// What is applied of it; of a git source, the commit.
     pub revision: Option<String>,
     /// When it was last read, or asked for news, with success.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_read: Option<Timestamp>,
     pub files: usize,
     pub resources: usize,
@@ -115,18 +122,20 @@ pub struct SourceStatus {
     pub git: Option<GitStatus>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceProblem {
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// A stable word for the kind of problem, such as `history-rewritten`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GitStatus {
     /// What is followed: `branch main`.
     pub follows: String,
@@ -135,6 +144,7 @@ pub struct GitStatus {
     /// The commit that was there at the last look.
     pub seen: Option<String>,
     /// When that commit says it was made.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub newest: Option<Timestamp>,
     /// The commit up to which the history has been judged, and that is in force except for what was refused.
     pub accepted: Option<String>,
@@ -147,7 +157,7 @@ pub struct GitStatus {
 }
 
 /// A change that was refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RefusedStatus {
     pub commit: String,
     /// As the commit says; nobody vouches for it.
@@ -168,7 +178,7 @@ pub struct RefusedStatus {
     pub message: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AppStatus {
     pub name: String,
     pub description: Option<String>,
@@ -184,6 +194,7 @@ pub struct AppStatus {
     pub state: Option<AppState>,
     /// Why it is in that state, for people.
     pub reason: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub since: Option<Timestamp>,
     pub conditions: Vec<AppCondition>,
     pub source: String,
@@ -207,10 +218,12 @@ pub struct AppStatus {
     pub sessions: usize,
     pub restarts: u32,
     /// When the next start is due, in `Backoff`.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt: Option<Timestamp>,
     pub last_exit: Option<String>,
     /// When that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_exit_at: Option<Timestamp>,
     /// What the server wrote last to its stderr, while it is in trouble.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -277,7 +290,7 @@ impl AppStatus {
 }
 
 /// Patterns of tools, as roles have them: those that any of the first and none of the second match may be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AllowedTools {
     pub allow: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -285,7 +298,7 @@ pub struct AllowedTools {
 }
 
 /// The tools of a server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ToolsStatus {
     pub count: usize,
     /// First digits of the digest of their names, descriptions and schemas.
@@ -293,7 +306,7 @@ pub struct ToolsStatus {
 }
 
 /// A limit, or a part of a sandbox, and whether it is in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Confinement {
     /// As in `limits.memory: 64Mi`.
     pub what: String,
@@ -315,7 +328,7 @@ impl fmt::Display for Confinement {
 }
 
 /// The state of an app's server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum AppState {
     Pending,
     Starting,
@@ -345,7 +358,7 @@ impl fmt::Display for AppState {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AppCondition {
     #[serde(rename = "type")]
     pub kind: ConditionKind,
@@ -356,7 +369,7 @@ pub struct AppCondition {
 }
 
 /// What is remarkable about an app's definition, as opposed to its server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum ConditionKind {
     /// Its file is invalid; the last good content is in force.
     Invalid,
@@ -384,12 +397,13 @@ impl fmt::Display for ConditionKind {
 }
 
 /// One process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InstanceStatus {
     /// Unique in the life of the agent.
     pub id: String,
     pub pid: Option<u32>,
     pub role: InstanceRole,
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// First digits of the digest of the spec it runs.
     pub spec: String,
@@ -398,7 +412,7 @@ pub struct InstanceStatus {
 }
 
 /// What a process is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InstanceRole {
     /// Answers probes and, if the server is shared, all clients.
@@ -410,8 +424,9 @@ pub enum InstanceRole {
 }
 
 /// One line of `/v1/apps/NAME/logs`, which is a stream of these as JSON lines.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogLine {
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     pub instance: String,
     pub text: String,

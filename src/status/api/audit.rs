@@ -15,17 +15,24 @@ use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AuditQuery {
     app: Option<String>,
+    /// `operator`, `anonymous`, `user/NAME`, or a user's bare name.
     principal: Option<String>,
     tool: Option<String>,
     outcome: Option<String>,
     kind: Option<String>,
+    #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
+    /// How many of the last records that match.
     #[serde(default = "hundred")]
+    #[param(required = false, default = 100)]
     tail: usize,
+    /// Also those to come: then the answer has no end.
     #[serde(default)]
+    #[param(required = false, default = false)]
     follow: bool,
 }
 
@@ -33,6 +40,9 @@ fn hundred() -> usize {
     100
 }
 
+/// Who did what, as JSON lines, oldest first. For operators.
+#[utoipa::path(get, path = "/v1/audit", tag = "status", params(AuditQuery),
+    responses((status = 200, content_type = "application/x-ndjson", body = Record, description = "One record a line.")))]
 pub(super) async fn audit(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,

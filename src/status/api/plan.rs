@@ -4,6 +4,7 @@ use super::Api;
 use crate::{
     gateway::{Caller, access::Principal, problem},
     resource::Verb,
+    status::model::plan::Basis,
 };
 use axum::{
     Extension, Json,
@@ -12,6 +13,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+/// What the agent decides by and what it has accepted: with it `mcpfleet plan` says what a change would do. For operators, and for
+/// users of whom a role has a rule with the resource `agent` and the verb `read`.
+#[utoipa::path(get, path = "/v1/plan", tag = "status", responses((status = 200, body = Basis)))]
 pub(super) async fn plan(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Response {
     // An agent that is open to everybody shows what it runs, and not by whose keys it judges.
     let known = caller.principal != Principal::Anonymous;

@@ -25,23 +25,37 @@ use serde::{Deserialize, Serialize};
 use std::{convert::Infallible, pin::Pin, sync::Arc};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
+    /// How many of the last lines.
     #[serde(default = "hundred")]
+    #[param(required = false, default = 100)]
     tail: usize,
+    /// Also those to come: then the answer has no end.
     #[serde(default)]
+    #[param(required = false, default = false)]
     follow: bool,
+    /// Only those of this process, by its id in the status.
     instance: Option<String>,
+    /// Those of the last process that stood for the app and has ended.
     #[serde(default)]
+    #[param(required = false, default = false)]
     previous: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct EventQuery {
+    /// Only those about this app.
     app: Option<String>,
+    /// How many of the last ones.
     #[serde(default = "hundred")]
+    #[param(required = false, default = 100)]
     tail: usize,
+    /// Also those to come: then the answer has no end.
     #[serde(default)]
+    #[param(required = false, default = false)]
     follow: bool,
 }
 
@@ -49,6 +63,9 @@ fn hundred() -> usize {
     100
 }
 
+/// What the servers of an app wrote to their standard error, as JSON lines, oldest first.
+#[utoipa::path(get, path = "/v1/apps/{name}/logs", tag = "status", params(("name" = String, Path, description = "The app."), LogQuery),
+    responses((status = 200, content_type = "application/x-ndjson", body = LogLine, description = "One line of theirs a line.")))]
 pub(super) async fn logs(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -91,6 +108,9 @@ pub(super) async fn logs(
     }
 }
 
+/// What happened to apps, sources and changes, as JSON lines, oldest first.
+#[utoipa::path(get, path = "/v1/events", tag = "status", params(EventQuery),
+    responses((status = 200, content_type = "application/x-ndjson", body = Event, description = "One event a line.")))]
 pub(super) async fn events(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,

@@ -10,16 +10,19 @@ const MAX_TEXT: usize = 512;
 const MAX_ARGUMENTS: usize = 4 << 10;
 
 /// Something that somebody did, or was not let do. What does not apply is left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Record {
     /// Goes up by one with each record, also across restarts where there is a file, so that a gap shows.
     pub sequence: u64,
     /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// One of [`Kind`], or what a newer agent knows.
+    #[schema(value_type = String)]
     pub kind: Cow<'static, str>,
     /// One of [`Outcome`], or what a newer agent knows.
+    #[schema(value_type = String)]
     pub outcome: Cow<'static, str>,
     /// Who: `operator`, `anonymous`, or `user/NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]

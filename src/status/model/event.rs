@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt};
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Event {
     /// Counts all events of the agent's life from 1, so that a gap shows.
     pub sequence: u64,
+    #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     pub level: EventLevel,
     /// One of [`EventKind`], or what a newer agent knows.
+    #[schema(value_type = String)]
     pub kind: Cow<'static, str>,
     /// `None` where it is about the agent or a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +30,7 @@ pub struct Event {
 }
 
 /// Whether somebody should look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EventLevel {
     Info,
@@ -36,7 +38,7 @@ pub enum EventLevel {
 }
 
 /// What machines may want to know of an event. What does not apply is left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Details {
     /// The state that the app has come to.
@@ -73,6 +75,7 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What chooses the apps of an agent, and what it has accepted. Fields are only ever added.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Basis {
     /// Where clients find the agent's gateway.
     pub agent: String,
@@ -20,7 +20,7 @@ pub struct Basis {
 }
 
 /// `prune` of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Prune {
     pub min_apps: usize,
     pub max_fraction: f64,
@@ -28,7 +28,7 @@ pub struct Prune {
 }
 
 /// One of the sources.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceBasis {
     pub name: String,
     /// `directory` or `git`.
@@ -44,6 +44,7 @@ pub struct SourceBasis {
     /// Of a git source: by which rules is judged, in the form of the configuration. Keys that it has in files are named, not
     /// shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub authorization: Option<serde_json::Value>,
     /// Of a git source: the commit since which changes are judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]

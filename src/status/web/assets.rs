@@ -94,7 +94,7 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 
 /// The page, or where one signs in.
 #[utoipa::path(get, path = "/", tag = "web", responses((status = 200, content_type = "text/html", body = String)))]
-pub(super) async fn front(caller: Option<Extension<Caller>>, headers: HeaderMap) -> Response {
+pub(in crate::status) async fn front(caller: Option<Extension<Caller>>, headers: HeaderMap) -> Response {
     let asset = if caller.is_some() { &PAGE } else { &SIGN_IN };
     asset.answer(&headers)
 }
@@ -102,7 +102,7 @@ pub(super) async fn front(caller: Option<Extension<Caller>>, headers: HeaderMap)
 /// A file of the page. Nobody needs to sign in for it: it says nothing of the fleet.
 #[utoipa::path(get, path = "/web/{name}", tag = "web", params(("name" = String, Path)),
     responses((status = 200, content_type = "text/css", body = String), (status = 304, description = "It is known already.")))]
-pub(super) async fn asset(Named(name): Named, headers: HeaderMap) -> Response {
+pub(in crate::status) async fn asset(Named(name): Named, headers: HeaderMap) -> Response {
     match ASSETS.iter().find(|(known, _)| *known == name) {
         Some((_, asset)) => asset.answer(&headers),
         None => problem(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path"),

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 /// Who one is, and what one may do.
 #[utoipa::path(get, path = "/v1/me", tag = "web", responses((status = 200, body = Me)))]
-pub(super) async fn me(State(web): State<Web>, Extension(caller): Extension<Caller>) -> Json<Me> {
+pub(in crate::status) async fn me(State(web): State<Web>, Extension(caller): Extension<Caller>) -> Json<Me> {
     let may = rights(&web.store.gateway.policy.borrow().clone(), &caller.principal);
     Json(Me { principal: caller.name(), by: by(caller.by).into(), may, expires: caller.until.map(timestamp) })
 }

@@ -1,9 +1,9 @@
 //! The web page: its files, and how somebody signs in to it.
 
-mod assets;
+pub(super) mod assets;
 pub mod gzip;
-mod me;
-mod sign_in;
+pub(super) mod me;
+pub(super) mod sign_in;
 
 use super::Store;
 use axum::{
@@ -13,7 +13,7 @@ use axum::{
 use std::sync::Arc;
 
 #[derive(Clone)]
-struct Web {
+pub(super) struct Web {
     store: Arc<Store>,
 }
 

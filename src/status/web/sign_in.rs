@@ -28,7 +28,7 @@ const PATH: &str = "/v1/web/sessions";
 
 /// A link that opens the page for whoever has it, once, with the rights of whoever asks for it.
 #[utoipa::path(post, path = "/v1/web/links", tag = "web", responses((status = 200, body = Link)))]
-pub(super) async fn link(State(web): State<Web>, Extension(caller): Extension<Caller>) -> Response {
+pub(in crate::status) async fn link(State(web): State<Web>, Extension(caller): Extension<Caller>) -> Response {
     if caller.principal == Principal::Anonymous {
         let text =
             "whoever comes in over an open gateway is nobody, and a link would open nothing; ask by the control socket";
@@ -49,7 +49,7 @@ pub(super) async fn link(State(web): State<Web>, Extension(caller): Extension<Ca
 
 /// Opens a session of the web page, by the code of a link or by a token. The cookie is in the head of the answer.
 #[utoipa::path(post, path = "/v1/web/sessions", tag = "web", request_body = SignIn, responses((status = 200, body = Session)))]
-pub(super) async fn sign_in(
+pub(in crate::status) async fn sign_in(
     State(web): State<Web>,
     Extension(stranger): Extension<Stranger>,
     headers: HeaderMap,
@@ -77,7 +77,7 @@ pub(super) async fn sign_in(
 
 /// Ends the session that the request is in.
 #[utoipa::path(delete, path = "/v1/web/sessions", tag = "web", responses((status = 204, description = "It has ended.")))]
-pub(super) async fn sign_out(
+pub(in crate::status) async fn sign_out(
     State(web): State<Web>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
