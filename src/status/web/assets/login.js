@@ -1,20 +1,37 @@
-"use strict";
+// Who has a token comes in with it.
+
+import { explain, get, keepProof, post } from "./api.js";
+import { setText } from "./dom.js";
+
+const form = document.getElementById("sign-in");
+const token = document.getElementById("token");
 const problem = document.getElementById("problem");
-// A link from another site comes without the cookie; this request has it.
-fetch("v1/me").then((answer) => { if (answer.ok) location.reload(); });
-document.getElementById("sign-in").addEventListener("submit", async (event) => {
+const submit = document.getElementById("submit");
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const field = document.getElementById("token");
-  const answer = await fetch("v1/web/sessions", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token: field.value }),
-  });
-  const said = await answer.json();
-  if (!answer.ok) {
-    problem.textContent = said.error.message;
-    return;
+  if (submit.getAttribute("aria-disabled") === "true") return;
+  submit.setAttribute("aria-disabled", "true");
+  setText(problem, "");
+  try {
+    const { proof } = await post("v1/web/sessions", { token: token.value });
+    keepProof(proof);
+    location.reload();
+  } catch (error) {
+    setText(problem, error.status === 401 ? `${sentence(error.message)} Look whether it is all of the token, and not an old one.` : explain(error));
+    token.setAttribute("aria-invalid", "true");
+    token.focus();
+    token.select();
+    submit.removeAttribute("aria-disabled");
   }
-  localStorage.setItem("mcpfleet-proof", said.proof);
-  location.reload();
 });
+
+const sentence = (text) => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}.`;
+
+try {
+  // Whoever has followed a link from another site has a session all the same: the browser only did not say so at first.
+  await get("v1/me");
+  location.reload();
+} catch {
+  token.focus();
+}

@@ -1,16 +1,19 @@
-"use strict";
-// The code is of use once: it goes out of the address before anything else.
+// A link that is good once has its code behind the `#`, which no log, proxy or preview sees. Here it becomes a session.
+
+import { explain, keepProof, post } from "./api.js";
+import { setText } from "./dom.js";
+
 const code = location.hash.slice(1);
+// Out of the address before anything else.
 history.replaceState(null, "", location.pathname);
-fetch("../v1/web/sessions", {
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ code }),
-}).then(async (answer) => {
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.error.message);
-  localStorage.setItem("mcpfleet-proof", said.proof);
+
+try {
+  if (!code) throw new Error("The link is not whole: its part after the # is missing");
+  const { proof } = await post("../v1/web/sessions", { code });
+  keepProof(proof);
   location.replace("../");
-}).catch((error) => {
-  document.getElementById("problem").textContent = error.message;
-});
+} catch (error) {
+  setText(document.getElementById("title"), "This link does not open the page");
+  setText(document.getElementById("problem"), code ? explain(error) : error.message);
+  document.getElementById("help").hidden = false;
+}

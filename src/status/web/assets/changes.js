@@ -1,0 +1,149 @@
+// What was pushed, and what became of it: a verdict for every change, and what to do about what is held.
+
+import { get } from "./api.js";
+import { h, refill, setAttribute, time } from "./dom.js";
+import { action, appLink, author, badge, empty, failure, loaded, revision } from "./parts.js";
+import { place, setQuery } from "./route.js";
+import { VERDICTS } from "./states.js";
+import { clip, count, oneLine } from "./text.js";
+
+const PAGE = 50;
+const MODES = { enforce: "Refused changes take no effect.", audit: "Audit only: what would be refused is in force all the same.", off: "Authors are not checked: every valid change takes effect." };
+
+export class Changes {
+  constructor(store, parts, query) {
+    this.store = store;
+    this.source = query.get("source") ?? "";
+    this.choice = h("select", { id: "changes-source", on: { change: () => this.#choose(this.choice.value) } });
+    this.picker = h("div", { class: "inline", hidden: true }, h("div", { class: "field" }, h("label", { for: "changes-source" }, "Source"), this.choice));
+    this.fresh = h("div", { role: "status" });
+    this.body = h("div", { class: "view" });
+    this.element = h("div", { class: "view" }, h("h1", {}, "Changes"), this.picker, this.fresh, this.body);
+    this.unsubscribe = store.subscribe(() => this.#show());
+    this.#show();
+  }
+
+  end() {
+    this.unsubscribe();
+  }
+
+  go(parts, query) {
+    this.#choose(query.get("source") ?? "");
+  }
+
+  #choose(source) {
+    this.source = source;
+    setQuery(new URLSearchParams(source ? { source } : {}));
+    this.loadedFor = undefined;
+    this.#show();
+  }
+
+  #show() {
+    if (!this.store.agent) return;
+    const followed = this.store.sources.filter(({ git }) => git);
+    this.picker.hidden = followed.length < 2;
+    const names = JSON.stringify(followed.map(({ name }) => name));
+    if (names !== this.names) {
+      this.names = names;
+      refill(this.choice, followed.map(({ name }) => h("option", { value: name }, name)));
+    }
+    const source = followed.find(({ name }) => name === this.source) ?? followed[0];
+    if (source && this.choice.value !== source.name) this.choice.value = source.name;
+    if (!source) return this.#none();
+    const at = JSON.stringify([source.name, source.git.seen, source.git.accepted, source.git.refused_total]);
+    if (this.loadedFor === undefined) {
+      this.loadedFor = at;
+      this.#load(source.name);
+    } else if (this.loadedFor !== at && this.newer !== at) {
+      // Whoever reads is not moved; whoever is at the top sees it at once.
+      this.newer = at;
+      const again = () => {
+        this.loadedFor = at;
+        refill(this.fresh);
+        this.#load(source.name);
+      };
+      if (scrollY < 40) again();
+      else refill(this.fresh, h("button", { type: "button", on: { click: () => (scrollTo(0, 0), again()) } }, "There is something new: show it"));
+    }
+    return undefined;
+  }
+
+  #none() {
+    if (this.loadedFor === null) return;
+    this.loadedFor = null;
+    const limited = this.store.agent.principal && !this.store.sources.length;
+    refill(this.body, limited
+      ? empty("Not for you to see", h("p", {}, "Changes are part of what the agent does: a role with the resource ", h("code", {}, "agent"), " and the verb ", h("code", {}, "read"), " shows them."))
+      : empty("No git source", h("p", {}, "This agent reads plain folders, which have no commits: whoever can write them is trusted. With a git source every change has an author, a verdict and a history."), h("p", {}, h("code", {}, "mcpfleet init DIR"), " makes a repository to begin with.")));
+    for (const control of [this.picker]) control.hidden = true;
+  }
+
+  #path(source, before) {
+    const query = new URLSearchParams({ source, limit: String(PAGE) });
+    if (before) query.set("before", before);
+    return `v1/changes?${query}`;
+  }
+
+  #load(source) {
+    loaded(this.body, () => get(this.#path(source)), (page) => this.#page(source, page));
+  }
+
+  #page(source, page) {
+    const list = h("ol", { class: "commits", "aria-label": "Commits" });
+    const after = h("div", {});
+    const add = ({ commits, more }) => {
+      list.append(...commits.map((commit) => this.#commit(commit, page.mode)));
+      const last = commits.at(-1)?.commit;
+      refill(after, more && last && action("Older commits", () => this.#more(source, last, add, after)));
+    };
+    add(page);
+    const nothing = page.commits.length === 0 && empty("No commits", h("p", {}, "Nothing was pushed to this source since it is trusted."));
+    return [h("p", { class: "muted" }, MODES[page.mode] ?? ""), this.#held(page.held ?? []), nothing, list, after];
+  }
+
+  async #more(source, before, add, after) {
+    try {
+      add(await get(this.#path(source, before)));
+    } catch (error) {
+      refill(after, failure(error, () => this.#more(source, before, add, after)));
+    }
+  }
+
+  /** What is not in force, and what somebody can do about each. */
+  #held(held) {
+    if (!held.length) return null;
+    const one = ({ path, app, code, message, help }) =>
+      h("li", {},
+        h("p", {}, h("strong", {}, app ? appLink(app) : oneLine(path ?? "", 300)), app && path && [" ", h("code", {}, clip(path, 300))], " ", h("span", { class: "muted" }, `[${oneLine(code ?? "", 60)}]`)),
+        h("p", {}, clip(message, 2000)),
+        help && h("p", {}, h("strong", {}, "What to do: "), clip(help, 1000)),
+      );
+    return h("section", { class: "card", "aria-labelledby": "held-title" }, h("div", { class: "cardhead" }, h("h2", { id: "held-title" }, "Not in force"), badge({ tone: "warn", icon: "look" }, count(held.length, "file or app", "files or apps"))), h("ul", { class: "steps" }, held.slice(0, 200).map(one)), held.length > 200 && h("p", { class: "muted" }, `and ${held.length - 200} more: mcpfleet status -o json`));
+  }
+
+  #commit({ commit, time: when, author: name, signer, subject, accepted, changes }, mode) {
+    const refused = changes.some(({ verdict }) => verdict === "refused");
+    const look = mode === "off" ? VERDICTS.unjudged : accepted && !refused ? VERDICTS.accepted : mode === "audit" ? VERDICTS["shown-only"] : VERDICTS.refused;
+    const word = look === VERDICTS.refused && changes.some(({ verdict }) => verdict === "accepted") ? "Partly refused" : look.word;
+    const shown = changes.slice(0, 100).map((one) => this.#change(one));
+    const more = changes.length > 100 && h("li", { class: "muted" }, `and ${count(changes.length - 100, "change")} more`);
+    const none = changes.length === 0 && h("p", { class: "muted" }, "It changes no resource.");
+    return h("li", { class: "commit-card" },
+      h("div", { class: "commit-head" }, h("h3", {}, oneLine(subject, 200) || "(no message)"), badge(look, word), revision(commit)),
+      h("div", { class: "meta" }, author(name, signer), time(when)),
+      none || h("ul", { class: "changelist" }, shown, more),
+    );
+  }
+
+  #change({ path, kind, name, verb, verdict, code, rule, message }) {
+    const look = VERDICTS[verdict] ?? VERDICTS.unjudged;
+    const what = kind && name ? [verb, " ", kind === "app" ? h("a", { href: place(["apps", name]) }, `app/${oneLine(name, 128)}`) : `${kind}/${oneLine(name, 128)}`] : verb ?? "changed";
+    const element = h("li", {},
+      h("div", { class: "what" }, badge(look, look.word), h("span", {}, what), h("code", { class: "muted" }, clip(path, 300))),
+      message && h("p", { class: verdict === "accepted" ? "muted" : null }, clip(message, 2000), code && h("span", { class: "muted" }, ` [${code}]`)),
+      rule && verdict !== "accepted" && h("p", { class: "muted" }, "Rule: ", h("code", {}, clip(rule, 500))),
+    );
+    setAttribute(element, "class", verdict);
+    return element;
+  }
+}
