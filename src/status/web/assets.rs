@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 const JS: &str = "text/javascript; charset=utf-8";
 
 /// The page, for whoever may come in.
@@ -31,10 +32,39 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
     vec![
         // A link leads there; the code is behind the `#`, where nobody but this page sees it.
         ("open", Asset::new(HTML, include_bytes!("assets/open.html"))),
-        ("open.js", Asset::new(JS, include_bytes!("assets/open.js"))),
-        ("login.js", Asset::new(JS, include_bytes!("assets/login.js"))),
         ("app.css", Asset::new(CSS, include_bytes!("assets/app.css"))),
+        ("icon.svg", Asset::new(SVG, include_bytes!("assets/icon.svg"))),
+        ("api.js", Asset::new(JS, include_bytes!("assets/api.js"))),
         ("app.js", Asset::new(JS, include_bytes!("assets/app.js"))),
+        ("changes.js", Asset::new(JS, include_bytes!("assets/changes.js"))),
+        ("connect.js", Asset::new(JS, include_bytes!("assets/connect.js"))),
+        ("diff.js", Asset::new(JS, include_bytes!("assets/diff.js"))),
+        ("dom.js", Asset::new(JS, include_bytes!("assets/dom.js"))),
+        ("events.js", Asset::new(JS, include_bytes!("assets/events.js"))),
+        ("filters.js", Asset::new(JS, include_bytes!("assets/filters.js"))),
+        ("form.js", Asset::new(JS, include_bytes!("assets/form.js"))),
+        ("history.js", Asset::new(JS, include_bytes!("assets/history.js"))),
+        ("live.js", Asset::new(JS, include_bytes!("assets/live.js"))),
+        ("login.js", Asset::new(JS, include_bytes!("assets/login.js"))),
+        ("logs.js", Asset::new(JS, include_bytes!("assets/logs.js"))),
+        ("mcp.js", Asset::new(JS, include_bytes!("assets/mcp.js"))),
+        ("open.js", Asset::new(JS, include_bytes!("assets/open.js"))),
+        ("overview.js", Asset::new(JS, include_bytes!("assets/overview.js"))),
+        ("parts.js", Asset::new(JS, include_bytes!("assets/parts.js"))),
+        ("plan.js", Asset::new(JS, include_bytes!("assets/plan.js"))),
+        ("result.js", Asset::new(JS, include_bytes!("assets/result.js"))),
+        ("route.js", Asset::new(JS, include_bytes!("assets/route.js"))),
+        ("row.js", Asset::new(JS, include_bytes!("assets/row.js"))),
+        ("server.js", Asset::new(JS, include_bytes!("assets/server.js"))),
+        ("servers.js", Asset::new(JS, include_bytes!("assets/servers.js"))),
+        ("sources.js", Asset::new(JS, include_bytes!("assets/sources.js"))),
+        ("sse.js", Asset::new(JS, include_bytes!("assets/sse.js"))),
+        ("states.js", Asset::new(JS, include_bytes!("assets/states.js"))),
+        ("store.js", Asset::new(JS, include_bytes!("assets/store.js"))),
+        ("text.js", Asset::new(JS, include_bytes!("assets/text.js"))),
+        ("theme.js", Asset::new(JS, include_bytes!("assets/theme.js"))),
+        ("tools.js", Asset::new(JS, include_bytes!("assets/tools.js"))),
+        ("top.js", Asset::new(JS, include_bytes!("assets/top.js"))),
     ]
 });
 

@@ -74,7 +74,7 @@ export class Row {
 
   #number(cell, n, what) {
     setText(cell, n);
-    setAttribute(cell, "data-what", what);
+    setAttribute(cell, "data-what", n === 1 ? what.slice(0, -1) : what);
     setAttribute(cell, "data-zero", n === 0);
   }
 }
