@@ -50,4 +50,5 @@ mod telemetry;
 mod trust;
 mod updates;
 mod validate;
+mod web;
 mod webhook;

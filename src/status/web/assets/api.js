@@ -87,6 +87,7 @@ export const appPath = (name, below = "") => `v1/apps/${encodeURIComponent(name)
 export function explain(error) {
   if (!(error instanceof Refusal)) return `This page has an error of its own: ${error.message}. Reload it.`;
   if (error.status === 401) return "Your session has ended. Log in again: what you see may be old.";
+  if (error.code === "no-proof") return "This browser has lost what proves that it is you who presses the button. Log in again.";
   if (error.status === 429) return `Too many requests${error.retryAfter ? `: try again in ${error.retryAfter} s` : ""}.`;
   return error.message;
 }

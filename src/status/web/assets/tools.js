@@ -80,6 +80,8 @@ export class Tools {
     const stop = h("button", { type: "button", hidden: true, on: { click: () => this.calling?.abort() } }, "Cancel");
     const note = h("span", { class: "muted", role: "status" });
     const submit = (event) => (event.preventDefault(), this.#call(tool, form, { output, run, stop, note }));
+    // In a field of several lines the key alone makes another line.
+    const keydown = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.currentTarget.requestSubmit();
     const hints = Object.entries(tool.annotations ?? {}).filter(([key, value]) => value === true && HINTS[key]).map(([key]) => HINTS[key]);
     const schema = h("details", {}, h("summary", {}, "Schema of its arguments"));
     schema.addEventListener("toggle", () => schema.append(code(pretty(tool.inputSchema ?? {}), "Schema of the arguments", 100000)), { once: true });
@@ -90,7 +92,7 @@ export class Tools {
       typeof tool.title === "string" && h("p", {}, h("strong", {}, oneLine(tool.title, 200))),
       h("p", { class: "prose" }, clip(String(tool.description ?? "It says nothing of itself."), 8000)),
       hints.length > 0 && h("p", { class: "muted" }, "It says that it ", hints.join(", "), "."),
-      h("form", { class: "form", "aria-label": `Call ${oneLine(tool.name, 128)}`, novalidate: true, on: { submit } }, form.element, h("div", { class: "buttons" }, ready ? run : h("p", { class: "muted" }, "No role of yours lets you use this server."), stop, note)),
+      h("form", { class: "form", "aria-label": `Call ${oneLine(tool.name, 128)}`, novalidate: true, on: { submit, keydown } }, form.element, h("div", { class: "buttons" }, ready ? run : h("p", { class: "muted" }, "No role of yours lets you use this server."), stop, note)),
       output,
       schema,
     );

@@ -1,8 +1,8 @@
 // What frames every view: navigation, whether it is live, who asks, the theme, what the agent itself has to say.
 
-import { explain, keepProof, post, request } from "./api.js";
+import { explain, keepProof, post, proof, request } from "./api.js";
 import { announce, fill, h, icon, refill, setAttribute, setText, time, toast } from "./dom.js";
-import { action, badge, box, confirm } from "./parts.js";
+import { action, badge, box, confirm, field } from "./parts.js";
 import { AGENT_STATES } from "./states.js";
 import { count, fullTime, oneLine, timeOfDay } from "./text.js";
 
@@ -121,17 +121,37 @@ export class Agent {
     setAttribute($("who"), "title", me.by === "open" ? nobody : me.expires ? `Until ${fullTime(me.expires)}` : null);
     $("who").hidden = !me.principal;
     $("logout").hidden = me.by !== "session";
+    if (me.by === "session" && !proof()) {
+      const again = h("button", { type: "button", class: "strong", on: { click: () => this.#again() } }, "Log in again");
+      fill($("notices"), h("div", {}, h("div", { class: "box warn" }, icon("look"), h("p", { class: "grow" }, "You may look, but change nothing: this browser has lost what proves that it is you."), again)));
+    }
     this.show();
+  }
+
+  /** A session whose proof is gone, with the site's data perhaps, is of no use to anybody: another one takes its place. */
+  async #again() {
+    const says = h("p", {}, "With a token here; or without one by ", h("code", {}, "mcpfleet web"), " on the agent's machine.");
+    const token = h("input", { type: "password", name: "token", autocomplete: "current-password", required: true });
+    const answer = await confirm({ title: "Log in again", says, form: field("Token", token), confirm: "Log in" });
+    if (!answer) return;
+    try {
+      keepProof((await post("v1/web/sessions", { token: answer.get("token") })).proof);
+      location.reload();
+    } catch (error) {
+      toast(explain(error), "bad");
+    }
   }
 
   async #logout() {
     try {
       await request("DELETE", "v1/web/sessions");
-    } catch {
-      // Gone already, or the agent is: either way there is nothing left here.
+    } catch (error) {
+      // One that is gone already has ended; one that could not be ended goes on.
+      if (error.status !== 401) return toast(explain(error), "bad");
     }
     keepProof(null);
     location.assign("./");
+    return undefined;
   }
 }
 
