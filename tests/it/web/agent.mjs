@@ -2,6 +2,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import { dirname, join } from "node:path";
 
 /** What the test has set up: see `stage.rs`. */
@@ -38,3 +39,29 @@ export function operator(method, path, body) {
 
 /** The URL of a link that opens the page once. */
 export const link = async () => (await operator("POST", "/v1/web/links", {})).url;
+
+/** Has the test beside this do something, such as push a commit that it signs. */
+export const ask = (what) => console.log(`do: ${what}`);
+
+/** Stands between a page and the agent. `cut` ends all connections and takes no more, `mend` takes some again. */
+export async function proxy(to) {
+  const { hostname, port } = new URL(to);
+  const open = new Set();
+  const server = net.createServer((near) => {
+    const far = net.connect(Number(port), hostname);
+    for (const [one, other] of [[near, far], [far, near]]) {
+      open.add(one);
+      one.pipe(other);
+      one.on("error", () => other.destroy());
+      one.on("close", () => (open.delete(one), other.destroy()));
+    }
+  });
+  const listen = (at) => new Promise((resolve) => server.listen(at, "127.0.0.1", resolve));
+  await listen(0);
+  const own = server.address().port;
+  const cut = () => {
+    server.close();
+    for (const one of open) one.destroy();
+  };
+  return { base: `http://127.0.0.1:${own}`, cut, mend: () => listen(own) };
+}

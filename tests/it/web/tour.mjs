@@ -160,7 +160,7 @@ await page.getByLabel("ms").fill("10");
 await button(page, "As JSON").click();
 check("a form becomes JSON with what it has", (await page.getByLabel("Arguments as JSON").inputValue()).includes('"ms": 10'));
 await button(page, "Call").click();
-await page.getByText("Answered").waitFor();
+await page.getByText("Answered", { exact: true }).waitFor();
 await page.goto(`${stage.base}/#/apps/one/tools?tool=fail`);
 await button(page, "Call").click();
 await page.getByText("The tool says it failed").first().waitFor();
@@ -171,7 +171,7 @@ await page.goto(`${stage.base}/#/apps/one/tools?tool=stderr`);
 await page.getByLabel("text").fill("words for the log");
 await page.getByLabel("lines").fill("3");
 await button(page, "Call").click();
-await page.getByText("Answered").waitFor();
+await page.getByText("Answered", { exact: true }).waitFor();
 await page.goto(`${stage.base}/#/apps/one/logs`);
 await page.locator(".log p", { hasText: "words for the log" }).nth(2).waitFor();
 await button(page, "Pause").click();
@@ -243,7 +243,7 @@ await newest.filter({ hasText: "late" }).waitFor();
 await axeBoth(page, "events");
 await picture(page, "events");
 await page.goto(`${stage.base}/#/changes`);
-await page.getByRole("heading", { name: "No git source" }).waitFor();
+await page.getByRole("heading", { name: "No commits in a folder" }).waitFor();
 await axe(page, "changes without git");
 await page.goto(`${stage.base}/#/nowhere`);
 await page.getByRole("heading", { name: "There is nothing at this address" }).waitFor();
@@ -257,7 +257,7 @@ same("a theme that was chosen is kept", await page.evaluate(() => document.docum
 await page.locator("#theme").click();
 
 // What strangers say.
-write("hostile.yaml", JSON.stringify({ kind: "app", version: "v3", metadata: { name: "hostile", description: `<img src=x onerror="globalThis.hacked=1"> \u202egnp.exe`, labels: { note: `"><script>globalThis.hacked=1</script>` } }, spec: { mcp: { command: stage.node, args: [stage.hostile] } } }));
+write("hostile.yaml", JSON.stringify({ kind: "app", version: "v3", metadata: { name: "hostile", description: `<img src=x onerror="globalThis.hacked=1"> \u202egnp.exe`, labels: { note: `"><script>globalThis.hacked=1</script>` } }, spec: { mcp: { command: "node", args: [stage.hostile] } } }).replaceAll("\u202e", "\\u202e"));
 await page.goto(`${stage.base}/#/`);
 await inState(page, "hostile", "Ready");
 await page.goto(`${stage.base}/#/apps/hostile`);

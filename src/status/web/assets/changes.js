@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, refill, setAttribute, time } from "./dom.js";
 import { action, appLink, author, badge, empty, failure, loaded, revision } from "./parts.js";
 import { place, setQuery } from "./route.js";
-import { VERDICTS } from "./states.js";
+import { STANDINGS, VERDICTS } from "./states.js";
 import { clip, count, oneLine } from "./text.js";
 
 const PAGE = 50;
@@ -40,7 +40,8 @@ export class Changes {
 
   #show() {
     if (!this.store.agent) return;
-    const followed = this.store.sources.filter(({ git }) => git);
+    // What is held is told of folders as well; only commits there are none.
+    const followed = [...this.store.sources].sort((a, b) => Boolean(b.git) - Boolean(a.git));
     this.picker.hidden = followed.length < 2;
     const names = JSON.stringify(followed.map(({ name }) => name));
     if (names !== this.names) {
@@ -50,7 +51,8 @@ export class Changes {
     const source = followed.find(({ name }) => name === this.source) ?? followed[0];
     if (source && this.choice.value !== source.name) this.choice.value = source.name;
     if (!source) return this.#none();
-    const at = JSON.stringify([source.name, source.git.seen, source.git.accepted, source.git.refused_total]);
+    const { git } = source;
+    const at = JSON.stringify([source.name, source.revision, source.diagnostics.length, git?.seen, git?.accepted, git?.refused_total]);
     if (this.loadedFor === undefined) {
       this.loadedFor = at;
       this.#load(source.name);
@@ -71,11 +73,9 @@ export class Changes {
   #none() {
     if (this.loadedFor === null) return;
     this.loadedFor = null;
-    const limited = this.store.agent.principal && !this.store.sources.length;
-    refill(this.body, limited
+    refill(this.body, this.store.agent.principal
       ? empty("Not for you to see", h("p", {}, "Changes are part of what the agent does: a role with the resource ", h("code", {}, "agent"), " and the verb ", h("code", {}, "read"), " shows them."))
-      : empty("No git source", h("p", {}, "This agent reads plain folders, which have no commits: whoever can write them is trusted. With a git source every change has an author, a verdict and a history."), h("p", {}, h("code", {}, "mcpfleet init DIR"), " makes a repository to begin with.")));
-    for (const control of [this.picker]) control.hidden = true;
+      : empty("No sources", h("p", {}, "This agent runs what its own configuration has, and nothing else.")));
   }
 
   #path(source, before) {
@@ -92,13 +92,14 @@ export class Changes {
     const list = h("ol", { class: "commits", "aria-label": "Commits" });
     const after = h("div", {});
     const add = ({ commits, more }) => {
-      list.append(...commits.map((commit) => this.#commit(commit, page.mode)));
+      list.append(...commits.map((commit) => this.#commit(commit)));
       const last = commits.at(-1)?.commit;
       refill(after, more && last && action("Older commits", () => this.#more(source, last, add, after)));
     };
     add(page);
-    const nothing = page.commits.length === 0 && empty("No commits", h("p", {}, "Nothing was pushed to this source since it is trusted."));
-    return [h("p", { class: "muted" }, MODES[page.mode] ?? ""), this.#held(page.held ?? []), nothing, list, after];
+    const nothing = page.commits.length === 0 && this.#nothing(page);
+    const note = page.note && page.commits.length > 0 && h("p", { class: "muted" }, clip(page.note, 1000));
+    return [MODES[page.mode] && h("p", { class: "muted" }, MODES[page.mode]), this.#held(page.held ?? []), nothing, list, after, note];
   }
 
   async #more(source, before, add, after) {
@@ -109,29 +110,33 @@ export class Changes {
     }
   }
 
+  #nothing({ mode, note }) {
+    if (mode !== "directory") return empty("No commits", h("p", {}, clip(note ?? "Nothing was pushed to this source since it is trusted.", 1000)));
+    return empty("No commits in a folder", h("p", {}, "Whoever can write this folder is trusted: there are no authors, no verdicts and no history. A git source has all three."), h("p", {}, h("code", {}, "mcpfleet init DIR"), " makes a repository to begin with."));
+  }
+
   /** What is not in force, and what somebody can do about each. */
   #held(held) {
     if (!held.length) return null;
-    const one = ({ path, app, code, message, help }) =>
+    const one = ({ path, app, commit, code, message, help }) =>
       h("li", {},
         h("p", {}, h("strong", {}, app ? appLink(app) : oneLine(path ?? "", 300)), app && path && [" ", h("code", {}, clip(path, 300))], " ", h("span", { class: "muted" }, `[${oneLine(code ?? "", 60)}]`)),
-        h("p", {}, clip(message, 2000)),
+        h("p", {}, clip(message, 2000), commit && [" ", revision(commit)]),
         help && h("p", {}, h("strong", {}, "What to do: "), clip(help, 1000)),
       );
     return h("section", { class: "card", "aria-labelledby": "held-title" }, h("div", { class: "cardhead" }, h("h2", { id: "held-title" }, "Not in force"), badge({ tone: "warn", icon: "look" }, count(held.length, "file or app", "files or apps"))), h("ul", { class: "steps" }, held.slice(0, 200).map(one)), held.length > 200 && h("p", { class: "muted" }, `and ${held.length - 200} more: mcpfleet status -o json`));
   }
 
-  #commit({ commit, time: when, author: name, signer, subject, accepted, changes }, mode) {
-    const refused = changes.some(({ verdict }) => verdict === "refused");
-    const look = mode === "off" ? VERDICTS.unjudged : accepted && !refused ? VERDICTS.accepted : mode === "audit" ? VERDICTS["shown-only"] : VERDICTS.refused;
-    const word = look === VERDICTS.refused && changes.some(({ verdict }) => verdict === "accepted") ? "Partly refused" : look.word;
+  #commit({ commit, time: when, author: name, signer, subject, standing, message, changes, left_out: left }) {
+    const look = STANDINGS[standing] ?? STANDINGS.unjudged;
+    const partly = standing === "refused" && changes.some(({ verdict }) => verdict === "accepted");
     const shown = changes.slice(0, 100).map((one) => this.#change(one));
-    const more = changes.length > 100 && h("li", { class: "muted" }, `and ${count(changes.length - 100, "change")} more`);
-    const none = changes.length === 0 && h("p", { class: "muted" }, "It changes no resource.");
+    const more = changes.length - shown.length + (left ?? 0);
     return h("li", { class: "commit-card" },
-      h("div", { class: "commit-head" }, h("h3", {}, oneLine(subject, 200) || "(no message)"), badge(look, word), revision(commit)),
-      h("div", { class: "meta" }, author(name, signer), time(when)),
-      none || h("ul", { class: "changelist" }, shown, more),
+      h("div", { class: "commit-head" }, h("h3", {}, oneLine(subject, 200) || "(no message)"), badge(look, partly ? "Partly refused" : look.word), revision(commit)),
+      h("div", { class: "meta" }, author(name, signer), when && time(when)),
+      message && h("p", { class: "muted" }, clip(message, 1000)),
+      (shown.length > 0 || more > 0) && h("ul", { class: "changelist" }, shown, more > 0 && h("li", { class: "muted" }, `and ${count(more, "change")} more`)),
     );
   }
 

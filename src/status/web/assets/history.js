@@ -37,8 +37,8 @@ export class History {
     loaded(this.element, load, (page) => this.#page(page));
   }
 
-  #page({ versions, more, none }) {
-    if (none || versions.length === 0) return empty("No history", h("p", {}, none ?? "No commit that this agent knows has changed it."));
+  #page({ versions, more, note, none }) {
+    if (none || versions.length === 0) return empty("No history", h("p", {}, clip(none ?? note ?? "No commit that this agent knows has changed it.", 1000)));
     const list = h("ol", { class: "commits" });
     const after = h("div", {});
     const add = (page) => {
@@ -47,7 +47,7 @@ export class History {
       refill(after, page.more && last && action("Older versions", () => this.#more(last, add, after)));
     };
     add({ versions, more });
-    return [list, after];
+    return [list, after, note && h("p", { class: "muted" }, clip(note, 1000))];
   }
 
   async #more(before, add, after) {
@@ -62,10 +62,10 @@ export class History {
     const { commit, subject, verdict, code, rule, message } = version;
     const look = VERDICTS[verdict] ?? VERDICTS.unjudged;
     const why = message && h("p", { class: verdict === "refused" ? "problem" : "muted" }, clip(message, 2000), code && ` [${code}]`, rule && ` (${clip(rule, 300)})`);
-    const change = version.diff ? diff(version.diff, `What ${short(commit)} changed`) : h("p", { class: "muted" }, "Nothing to compare.");
+    const change = version.diff ? diff(version.diff, `What ${short(commit)} changed`) : h("p", { class: "muted" }, clip(version.diff_note ?? "Nothing to compare.", 500));
     return h("li", { class: "commit-card" },
       h("div", { class: "commit-head" }, h("h3", {}, oneLine(subject, 200) || "(no message)"), version.in_force && badge({ tone: "good", icon: "ready" }, "In force"), badge(look, look.word), revision(commit)),
-      h("div", { class: "meta" }, author(version.author, version.signer), h("span", {}, VERBS[version.verb] ?? version.verb, " ", time(version.time)), h("code", {}, clip(version.path, 300))),
+      h("div", { class: "meta" }, author(version.author, version.signer), h("span", {}, VERBS[version.verb] ?? version.verb, version.time && [" ", time(version.time)]), h("code", {}, version.from ? `${clip(version.from, 300)} → ` : "", clip(version.path, 300))),
       why,
       h("details", { open: first || version.in_force }, h("summary", {}, "What changed"), change, version.truncated && h("p", { class: "muted" }, "The rest is left out: ", h("code", {}, `git show ${short(commit)}`), " has it all.")),
     );

@@ -39,6 +39,16 @@ export class Logs {
     this.choice.value = this.instance === PREVIOUS ? "previous:" : this.instance;
   }
 
+  go(query) {
+    const instance = query.get("instance") ?? "";
+    if (instance === this.instance) return;
+    this.instance = instance;
+    this.options = undefined;
+    this.show();
+    this.current?.abort();
+    this.#open();
+  }
+
   end() {
     this.ended = true;
     this.current?.abort();

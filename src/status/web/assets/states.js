@@ -29,6 +29,16 @@ export const VERDICTS = {
   "shown-only": { tone: "warn", icon: "degraded", word: "Would be refused" },
 };
 
+/** Of a commit as a whole. */
+export const STANDINGS = {
+  accepted: VERDICTS.accepted,
+  refused: VERDICTS.refused,
+  "nothing-to-decide": { tone: "off", icon: "idle", word: "Nothing to decide" },
+  waiting: { tone: "busy", icon: "pending", word: "Not judged yet" },
+  root: { tone: "good", icon: "ready", word: "Root of trust" },
+  unjudged: VERDICTS.unjudged,
+};
+
 export const CONDITIONS = {
   Invalid: "Its file is not valid; the last good content is in force",
   Held: "A change of it does not take effect",

@@ -32,9 +32,14 @@ export class Tools {
     if (!first && !this.busy) this.#load();
   }
 
+  go(query) {
+    this.wanted = query.get("tool") ?? "";
+    const tool = this.tools?.find(({ name }) => name === this.wanted);
+    if (tool && tool !== this.tool) this.#choose(tool, true);
+  }
+
   end() {
     this.calling?.abort();
-    this.ended = true;
   }
 
   #load() {
