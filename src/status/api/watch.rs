@@ -11,16 +11,18 @@ use crate::{
         asked::Wanted,
         model::event::Event,
         watching::{Full, Picture, Place, event, json},
+        web::gzip::{self, Pieces},
     },
 };
 use axum::{
     Extension,
     body::Body,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
 use serde::Deserialize;
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
@@ -58,6 +60,7 @@ pub(super) async fn watch(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     Wanted(WatchQuery { tail }): Wanted<WatchQuery>,
+    asked: HeaderMap,
 ) -> Response {
     let place = match api.watching.places.take(Who::of(&caller)) {
         Ok(place) => place,
@@ -76,20 +79,47 @@ pub(super) async fn watch(
     let mut known = sight.clone();
     let over = until(caller, async move { known.lost(|sight| sight.is_known()).await });
     let watcher = Watcher { pictures, picture, events, sight, over, _place: place };
-    let state = (Some(opening.freeze()), watcher);
-    let body = futures_util::stream::unfold(state, |(opening, mut watcher)| async move {
-        let piece = match opening {
-            Some(opening) => opening,
-            None => watcher.next().await?,
-        };
-        Some((Ok::<_, Infallible>(piece), (None, watcher)))
-    });
-    let mut response = Response::new(Body::from_stream(body));
+    let opening = opening.freeze();
+    let packed = match gzip::accepts(&asked) {
+        true => Pieces::new().add_first(opening.clone()).await,
+        false => None,
+    };
+    let is_packed = packed.is_some();
+    let body = match packed {
+        Some((pieces, small)) => Body::from_stream(pieces_of(small, watcher, Some(pieces))),
+        None => Body::from_stream(pieces_of(opening, watcher, None)),
+    };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if is_packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+/// What is told, piece by piece and to its end; compressed where there is something that does it.
+fn pieces_of(
+    opening: Bytes,
+    watcher: Watcher,
+    packing: Option<Pieces>,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let state = Some((Some(opening), watcher, packing));
+    futures_util::stream::unfold(state, |state| async move {
+        let (opening, mut watcher, mut packing) = state?;
+        let (piece, goes_on) = match opening {
+            Some(opening) => (opening, true),
+            None => match (watcher.next().await, packing.as_mut()) {
+                (Some(piece), None) => (piece, true),
+                (Some(piece), Some(pieces)) => (pieces.add(&piece)?, true),
+                (None, _) => (packing.take()?.end()?, false),
+            },
+        };
+        Some((Ok(piece), goes_on.then_some((None, watcher, packing))))
+    })
 }
 
 /// One who watches, and what it has been told last.

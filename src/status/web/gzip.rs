@@ -47,6 +47,37 @@ pub fn compressed(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
+/// The pieces of a stream, compressed as one body. Each can be read before the next one comes.
+pub struct Pieces(GzEncoder<Vec<u8>>);
+
+impl Pieces {
+    pub fn new() -> Pieces {
+        Pieces(GzEncoder::new(Vec::new(), Compression::new(3)))
+    }
+
+    /// What a piece adds to the body; `None` if that fails, which it does for nobody.
+    pub fn add(&mut self, piece: &[u8]) -> Option<Bytes> {
+        self.0.write_all(piece).ok()?;
+        self.0.flush().ok()?;
+        Some(std::mem::take(self.0.get_mut()).into())
+    }
+
+    /// The same on a thread of its own where it is long, so that nobody else waits for it.
+    pub async fn add_first(mut self, piece: Bytes) -> Option<(Pieces, Bytes)> {
+        if piece.len() as u64 <= LARGE {
+            let small = self.add(&piece)?;
+            return Some((self, small));
+        }
+        let adding = tokio::task::spawn_blocking(move || self.add(&piece).map(|small| (self, small)));
+        adding.await.ok().flatten()
+    }
+
+    /// The end of the body.
+    pub fn end(self) -> Option<Bytes> {
+        self.0.finish().ok().map(Bytes::from)
+    }
+}
+
 /// Compresses what is whole, and is text. Only what was asked for with GET: no such answer has a secret in it that somebody who
 /// sees its length could want to guess.
 pub async fn json(request: Request, next: Next) -> Response {
@@ -86,6 +117,25 @@ pub async fn json(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn pieces_can_be_read_as_they_come() {
+        let first = Bytes::from("a".repeat(200 << 10));
+        let (mut pieces, small) = Pieces::new().add_first(first.clone()).await.unwrap();
+        assert!(small.len() < 2 << 10);
+        let mut reader = flate2::write::GzDecoder::new(Vec::new());
+        reader.write_all(&small).unwrap();
+        reader.flush().unwrap();
+        assert_eq!(reader.get_ref().len(), first.len());
+        for piece in ["event: change", "\n\n"] {
+            let before = reader.get_ref().len();
+            reader.write_all(&pieces.add(piece.as_bytes()).unwrap()).unwrap();
+            reader.flush().unwrap();
+            assert_eq!(&reader.get_ref()[before..], piece.as_bytes());
+        }
+        reader.write_all(&pieces.end().unwrap()).unwrap();
+        assert_eq!(reader.finish().unwrap().len(), first.len() + "event: change\n\n".len());
+    }
 
     #[test]
     fn who_takes_it() {

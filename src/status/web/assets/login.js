@@ -2,6 +2,7 @@
 
 import { explain, get, keepProof, post } from "./api.js";
 import { setText } from "./dom.js";
+import { sentence } from "./text.js";
 
 const form = document.getElementById("sign-in");
 const token = document.getElementById("token");
@@ -18,15 +19,13 @@ form.addEventListener("submit", async (event) => {
     keepProof(proof);
     location.reload();
   } catch (error) {
-    setText(problem, error.status === 401 ? `${sentence(error.message)} Look whether it is all of the token, and not an old one.` : explain(error));
+    setText(problem, error.status === 401 ? `${sentence(error.message)}. Look whether it is all of the token, and not an old one.` : explain(error));
     token.setAttribute("aria-invalid", "true");
     token.focus();
     token.select();
     submit.removeAttribute("aria-disabled");
   }
 });
-
-const sentence = (text) => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}.`;
 
 try {
   // Whoever has followed a link from another site has a session all the same: the browser only did not say so at first.

@@ -37,7 +37,7 @@ function same(text, value) {
 function block(one) {
   switch (one?.type) {
     case "text":
-      return code(indented(String(one.text)), "Text of the result", MAX_TEXT);
+      return code(typeof one.text === "string" ? indented(one.text) : pretty(one), "Text of the result", MAX_TEXT);
     case "image":
       return picture(one);
     case "audio":

@@ -19,7 +19,7 @@ export class Row {
     this.since = h("span", { class: "sub" });
     this.why = h("span", {});
     this.next = h("span", { class: "sub" });
-    this.whyCell = h("td", { role: "cell", class: "c-why" }, this.why, " ", this.next);
+    this.whyCell = h("td", { role: "cell", class: "c-why" }, this.next, this.why);
     this.commit = h("code", { class: "commit" });
     this.author = h("span", { class: "sub" });
     this.labels = h("td", { role: "cell", class: "c-labels" });
@@ -50,7 +50,7 @@ export class Row {
     const reason = why(app);
     setText(this.why, oneLine(reason, 160));
     setAttribute(this.whyCell, "title", reason.length > 60 ? clip(reason, 2000) : null);
-    if (before?.next_attempt !== app.next_attempt) refill(this.next, app.next_attempt && ["next start ", time(app.next_attempt, "until")]);
+    if (before?.next_attempt !== app.next_attempt) refill(this.next, app.next_attempt && ["next start ", time(app.next_attempt, "until"), ": "]);
     setAttribute(this.element, "class", needsLook(app) ? "look" : null);
     if (before?.revision !== app.revision) {
       setText(this.commit, app.revision ? short(app.revision) : "");

@@ -9,6 +9,9 @@ export function visible(text) {
   return text.replace(UNSAFE, (c) => (c === "\r" ? "\\r" : `\\u{${c.codePointAt(0).toString(16)}}`));
 }
 
+/** With a capital, to begin with. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** At most `max` characters, with a note of how much is left out. */
 export function clip(text, max) {
   if (text.length <= max) return text;

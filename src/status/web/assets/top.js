@@ -4,7 +4,7 @@ import { explain, keepProof, post, proof, request } from "./api.js";
 import { announce, fill, h, icon, refill, setAttribute, setText, time, toast } from "./dom.js";
 import { action, badge, box, confirm, field } from "./parts.js";
 import { AGENT_STATES } from "./states.js";
-import { count, fullTime, oneLine, timeOfDay } from "./text.js";
+import { count, fullTime, oneLine, sentence, timeOfDay } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -88,18 +88,18 @@ export class Agent {
     this.shown = shown;
     const parts = [];
     if (agent.suspended) parts.push(this.#suspended(agent));
-    else if (agent.state === "Stalled") parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "Stalled. "), agent.message)));
+    else if (agent.state === "Stalled") parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "Stalled: "), agent.message)));
     if (agent.tls?.problem) parts.push(box("warn", "degraded", h("p", {}, h("strong", {}, "Certificate: "), agent.tls.problem)));
     const ends = agent.tls?.expires && Date.parse(agent.tls.expires) - Date.now();
     if (ends < 7 * 86400000) parts.push(box("warn", "degraded", h("p", {}, "The gateway's certificate ends ", fullTime(agent.tls.expires), ": renew ", h("code", {}, agent.tls.cert_file), ".")));
-    if (agent.audit?.problem) parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "Audit: it cannot be written. "), agent.audit.problem)));
+    if (agent.audit?.problem) parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "The audit cannot be written: "), agent.audit.problem)));
     refill(notices.agent, ...parts);
     this.#foot(agent);
   }
 
   #suspended(agent) {
     const resume = this.store.may("resume") && action("Resume", () => order("v1/resume", "The agent applies changes again"), { class: "strong" });
-    const text = h("p", {}, h("strong", {}, "Suspended "), time(agent.suspended), ". Nothing new is applied; what runs goes on. ", agent.message);
+    const text = h("p", {}, h("strong", {}, "Suspended "), time(agent.suspended), ". Nothing new is applied; what runs goes on. ", sentence(agent.message), ".");
     return h("div", { class: "box warn" }, icon("suspended"), h("div", { class: "grow" }, text), resume);
   }
 
