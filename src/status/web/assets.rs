@@ -33,6 +33,7 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         // A link leads there; the code is behind the `#`, where nobody but this page sees it.
         ("open", Asset::new(HTML, include_bytes!("assets/open.html"))),
         ("app.css", Asset::new(CSS, include_bytes!("assets/app.css"))),
+        ("views.css", Asset::new(CSS, include_bytes!("assets/views.css"))),
         ("icon.svg", Asset::new(SVG, include_bytes!("assets/icon.svg"))),
         ("api.js", Asset::new(JS, include_bytes!("assets/api.js"))),
         ("app.js", Asset::new(JS, include_bytes!("assets/app.js"))),

@@ -18,7 +18,12 @@ export const remove = (name) => rmSync(join(stage.folder, name));
 
 /** The file of an app that runs the fake server of `examples/`. */
 export function fake(name, flags = [], { labels = { env: "dev", team: "a" }, description = "A playground", mcp = {} } = {}) {
-  const app = { kind: "app", version: "v3", metadata: { name, description, labels }, spec: { mcp: { command: "fake-mcp-server", args: flags, ...mcp } } };
+  const app = {
+    kind: "app",
+    version: "v3",
+    metadata: { name, description, labels },
+    spec: { mcp: { command: "fake-mcp-server", args: flags, ...mcp } },
+  };
   // JSON is YAML.
   return JSON.stringify(app);
 }
@@ -30,7 +35,9 @@ export function operator(method, path, body) {
     const request = http.request({ socketPath: stage.socket, method, path, headers }, (response) => {
       let text = "";
       response.on("data", (piece) => (text += piece));
-      response.on("end", () => (response.statusCode < 300 ? resolve(text ? JSON.parse(text) : {}) : reject(new Error(`${response.statusCode} ${text}`))));
+      response.on("end", () =>
+        response.statusCode < 300 ? resolve(text ? JSON.parse(text) : {}) : reject(new Error(`${response.statusCode} ${text}`)),
+      );
     });
     request.on("error", reject);
     request.end(body === undefined ? undefined : JSON.stringify(body));
@@ -49,7 +56,10 @@ export async function proxy(to) {
   const open = new Set();
   const server = net.createServer((near) => {
     const far = net.connect(Number(port), hostname);
-    for (const [one, other] of [[near, far], [far, near]]) {
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ]) {
       open.add(one);
       one.pipe(other);
       one.on("error", () => other.destroy());

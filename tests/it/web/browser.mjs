@@ -9,7 +9,16 @@ const installed = createRequire(join(process.env.MCPFLEET_TEST_BROWSER, "x.js"))
 const { chromium } = installed("playwright-core");
 const AXE = readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 
-const ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const ARGUMENTS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** On this machine everything is slow at times; nothing is waited for longer. */
 export const PATIENCE = 60000;
@@ -27,19 +36,30 @@ export function check(what, holds, seen) {
 export const same = (what, seen, expected) => check(what, JSON.stringify(seen) === JSON.stringify(expected), { seen, expected });
 
 export async function start() {
-  return chromium.launch({ executablePath: process.env.MCPFLEET_TEST_CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS, timeout: PATIENCE });
+  return chromium.launch({
+    executablePath: process.env.MCPFLEET_TEST_CHROMIUM ?? "/usr/bin/chromium",
+    args: ARGUMENTS,
+    timeout: PATIENCE,
+  });
 }
 
 /** A page of a visitor of its own. `allowed`: texts of console messages that belong to what is tested. */
 export async function visit(browser, base, { theme = "light", width = 1280, height = 860, allowed = [], storage } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: "reduce", locale: "en-GB", storageState: storage });
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    reducedMotion: "reduce",
+    locale: "en-GB",
+    storageState: storage,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const { host } = new URL(base);
   const wrong = [];
   page.on("console", (message) => {
     const text = message.text();
-    if (["error", "warning"].includes(message.type()) && !allowed.some((one) => text.includes(one))) wrong.push(`console: ${text} ${message.location().url}`);
+    if (["error", "warning"].includes(message.type()) && !allowed.some((one) => text.includes(one)))
+      wrong.push(`console: ${text} ${message.location().url}`);
   });
   page.on("pageerror", (error) => wrong.push(`error: ${error.stack}`));
   page.on("dialog", (dialog) => (wrong.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
@@ -48,7 +68,9 @@ export async function visit(browser, base, { theme = "light", width = 1280, heig
     if (url.protocol !== "data:" && url.host !== host) wrong.push(`request: ${request.url()}`);
   });
   await page.addInitScript(() => {
-    addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+    addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    );
   });
   return { context, page, wrong };
 }
@@ -61,7 +83,15 @@ export async function axe(page, what) {
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-    return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ""}`).join(" | ")}`);
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(
+        ({ id, nodes }) =>
+          `${id}: ${nodes
+            .slice(0, 3)
+            .map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ""}`)
+            .join(" | ")}`,
+      );
   });
   same(`${what}: axe`, found, []);
 }

@@ -5,7 +5,11 @@ import { axeBoth, check, clean, finish, fits, picture, same, start, visit } from
 
 const browser = await start();
 const button = (page, name) => page.getByRole("button", { name, exact: true });
-const inState = (page, name, state) => page.locator("tbody tr", { has: page.getByRole("link", { name, exact: true }) }).locator(".c-state", { hasText: state }).waitFor();
+const inState = (page, name, state) =>
+  page
+    .locator("tbody tr", { has: page.getByRole("link", { name, exact: true }) })
+    .locator(".c-state", { hasText: state })
+    .waitFor();
 
 // Who has no token sees nothing.
 const visitor = await visit(browser, stage.base, { allowed: ["401"] });
@@ -44,7 +48,10 @@ await inState(page, "alpha", "Ready");
 await page.evaluate(() => localStorage.removeItem("mcpfleet-proof"));
 await page.reload();
 await button(page, "Log in again").waitFor();
-const refused = await page.evaluate(async () => (await fetch("v1/reconcile", { method: "POST", body: "{}", headers: { "Content-Type": "application/json" } })).status);
+const refused = await page.evaluate(
+  async () =>
+    (await fetch("v1/reconcile", { method: "POST", body: "{}", headers: { "Content-Type": "application/json" } })).status,
+);
 same("without it nothing can be changed", refused, 403);
 await button(page, "Log in again").click();
 await page.getByRole("dialog").getByLabel("Token").fill(stage.more.token);
@@ -66,7 +73,10 @@ await inState(view, "alpha", "Ready");
 await view.locator("#live[data-state=live]").waitFor();
 ask("beta");
 await inState(view, "beta", "Ready");
-check("a push shows by itself, with who made it", (await view.locator("tbody tr", { hasText: "beta" }).locator(".c-made").innerText()).includes("bob"));
+check(
+  "a push shows by itself, with who made it",
+  (await view.locator("tbody tr", { hasText: "beta" }).locator(".c-made").innerText()).includes("bob"),
+);
 ask("gamma by eve");
 await view.getByRole("link", { name: /1 change refused/ }).waitFor();
 same("what was refused does not run", await view.getByRole("link", { name: "gamma", exact: true }).count(), 0);
@@ -88,7 +98,11 @@ clean("changes", looking);
 ask("beta anew");
 await view.goto(`${stage.base}/#/apps/beta/history`);
 await view.locator(".commit-card", { hasText: "Change beta" }).locator(".diff .add").first().waitFor();
-same("two versions, the newer in force", await view.locator(".commit-card").evaluateAll((cards) => cards.map((card) => card.textContent.includes("In force"))), [true, false]);
+same(
+  "two versions, the newer in force",
+  await view.locator(".commit-card").evaluateAll((cards) => cards.map((card) => card.textContent.includes("In force"))),
+  [true, false],
+);
 await axeBoth(view, "history");
 await picture(view, "history");
 await view.setViewportSize({ width: 320, height: 700 });
@@ -114,7 +128,9 @@ same("nothing of it has run", await view.evaluate(() => globalThis.hacked ?? nul
 
 // What stands between the page and its agent goes away, and comes back.
 const between = await proxy(stage.base);
-const lost = await visit(browser, between.base, { allowed: ["ERR_CONNECTION", "ERR_EMPTY", "ERR_INCOMPLETE", "ERR_NETWORK", "network"] });
+const lost = await visit(browser, between.base, {
+  allowed: ["ERR_CONNECTION", "ERR_EMPTY", "ERR_INCOMPLETE", "ERR_NETWORK", "network"],
+});
 await lost.page.goto((await link()).replace(stage.base, between.base));
 await inState(lost.page, "beta", "Ready");
 await lost.page.locator("#live[data-state=live]").waitFor();

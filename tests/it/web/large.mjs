@@ -51,7 +51,8 @@ await page.evaluate(() => {
     for (const { target } of records) {
       const line = (target.closest ? target : target.parentElement)?.closest("tbody tr");
       // Ages go on in all of them.
-      if (line && !(target.closest ? target : target.parentElement).closest("time")) globalThis.touched.add(line.querySelector("a").textContent);
+      if (line && !(target.closest ? target : target.parentElement).closest("time"))
+        globalThis.touched.add(line.querySelector("a").textContent);
     }
   }).observe(document.querySelector("tbody"), { subtree: true, childList: true, characterData: true, attributes: true });
 });
@@ -59,7 +60,10 @@ await page.locator("tbody tr a").nth(3).focus();
 write("apps/7.yaml", definition(7, server.port, "Described anew"));
 await page.locator("tbody tr", { hasText: "Described anew" }).waitFor();
 same("only the line of what has changed is touched", await page.evaluate(() => [...globalThis.touched]), ["server-007"]);
-check("the focus is where it was", await page.evaluate(() => document.activeElement.textContent === document.querySelectorAll("tbody tr a")[3].textContent));
+check(
+  "the focus is where it was",
+  await page.evaluate(() => document.activeElement.textContent === document.querySelectorAll("tbody tr a")[3].textContent),
+);
 
 // Search, order and filters work on all of them.
 await page.keyboard.press("/");

@@ -3,7 +3,11 @@
 import http from "node:http";
 
 const RESULTS = {
-  "server/discover": { supportedVersions: ["2026-07-28"], capabilities: { tools: {} }, serverInfo: { name: "many", version: "1" } },
+  "server/discover": {
+    supportedVersions: ["2026-07-28"],
+    capabilities: { tools: {} },
+    serverInfo: { name: "many", version: "1" },
+  },
   "tools/list": { tools: [{ name: "echo", description: "Gives back what it gets", inputSchema: { type: "object" } }] },
 };
 
@@ -20,7 +24,9 @@ export function remote() {
   });
   server.keepAliveTimeout = 60000;
   return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve({ port: server.address().port, close: () => (server.close(), server.closeAllConnections()) }));
+    server.listen(0, "127.0.0.1", () =>
+      resolve({ port: server.address().port, close: () => (server.close(), server.closeAllConnections()) }),
+    );
   });
 }
 
@@ -28,5 +34,10 @@ export function remote() {
 export function definition(i, port, description = "Looks things up in one of the many places that a company keeps them in") {
   const labels = { env: ["prod", "staging", "dev"][i % 3], team: String(i % 4), owner: `group-${i % 10}` };
   const name = `server-${String(i).padStart(3, "0")}`;
-  return JSON.stringify({ kind: "app", version: "v3", metadata: { name, description, labels }, spec: { uri: `mcp+http://127.0.0.1:${port}/mcp/${i}` } });
+  return JSON.stringify({
+    kind: "app",
+    version: "v3",
+    metadata: { name, description, labels },
+    spec: { uri: `mcp+http://127.0.0.1:${port}/mcp/${i}` },
+  });
 }

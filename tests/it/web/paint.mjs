@@ -23,15 +23,21 @@ for (let i = 0; i < APPS; i += 1) writeFileSync(join(home, "fleet", `${i}.yaml`)
 
 const settings = { "gateway.listen": "127.0.0.1:0", state_dir: join(home, "state"), control_socket: join(home, "control.sock") };
 const set = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-const agent = spawn(resolve(program), ["run", join(home, "fleet"), ...set], { stdio: "ignore", env: { PATH: process.env.PATH, HOME: home } });
+const agent = spawn(resolve(program), ["run", join(home, "fleet"), ...set], {
+  stdio: "ignore",
+  env: { PATH: process.env.PATH, HOME: home },
+});
 
 const status = () =>
   new Promise((done) => {
-    const request = http.request({ socketPath: settings.control_socket, path: "/v1/status", headers: { Host: "localhost" } }, (response) => {
-      let text = "";
-      response.on("data", (piece) => (text += piece));
-      response.on("end", () => done(JSON.parse(text)));
-    });
+    const request = http.request(
+      { socketPath: settings.control_socket, path: "/v1/status", headers: { Host: "localhost" } },
+      (response) => {
+        let text = "";
+        response.on("data", (piece) => (text += piece));
+        response.on("end", () => done(JSON.parse(text)));
+      },
+    );
     request.on("error", () => done(null));
     request.end();
   });
@@ -51,14 +57,21 @@ async function visit(context) {
   network.on("Network.dataReceived", ({ encodedDataLength }) => (bytes += encodedDataLength));
   network.on("Network.responseReceived", ({ response }) => (bytes += response.encodedDataLength));
   await page.goto(told.agent.gateway);
-  await page.locator("tbody tr").nth(APPS - 1).waitFor({ state: "attached" });
+  await page
+    .locator("tbody tr")
+    .nth(APPS - 1)
+    .waitFor({ state: "attached" });
   const times = await page.evaluate(
     () =>
       new Promise((done) => {
         requestAnimationFrame(() =>
           setTimeout(() => {
             const first = performance.getEntriesByName("first-contentful-paint")[0]?.startTime;
-            done({ paint: first, rows: performance.getEntriesByName("rows")[0]?.startTime, all: performance.getEntriesByName("all-rows")[0]?.startTime });
+            done({
+              paint: first,
+              rows: performance.getEntriesByName("rows")[0]?.startTime,
+              all: performance.getEntriesByName("all-rows")[0]?.startTime,
+            });
           }, 0),
         );
       }),

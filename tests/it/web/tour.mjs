@@ -39,7 +39,10 @@ await page.locator("#who", { hasText: "operator" }).waitFor();
 // It shows up by itself, and whoever has the focus keeps it.
 await page.locator("#live[data-state=live]").waitFor();
 await page.keyboard.press("Tab");
-check("the first stop of the keyboard is the link past the navigation", await page.evaluate(() => document.activeElement.id === "skip"));
+check(
+  "the first stop of the keyboard is the link past the navigation",
+  await page.evaluate(() => document.activeElement.id === "skip"),
+);
 await page.keyboard.press("Enter");
 check("which leads to the content", await page.evaluate(() => document.activeElement.id === "main"));
 write("one.json.yaml", fake("one"));
@@ -69,7 +72,15 @@ write("stopped.yaml", fake("stopped", ["--exit", "0"], { mcp: { restart: { polic
 write("degraded.yaml", fake("degraded"));
 write("draining.yaml", fake("draining", [], { mcp: { stop: { grace_period: "30m" } } }));
 write("changed.yaml", fake("changed"));
-write("expired.yaml", JSON.stringify({ kind: "app", version: "v3", metadata: { name: "expired", expires: "2020-01-01T00:00:00Z" }, spec: { mcp: { command: "true" } } }));
+write(
+  "expired.yaml",
+  JSON.stringify({
+    kind: "app",
+    version: "v3",
+    metadata: { name: "expired", expires: "2020-01-01T00:00:00Z" },
+    spec: { mcp: { command: "true" } },
+  }),
+);
 for (const name of ["degraded", "draining", "changed"]) await inState(page, name, "Ready");
 write("degraded.yaml", fake("degraded", ["--exit", "2"]));
 write("changed.yaml", "kind: app\nversion: v3\nmetadata: {name: changed}\nspec: {mcp: {comand: x}}\n");
@@ -82,14 +93,25 @@ await button(page, "Cancel").waitFor();
 remove("draining.yaml");
 const other = await context.newPage();
 await other.goto(`${stage.base}/#/`);
-for (const [name, state] of Object.entries({ backoff: "Backoff", failed: "Failed", starting: "Starting", degraded: "Degraded", draining: "Draining", expired: "Not run" })) await inState(other, name, state);
+for (const [name, state] of Object.entries({
+  backoff: "Backoff",
+  failed: "Failed",
+  starting: "Starting",
+  degraded: "Degraded",
+  draining: "Draining",
+  expired: "Not run",
+}))
+  await inState(other, name, state);
 await inState(other, "stopped", /Stopped|Failed/);
 await other.close();
 await page.goto(`${stage.base}/#/`);
 await line(page, "changed").locator(".c-why", { hasText: "Invalid" }).waitFor();
 const looked = page.getByRole("button", { name: /Need a look/ });
 check("what is wrong is counted", Number(await looked.locator("strong").innerText()) >= 4);
-await page.getByRole("status").filter({ hasText: /servers/ }).waitFor();
+await page
+  .getByRole("status")
+  .filter({ hasText: /servers/ })
+  .waitFor();
 await axeBoth(page, "every state");
 await picture(page, "states");
 await page.emulateMedia({ colorScheme: "dark" });
@@ -99,10 +121,10 @@ await page.emulateMedia({ colorScheme: "light" });
 // Filters are in the address.
 await looked.click();
 await line(page, "one").waitFor({ state: "detached" });
-same("a filter by state", [await line(page, "one").count(), await line(page, "failed").count()], [0, 1]);
+same("a filter by state", [await line(page, "one").count(), await line(page, "changed").count()], [0, 1]);
 check("which is in the address", page.url().includes("state=look"), page.url());
 await page.reload();
-await line(page, "failed").waitFor();
+await line(page, "changed").waitFor();
 same("and outlives a reload", await line(page, "one").count(), 0);
 await looked.click();
 await line(page, "two").getByRole("button", { name: "env=prod" }).click();
@@ -154,7 +176,10 @@ await page.goto(`${stage.base}/#/apps/one/tools?tool=sleep`);
 await page.getByLabel("ms").fill("much");
 await button(page, "Call").click();
 await page.getByText("This is no number.").waitFor();
-check("what is wrong in a form is where the focus is", await page.evaluate(() => document.activeElement.getAttribute("aria-invalid") === "true"));
+check(
+  "what is wrong in a form is where the focus is",
+  await page.evaluate(() => document.activeElement.getAttribute("aria-invalid") === "true"),
+);
 await axe(page, "a form with a mistake");
 await page.getByLabel("ms").fill("10");
 await button(page, "As JSON").click();
@@ -210,11 +235,21 @@ await page.getByRole("dialog").waitFor();
 await axeBoth(page, "a question");
 await page.keyboard.press("Escape");
 await page.getByRole("dialog").waitFor({ state: "detached" });
-check("what was not confirmed does not happen, and the focus is back", (await page.evaluate(() => document.activeElement.textContent)) === "Restart");
+check(
+  "what was not confirmed does not happen, and the focus is back",
+  (await page.evaluate(() => document.activeElement.textContent)) === "Restart",
+);
 await button(page, "Restart").click();
 await page.getByRole("dialog").getByRole("button", { name: "Restart" }).click();
 await page.locator(".toast", { hasText: "two is being restarted" }).waitFor();
-await page.waitForFunction((old) => [...document.querySelectorAll("table.grid tbody tr")].some((row) => row.textContent.includes("primary") && !row.textContent.includes(old)), before, { timeout: PATIENCE });
+await page.waitForFunction(
+  (old) =>
+    [...document.querySelectorAll("table.grid tbody tr")].some(
+      (row) => row.textContent.includes("primary") && !row.textContent.includes(old),
+    ),
+  before,
+  { timeout: PATIENCE },
+);
 check("a restart gives another process", (await pid()) !== before);
 await button(page, "Suspend").click();
 await page.getByRole("dialog").getByRole("button", { name: "Suspend" }).click();
@@ -257,7 +292,19 @@ same("a theme that was chosen is kept", await page.evaluate(() => document.docum
 await page.locator("#theme").click();
 
 // What strangers say.
-write("hostile.yaml", JSON.stringify({ kind: "app", version: "v3", metadata: { name: "hostile", description: `<img src=x onerror="globalThis.hacked=1"> \u202egnp.exe`, labels: { note: `"><script>globalThis.hacked=1</script>` } }, spec: { mcp: { command: "node", args: [stage.hostile] } } }).replaceAll("\u202e", "\\u202e"));
+write(
+  "hostile.yaml",
+  JSON.stringify({
+    kind: "app",
+    version: "v3",
+    metadata: {
+      name: "hostile",
+      description: `<img src=x onerror="globalThis.hacked=1"> \u202egnp.exe`,
+      labels: { note: `"><script>globalThis.hacked=1</script>` },
+    },
+    spec: { mcp: { command: "node", args: [stage.hostile] } },
+  }).replaceAll("\u202e", "\\u202e"),
+);
 await page.goto(`${stage.base}/#/`);
 await inState(page, "hostile", "Ready");
 await page.goto(`${stage.base}/#/apps/hostile`);
@@ -266,7 +313,12 @@ check("what cannot be seen is written out", (await page.locator(".lede").innerTe
 await page.goto(`${stage.base}/#/apps/hostile/logs`);
 await page.locator(".log p", { hasText: "the last line" }).waitFor();
 check("a log is text", (await page.locator(".log").innerText()).includes("<script>globalThis.hacked=1</script>"));
-for (const [tool, text] of [["speak", "javascript:globalThis.hacked=1"], ["long", "more)"], ["picture", "not shown here"], ["odd", "The tool says it failed"]]) {
+for (const [tool, text] of [
+  ["speak", "javascript:globalThis.hacked=1"],
+  ["long", "more)"],
+  ["picture", "not shown here"],
+  ["odd", "The tool says it failed"],
+]) {
   await page.goto(`${stage.base}/#/apps/hostile/tools?tool=${tool}`);
   await page.getByRole("heading", { name: tool, exact: true, level: 2 }).waitFor();
   await button(page, "Call").click();
@@ -276,7 +328,11 @@ for (const [tool, text] of [["speak", "javascript:globalThis.hacked=1"], ["long"
   await axe(page, `the tool ${tool} of a hostile server`);
 }
 await picture(page, "hostile");
-same("nothing of it has run", await page.evaluate(() => [globalThis.hacked ?? null, document.querySelectorAll("main script, main img[src=x]").length]), [null, 0]);
+same(
+  "nothing of it has run",
+  await page.evaluate(() => [globalThis.hacked ?? null, document.querySelectorAll("main script, main img[src=x]").length]),
+  [null, 0],
+);
 clean("a hostile server", visitor);
 
 // Out, and the session is gone with it.

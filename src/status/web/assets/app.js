@@ -44,7 +44,11 @@ async function show(first) {
     refill(main, view.element);
   } catch (error) {
     view = { identity };
-    refill(main, h("h1", {}, "mcpfleet"), failure(error, () => location.reload()));
+    refill(
+      main,
+      h("h1", {}, "mcpfleet"),
+      failure(error, () => location.reload()),
+    );
   }
   mark(page === "apps" ? "" : page);
   setAttribute(main, "aria-busy", null);
@@ -62,7 +66,12 @@ function title() {
 }
 
 const lost = () =>
-  h("div", {}, h("h1", {}, "No such page"), empty("There is nothing at this address", h("p", {}, h("a", { href: place([]) }, "All servers"))));
+  h(
+    "div",
+    {},
+    h("h1", {}, "No such page"),
+    empty("There is nothing at this address", h("p", {}, h("a", { href: place([]) }, "All servers"))),
+  );
 
 document.getElementById("skip").addEventListener("click", (event) => {
   // The fragment is the route.

@@ -8,14 +8,22 @@ import { STANDINGS, VERDICTS } from "./states.js";
 import { clip, count, oneLine } from "./text.js";
 
 const PAGE = 50;
-const MODES = { enforce: "Refused changes take no effect.", audit: "Audit only: what would be refused is in force all the same.", off: "Authors are not checked: every valid change takes effect." };
+const MODES = {
+  enforce: "Refused changes take no effect.",
+  audit: "Audit only: what would be refused is in force all the same.",
+  off: "Authors are not checked: every valid change takes effect.",
+};
 
 export class Changes {
   constructor(store, parts, query) {
     this.store = store;
     this.source = query.get("source") ?? "";
     this.choice = h("select", { id: "changes-source", on: { change: () => this.#choose(this.choice.value) } });
-    this.picker = h("div", { class: "inline", hidden: true }, h("div", { class: "field" }, h("label", { for: "changes-source" }, "Source"), this.choice));
+    this.picker = h(
+      "div",
+      { class: "inline", hidden: true },
+      h("div", { class: "field" }, h("label", { for: "changes-source" }, "Source"), this.choice),
+    );
     this.fresh = h("div", { role: "status" });
     this.body = h("div", { class: "view" });
     this.element = h("div", { class: "view" }, h("h1", {}, "Changes"), this.picker, this.fresh, this.body);
@@ -46,13 +54,23 @@ export class Changes {
     const names = JSON.stringify(followed.map(({ name }) => name));
     if (names !== this.names) {
       this.names = names;
-      refill(this.choice, followed.map(({ name }) => h("option", { value: name }, name)));
+      refill(
+        this.choice,
+        followed.map(({ name }) => h("option", { value: name }, name)),
+      );
     }
     const source = followed.find(({ name }) => name === this.source) ?? followed[0];
     if (source && this.choice.value !== source.name) this.choice.value = source.name;
     if (!source) return this.#none();
     const { git } = source;
-    const at = JSON.stringify([source.name, source.revision, source.diagnostics.length, git?.seen, git?.accepted, git?.refused_total]);
+    const at = JSON.stringify([
+      source.name,
+      source.revision,
+      source.diagnostics.length,
+      git?.seen,
+      git?.accepted,
+      git?.refused_total,
+    ]);
     if (this.loadedFor === undefined) {
       this.loadedFor = at;
       this.#load(source.name);
@@ -65,7 +83,11 @@ export class Changes {
         this.#load(source.name);
       };
       if (scrollY < 40) again();
-      else refill(this.fresh, h("button", { type: "button", on: { click: () => (scrollTo(0, 0), again()) } }, "There is something new: show it"));
+      else
+        refill(
+          this.fresh,
+          h("button", { type: "button", on: { click: () => (scrollTo(0, 0), again()) } }, "There is something new: show it"),
+        );
     }
     return undefined;
   }
@@ -73,9 +95,23 @@ export class Changes {
   #none() {
     if (this.loadedFor === null) return;
     this.loadedFor = null;
-    refill(this.body, this.store.agent.principal
-      ? empty("Not for you to see", h("p", {}, "Changes are part of what the agent does: a role with the resource ", h("code", {}, "agent"), " and the verb ", h("code", {}, "read"), " shows them."))
-      : empty("No sources", h("p", {}, "This agent runs what its own configuration has, and nothing else.")));
+    refill(
+      this.body,
+      this.store.agent.principal
+        ? empty(
+            "Not for you to see",
+            h(
+              "p",
+              {},
+              "Changes are part of what the agent does: a role with the resource ",
+              h("code", {}, "agent"),
+              " and the verb ",
+              h("code", {}, "read"),
+              " shows them.",
+            ),
+          )
+        : empty("No sources", h("p", {}, "This agent runs what its own configuration has, and nothing else.")),
+    );
   }
 
   #path(source, before) {
@@ -85,7 +121,11 @@ export class Changes {
   }
 
   #load(source) {
-    loaded(this.body, () => get(this.#path(source)), (page) => this.#page(source, page));
+    loaded(
+      this.body,
+      () => get(this.#path(source)),
+      (page) => this.#page(source, page),
+    );
   }
 
   #page(source, page) {
@@ -99,32 +139,71 @@ export class Changes {
     add(page);
     const nothing = page.commits.length === 0 && this.#nothing(page);
     const note = page.note && page.commits.length > 0 && h("p", { class: "muted" }, clip(page.note, 1000));
-    return [MODES[page.mode] && h("p", { class: "muted" }, MODES[page.mode]), this.#held(page.held ?? []), nothing, list, after, note];
+    return [
+      MODES[page.mode] && h("p", { class: "muted" }, MODES[page.mode]),
+      this.#held(page.held ?? []),
+      nothing,
+      list,
+      after,
+      note,
+    ];
   }
 
   async #more(source, before, add, after) {
     try {
       add(await get(this.#path(source, before)));
     } catch (error) {
-      refill(after, failure(error, () => this.#more(source, before, add, after)));
+      refill(
+        after,
+        failure(error, () => this.#more(source, before, add, after)),
+      );
     }
   }
 
   #nothing({ mode, note }) {
-    if (mode !== "directory") return empty("No commits", h("p", {}, clip(note ?? "Nothing was pushed to this source since it is trusted.", 1000)));
-    return empty("No commits in a folder", h("p", {}, "Whoever can write this folder is trusted: there are no authors, no verdicts and no history. A git source has all three."), h("p", {}, h("code", {}, "mcpfleet init DIR"), " makes a repository to begin with."));
+    if (mode !== "directory")
+      return empty("No commits", h("p", {}, clip(note ?? "Nothing was pushed to this source since it is trusted.", 1000)));
+    return empty(
+      "No commits in a folder",
+      h(
+        "p",
+        {},
+        "Whoever can write this folder is trusted: there are no authors, no verdicts and no history. A git source has all three.",
+      ),
+      h("p", {}, h("code", {}, "mcpfleet init DIR"), " makes a repository to begin with."),
+    );
   }
 
   /** What is not in force, and what somebody can do about each. */
   #held(held) {
     if (!held.length) return null;
     const one = ({ path, app, commit, code, message, help }) =>
-      h("li", {},
-        h("p", {}, h("strong", {}, app ? appLink(app) : oneLine(path ?? "", 300)), app && path && [" ", h("code", {}, clip(path, 300))], " ", h("span", { class: "muted" }, `[${oneLine(code ?? "", 60)}]`)),
+      h(
+        "li",
+        {},
+        h(
+          "p",
+          {},
+          h("strong", {}, app ? appLink(app) : oneLine(path ?? "", 300)),
+          app && path && [" ", h("code", {}, clip(path, 300))],
+          " ",
+          h("span", { class: "muted" }, `[${oneLine(code ?? "", 60)}]`),
+        ),
         h("p", {}, clip(message, 2000), commit && [" ", revision(commit)]),
         help && h("p", {}, h("strong", {}, "What to do: "), clip(help, 1000)),
       );
-    return h("section", { class: "card", "aria-labelledby": "held-title" }, h("div", { class: "cardhead" }, h("h2", { id: "held-title" }, "Not in force"), badge({ tone: "warn", icon: "look" }, count(held.length, "file or app", "files or apps"))), h("ul", { class: "steps" }, held.slice(0, 200).map(one)), held.length > 200 && h("p", { class: "muted" }, `and ${held.length - 200} more: mcpfleet status -o json`));
+    return h(
+      "section",
+      { class: "card", "aria-labelledby": "held-title" },
+      h(
+        "div",
+        { class: "cardhead" },
+        h("h2", { id: "held-title" }, "Not in force"),
+        badge({ tone: "warn", icon: "look" }, count(held.length, "file or app", "files or apps")),
+      ),
+      h("ul", { class: "steps" }, held.slice(0, 200).map(one)),
+      held.length > 200 && h("p", { class: "muted" }, `and ${held.length - 200} more: mcpfleet status -o json`),
+    );
   }
 
   #commit({ commit, time: when, author: name, signer, subject, standing, message, changes, left_out: left }) {
@@ -132,20 +211,46 @@ export class Changes {
     const partly = standing === "refused" && changes.some(({ verdict }) => verdict === "accepted");
     const shown = changes.slice(0, 100).map((one) => this.#change(one));
     const more = changes.length - shown.length + (left ?? 0);
-    return h("li", { class: "commit-card" },
-      h("div", { class: "commit-head" }, h("h3", {}, oneLine(subject, 200) || "(no message)"), badge(look, partly ? "Partly refused" : look.word), revision(commit)),
+    return h(
+      "li",
+      { class: "commit-card" },
+      h(
+        "div",
+        { class: "commit-head" },
+        h("h3", {}, oneLine(subject, 200) || "(no message)"),
+        badge(look, partly ? "Partly refused" : look.word),
+        revision(commit),
+      ),
       h("div", { class: "meta" }, author(name, signer), when && time(when)),
       message && h("p", { class: "muted" }, clip(message, 1000)),
-      (shown.length > 0 || more > 0) && h("ul", { class: "changelist" }, shown, more > 0 && h("li", { class: "muted" }, `and ${count(more, "change")} more`)),
+      (shown.length > 0 || more > 0) &&
+        h("ul", { class: "changelist" }, shown, more > 0 && h("li", { class: "muted" }, `and ${count(more, "change")} more`)),
     );
   }
 
   #change({ path, kind, name, verb, verdict, code, rule, message }) {
     const look = VERDICTS[verdict] ?? VERDICTS.unjudged;
-    const what = kind && name ? [verb, " ", kind === "app" ? h("a", { href: place(["apps", name]) }, `app/${oneLine(name, 128)}`) : `${kind}/${oneLine(name, 128)}`] : verb ?? "changed";
-    const element = h("li", {},
+    const what =
+      kind && name
+        ? [
+            verb,
+            " ",
+            kind === "app"
+              ? h("a", { href: place(["apps", name]) }, `app/${oneLine(name, 128)}`)
+              : `${kind}/${oneLine(name, 128)}`,
+          ]
+        : (verb ?? "changed");
+    const element = h(
+      "li",
+      {},
       h("div", { class: "what" }, badge(look, look.word), h("span", {}, what), h("code", { class: "muted" }, clip(path, 300))),
-      message && h("p", { class: verdict === "accepted" ? "muted" : null }, clip(message, 2000), code && h("span", { class: "muted" }, ` [${code}]`)),
+      message &&
+        h(
+          "p",
+          { class: verdict === "accepted" ? "muted" : null },
+          clip(message, 2000),
+          code && h("span", { class: "muted" }, ` [${code}]`),
+        ),
       rule && verdict !== "accepted" && h("p", { class: "muted" }, "Rule: ", h("code", {}, clip(rule, 500))),
     );
     setAttribute(element, "class", verdict);

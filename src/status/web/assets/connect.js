@@ -19,14 +19,50 @@ export class Connect {
     if (text === this.shown) return;
     this.shown = text;
     if (app.state == null) {
-      refill(this.element, empty("This agent does not run it", h("p", {}, "So there is nothing that a client could connect to.")));
+      refill(
+        this.element,
+        empty("This agent does not run it", h("p", {}, "So there is nothing that a client could connect to.")),
+      );
       return;
     }
-    const token = this.server.store.agent?.auth === "required" && h("p", { class: "muted" }, "The gateway asks for a token: a client sends it as ", h("code", {}, "Authorization: Bearer TOKEN"), ". ", h("code", {}, "mcpfleet token create USER"), " makes one.");
-    const url = h("section", { class: "card wide" }, h("div", { class: "cardhead" }, h("h2", {}, "Any client"), copyButton(() => app.url, "the URL")), h("pre", { class: "wrap", tabindex: "0", role: "region", "aria-label": "URL of the server" }, app.url), h("p", { class: "muted" }, "Streamable HTTP, of both eras of the protocol."), token);
+    const token =
+      this.server.store.agent?.auth === "required" &&
+      h(
+        "p",
+        { class: "muted" },
+        "The gateway asks for a token: a client sends it as ",
+        h("code", {}, "Authorization: Bearer TOKEN"),
+        ". ",
+        h("code", {}, "mcpfleet token create USER"),
+        " makes one.",
+      );
+    const url = h(
+      "section",
+      { class: "card wide" },
+      h(
+        "div",
+        { class: "cardhead" },
+        h("h2", {}, "Any client"),
+        copyButton(() => app.url, "the URL"),
+      ),
+      h("pre", { class: "wrap", tabindex: "0", role: "region", "aria-label": "URL of the server" }, app.url),
+      h("p", { class: "muted" }, "Streamable HTTP, of both eras of the protocol."),
+      token,
+    );
     const clients = (detail?.clients ?? []).map(({ client, where, text: config }) => {
       const name = NAMES[client] ?? client;
-      return h("section", { class: "card" }, h("div", { class: "cardhead" }, h("h2", {}, name), copyButton(() => config, `the configuration for ${name}`)), h("p", { class: "muted" }, oneLine(where, 300)), code(config, `Configuration for ${name}`));
+      return h(
+        "section",
+        { class: "card" },
+        h(
+          "div",
+          { class: "cardhead" },
+          h("h2", {}, name),
+          copyButton(() => config, `the configuration for ${name}`),
+        ),
+        h("p", { class: "muted" }, oneLine(where, 300)),
+        code(config, `Configuration for ${name}`),
+      );
     });
     refill(this.element, url, clients);
   }

@@ -105,7 +105,11 @@ export function announce(text) {
 
 /** A note at the edge of the page, that goes by itself unless it is bad news. */
 export function toast(text, tone = "good") {
-  const close = h("button", { type: "button", class: "ghost", "aria-label": "Close", on: { click: () => note.remove() } }, icon("close"));
+  const close = h(
+    "button",
+    { type: "button", class: "ghost", "aria-label": "Close", on: { click: () => note.remove() } },
+    icon("close"),
+  );
   const note = h("div", { class: `toast ${tone}` }, icon(tone === "good" ? "ready" : "failed"), h("p", {}, text), close);
   const region = document.getElementById("toasts");
   while (region.childElementCount > 2) region.firstElementChild.remove();

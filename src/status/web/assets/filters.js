@@ -49,7 +49,19 @@ function haystack(app) {
   let text = haystacks.get(app);
   if (text === undefined) {
     const labels = Object.entries(labelsOf(app)).map(([key, value]) => `${key}=${value}`);
-    const parts = [app.name, app.description, app.author, app.signer, app.revision, app.path, stateOf(app), why(app), app.server, app.command?.join(" "), ...labels];
+    const parts = [
+      app.name,
+      app.description,
+      app.author,
+      app.signer,
+      app.revision,
+      app.path,
+      stateOf(app),
+      why(app),
+      app.server,
+      app.command?.join(" "),
+      ...labels,
+    ];
     text = parts.filter(Boolean).join("\n").toLowerCase();
     haystacks.set(app, text);
   }

@@ -25,7 +25,11 @@ export class SchemaForm {
     this.controls = this.#properties(this.root, 0);
     this.json = null;
     this.body = h("div", { class: "form" });
-    this.toggle = h("button", { type: "button", class: "small", "aria-pressed": "false", on: { click: () => this.#switch() } }, "As JSON");
+    this.toggle = h(
+      "button",
+      { type: "button", class: "small", "aria-pressed": "false", on: { click: () => this.#switch() } },
+      "As JSON",
+    );
     this.element = h("div", { class: "form" }, this.body, h("div", {}, this.toggle));
     this.#fields();
   }
@@ -35,7 +39,8 @@ export class SchemaForm {
     if (!this.json) return readObject(this.controls) ?? {};
     const value = this.json.read();
     if (value === undefined) return {};
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Wrong(this.json.control, "Arguments are an object: { … }");
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw new Wrong(this.json.control, "Arguments are an object: { … }");
     return value;
   }
 
@@ -69,7 +74,10 @@ export class SchemaForm {
     const properties = Object.entries(schema.properties ?? {}).filter(([, one]) => one !== false);
     // What must be there comes first.
     properties.sort(([a], [b]) => required.has(b) - required.has(a));
-    return properties.map(([name, one]) => ({ name, ...this.#control(this.#plain(one), { label: name, required: required.has(name), depth }) }));
+    return properties.map(([name, one]) => ({
+      name,
+      ...this.#control(this.#plain(one), { label: name, required: required.has(name), depth }),
+    }));
   }
 
   /** A schema without what only says it in another way. */
@@ -85,7 +93,8 @@ export class SchemaForm {
       }
       if (real.length === 1) return this.#plain({ ...real[0], ...without(schema, key) }, hops + 1);
     }
-    if (Array.isArray(schema.allOf) && schema.allOf.length === 1) return this.#plain({ ...schema.allOf[0], ...without(schema, "allOf") }, hops + 1);
+    if (Array.isArray(schema.allOf) && schema.allOf.length === 1)
+      return this.#plain({ ...schema.allOf[0], ...without(schema, "allOf") }, hops + 1);
     if (Array.isArray(schema.type)) {
       const types = schema.type.filter((type) => type !== "null");
       if (types.length === 1) return { ...schema, type: types[0] };
@@ -128,7 +137,12 @@ export class SchemaForm {
 
   #object(schema, about) {
     const controls = this.#properties(schema, about.depth + 1);
-    const element = h("fieldset", {}, legend(schema, about), controls.map((one) => one.element));
+    const element = h(
+      "fieldset",
+      {},
+      legend(schema, about),
+      controls.map((one) => one.element),
+    );
     const read = () => readObject(controls) ?? (about.required ? {} : undefined);
     return { element, read };
   }
@@ -137,14 +151,32 @@ export class SchemaForm {
     const items = [];
     const list = h("div", { class: "form" });
     const add = () => {
-      const one = this.#control(this.#plain(schema.items), { label: `${about.label} ${items.length + 1}`, required: true, depth: about.depth + 1, bare: true });
+      const one = this.#control(this.#plain(schema.items), {
+        label: `${about.label} ${items.length + 1}`,
+        required: true,
+        depth: about.depth + 1,
+        bare: true,
+      });
       const remove = () => (items.splice(items.indexOf(one), 1), line.remove(), more.focus());
-      const line = h("div", { class: "item" }, one.element, h("button", { type: "button", class: "ghost", "aria-label": `Remove ${about.label} ${items.length + 1}`, on: { click: remove } }, icon("close")));
+      const line = h(
+        "div",
+        { class: "item" },
+        one.element,
+        h(
+          "button",
+          { type: "button", class: "ghost", "aria-label": `Remove ${about.label} ${items.length + 1}`, on: { click: remove } },
+          icon("close"),
+        ),
+      );
       items.push(one);
       list.append(line);
       return line;
     };
-    const more = h("button", { type: "button", class: "small", on: { click: () => add().querySelector("input, select, textarea")?.focus() } }, `Add ${oneLine(about.label, 60)}`);
+    const more = h(
+      "button",
+      { type: "button", class: "small", on: { click: () => add().querySelector("input, select, textarea")?.focus() } },
+      `Add ${oneLine(about.label, 60)}`,
+    );
     const defaults = Array.isArray(schema.default) ? schema.default.slice(0, 50) : [];
     for (const value of defaults) {
       add();
@@ -168,7 +200,14 @@ function readObject(controls) {
 const must = () => h("span", { class: "required" }, "required");
 
 const legend = (schema, { label, required }) =>
-  h("legend", {}, oneLine(label, 120), " ", required && must(), schema.description && h("span", { class: "hint" }, " ", oneLine(schema.description, 300)));
+  h(
+    "legend",
+    {},
+    oneLine(label, 120),
+    " ",
+    required && must(),
+    schema.description && h("span", { class: "hint" }, " ", oneLine(schema.description, 300)),
+  );
 
 /** A control with its label, its description, and a place for what is wrong with it. */
 function labelled(control, schema, { label, required, bare }) {
@@ -178,7 +217,13 @@ function labelled(control, schema, { label, required, bare }) {
   const problem = h("p", { class: "problem", id: `${id}-p` });
   setAttribute(control, "aria-describedby", [hint && `${id}-h`, `${id}-p`].filter(Boolean).join(" "));
   if (required) setAttribute(control, "aria-required", "true");
-  const name = h("label", { for: id, class: bare ? "unseen" : null }, oneLine(String(label), 120), " ", required && !bare && must());
+  const name = h(
+    "label",
+    { for: id, class: bare ? "unseen" : null },
+    oneLine(String(label), 120),
+    " ",
+    required && !bare && must(),
+  );
   return h("div", { class: "field" }, name, !bare && hint, control, problem);
 }
 
@@ -203,16 +248,26 @@ export function showWrong({ control, message }) {
   control.focus();
 }
 
-const settable = (control, shown = String) => (value) => (control.value = shown(value));
+const settable =
+  (control, shown = String) =>
+  (value) =>
+    (control.value = shown(value));
 
 function text(schema, about) {
   const long = !about.bare && (LONG.test(about.label) || schema.maxLength > 200) && !schema.format;
   const type = { date: "date", password: "password" }[schema.format] ?? "text";
-  const control = long ? h("textarea", { rows: "3", spellcheck: "false" }) : h("input", { type, autocomplete: "off", spellcheck: "false" });
+  const control = long
+    ? h("textarea", { rows: "3", spellcheck: "false" })
+    : h("input", { type, autocomplete: "off", spellcheck: "false" });
   const example = Array.isArray(schema.examples) && typeof schema.examples[0] === "string" ? schema.examples[0] : undefined;
   if (example) setAttribute(control, "placeholder", oneLine(example, 100));
   if (typeof schema.default === "string") control.value = schema.default;
-  return { element: labelled(control, schema, about), control, set: settable(control), read: reading(control, about, (value) => value) };
+  return {
+    element: labelled(control, schema, about),
+    control,
+    set: settable(control),
+    read: reading(control, about, (value) => value),
+  };
 }
 
 function number(schema, about) {
@@ -223,9 +278,12 @@ function number(schema, about) {
     const n = Number(value.trim());
     if (!Number.isFinite(n)) throw new Wrong(control, "This is no number.");
     if (schema.type === "integer" && !Number.isInteger(n)) throw new Wrong(control, "This must be a whole number.");
-    if (Number.isInteger(n) && !Number.isSafeInteger(n)) throw new Wrong(control, "A browser cannot hold so large a number exactly.");
-    if (typeof schema.minimum === "number" && n < schema.minimum) throw new Wrong(control, `It must be at least ${schema.minimum}.`);
-    if (typeof schema.maximum === "number" && n > schema.maximum) throw new Wrong(control, `It may be at most ${schema.maximum}.`);
+    if (Number.isInteger(n) && !Number.isSafeInteger(n))
+      throw new Wrong(control, "A browser cannot hold so large a number exactly.");
+    if (typeof schema.minimum === "number" && n < schema.minimum)
+      throw new Wrong(control, `It must be at least ${schema.minimum}.`);
+    if (typeof schema.maximum === "number" && n > schema.maximum)
+      throw new Wrong(control, `It may be at most ${schema.maximum}.`);
     return n;
   };
   return { element: labelled(control, schema, about), control, set: settable(control), read: reading(control, about, check) };
@@ -242,7 +300,12 @@ function choice(schema, about) {
   };
   if ("default" in schema) set(schema.default);
   else if (about.required && values.length === 1) control.value = "0";
-  return { element: labelled(control, schema, about), control, set, read: reading(control, about, (index) => values[Number(index)]) };
+  return {
+    element: labelled(control, schema, about),
+    control,
+    set,
+    read: reading(control, about, (index) => values[Number(index)]),
+  };
 }
 
 const yesNo = (schema, about) => choice({ ...schema, enum: [true, false], names: ["true", "false"] }, about);
@@ -257,6 +320,10 @@ function json(schema, about) {
       throw new Wrong(control, `This is no JSON: ${error.message}`);
     }
   };
-  return { element: labelled(control, schema, about), control, set: settable(control, pretty), read: reading(control, about, check) };
+  return {
+    element: labelled(control, schema, about),
+    control,
+    set: settable(control, pretty),
+    read: reading(control, about, check),
+  };
 }
-

@@ -38,7 +38,8 @@ export class History {
   }
 
   #page({ versions, more, note, none }) {
-    if (none || versions.length === 0) return empty("No history", h("p", {}, clip(none ?? note ?? "No commit that this agent knows has changed it.", 1000)));
+    if (none || versions.length === 0)
+      return empty("No history", h("p", {}, clip(none ?? note ?? "No commit that this agent knows has changed it.", 1000)));
     const list = h("ol", { class: "commits" });
     const after = h("div", {});
     const add = (page) => {
@@ -54,20 +55,55 @@ export class History {
     try {
       add(await get(`${appPath(this.server.name, "/history")}?limit=${PAGE}&before=${encodeURIComponent(before)}`));
     } catch (error) {
-      refill(after, failure(error, () => this.#more(before, add, after)));
+      refill(
+        after,
+        failure(error, () => this.#more(before, add, after)),
+      );
     }
   }
 
   #version(version, first) {
     const { commit, subject, verdict, code, rule, message } = version;
     const look = VERDICTS[verdict] ?? VERDICTS.unjudged;
-    const why = message && h("p", { class: verdict === "refused" ? "problem" : "muted" }, clip(message, 2000), code && ` [${code}]`, rule && ` (${clip(rule, 300)})`);
-    const change = version.diff ? diff(version.diff, `What ${short(commit)} changed`) : h("p", { class: "muted" }, clip(version.diff_note ?? "Nothing to compare.", 500));
-    return h("li", { class: "commit-card" },
-      h("div", { class: "commit-head" }, h("h3", {}, oneLine(subject, 200) || "(no message)"), version.in_force && badge({ tone: "good", icon: "ready" }, "In force"), badge(look, look.word), revision(commit)),
-      h("div", { class: "meta" }, author(version.author, version.signer), h("span", {}, VERBS[version.verb] ?? version.verb, version.time && [" ", time(version.time)]), h("code", {}, version.from ? `${clip(version.from, 300)} → ` : "", clip(version.path, 300))),
+    const why =
+      message &&
+      h(
+        "p",
+        { class: verdict === "refused" ? "problem" : "muted" },
+        clip(message, 2000),
+        code && ` [${code}]`,
+        rule && ` (${clip(rule, 300)})`,
+      );
+    const change = version.diff
+      ? diff(version.diff, `What ${short(commit)} changed`)
+      : h("p", { class: "muted" }, clip(version.diff_note ?? "Nothing to compare.", 500));
+    return h(
+      "li",
+      { class: "commit-card" },
+      h(
+        "div",
+        { class: "commit-head" },
+        h("h3", {}, oneLine(subject, 200) || "(no message)"),
+        version.in_force && badge({ tone: "good", icon: "ready" }, "In force"),
+        badge(look, look.word),
+        revision(commit),
+      ),
+      h(
+        "div",
+        { class: "meta" },
+        author(version.author, version.signer),
+        h("span", {}, VERBS[version.verb] ?? version.verb, version.time && [" ", time(version.time)]),
+        h("code", {}, version.from ? `${clip(version.from, 300)} → ` : "", clip(version.path, 300)),
+      ),
       why,
-      h("details", { open: first || version.in_force }, h("summary", {}, "What changed"), change, version.truncated && h("p", { class: "muted" }, "The rest is left out: ", h("code", {}, `git show ${short(commit)}`), " has it all.")),
+      h(
+        "details",
+        { open: first || version.in_force },
+        h("summary", {}, "What changed"),
+        change,
+        version.truncated &&
+          h("p", { class: "muted" }, "The rest is left out: ", h("code", {}, `git show ${short(commit)}`), " has it all."),
+      ),
     );
   }
 }

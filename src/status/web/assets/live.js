@@ -1,7 +1,7 @@
 // Keeps what is shown up to date: by a stream of changes; where there is none, by asking again and again; and says when it
 // does neither.
 
-import { Refusal, get, refusal, request } from "./api.js";
+import { Refusal, get, request } from "./api.js";
 import { events } from "./sse.js";
 
 const FIRST_PAUSE = 1000;
@@ -71,14 +71,21 @@ export class Live {
       this.#say("ended", { error });
       return true;
     }
-    if (error.name === "AbortError" && document.hidden) return false;
+    // Nobody looks, or somebody wants it to be tried again now.
+    if (error.name === "AbortError" && !error.silent) return false;
     this.failures += 1;
+    if (this.failures === 1 && error.code === "ended") {
+      // It ends by itself when one may see other things than before: nobody needs to know.
+      await pause(300, this.current.signal);
+      return false;
+    }
     const noWatch = error.status === 404 || error.silent;
     if (noWatch || this.failures > 2) {
       try {
         await this.#poll(noWatch ? 12 : 1);
         return false;
       } catch (failure) {
+        if (failure.name === "AbortError") return false;
         error = failure;
       }
     }
@@ -101,7 +108,6 @@ export class Live {
     }, 5000);
     try {
       const response = await request("GET", "v1/watch", { headers: { Accept: "text/event-stream" }, signal });
-      if (!response.body) throw await refusal(response);
       for await (const { event, data } of events(response.body, () => (last = Date.now()))) {
         this.heardAt = Date.now();
         if (event === "status") {

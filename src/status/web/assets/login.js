@@ -19,7 +19,12 @@ form.addEventListener("submit", async (event) => {
     keepProof(proof);
     location.reload();
   } catch (error) {
-    setText(problem, error.status === 401 ? `${sentence(error.message)}. Look whether it is all of the token, and not an old one.` : explain(error));
+    setText(
+      problem,
+      error.status === 401
+        ? `${sentence(error.message)}. Look whether it is all of the token, and not an old one.`
+        : explain(error),
+    );
     token.setAttribute("aria-invalid", "true");
     token.focus();
     token.select();

@@ -19,23 +19,52 @@ export class Logs {
     this.instance = query.get("instance") ?? "";
     this.waiting = [];
     this.total = 0;
-    this.log = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": "Log of the server", tabindex: "0", on: { scroll: () => this.#scrolled() } });
+    this.log = h("div", {
+      class: "log",
+      role: "log",
+      "aria-live": "off",
+      "aria-label": "Log of the server",
+      tabindex: "0",
+      on: { scroll: () => this.#scrolled() },
+    });
     this.choice = h("select", { id: "log-instance", on: { change: () => this.#choose(this.choice.value) } });
-    this.follow = h("button", { type: "button", "aria-pressed": "false", on: { click: () => this.#pause(!this.paused) } }, "Pause");
+    this.follow = h(
+      "button",
+      { type: "button", "aria-pressed": "false", on: { click: () => this.#pause(!this.paused) } },
+      "Pause",
+    );
     this.note = h("p", { class: "muted grow", role: "status" });
-    this.element = h("div", { class: "view" }, h("div", { class: "inline" }, h("div", { class: "field" }, h("label", { for: "log-instance" }, "Process"), this.choice), this.follow, this.note), this.log);
+    this.element = h(
+      "div",
+      { class: "view" },
+      h(
+        "div",
+        { class: "inline" },
+        h("div", { class: "field" }, h("label", { for: "log-instance" }, "Process"), this.choice),
+        this.follow,
+        this.note,
+      ),
+      this.log,
+    );
     this.#open();
   }
 
   show() {
     const { app } = this.server;
     if (!app) return;
-    const options = [["", "All of this server"], ...app.instances.map(({ id, role }) => [id, `${id} (${role})`]), [PREVIOUS, "The last one that ended"]];
+    const options = [
+      ["", "All of this server"],
+      ...app.instances.map(({ id, role }) => [id, `${id} (${role})`]),
+      [PREVIOUS, "The last one that ended"],
+    ];
     if (this.instance && !options.some(([id]) => id === this.instance)) options.push([this.instance, `${this.instance} (ended)`]);
     const text = JSON.stringify(options);
     if (text === this.options || document.activeElement === this.choice) return;
     this.options = text;
-    refill(this.choice, options.map(([value, word]) => h("option", { value: value === PREVIOUS ? "previous:" : value }, word)));
+    refill(
+      this.choice,
+      options.map(([value, word]) => h("option", { value: value === PREVIOUS ? "previous:" : value }, word)),
+    );
     this.choice.value = this.instance === PREVIOUS ? "previous:" : this.instance;
   }
 
@@ -140,9 +169,17 @@ export class Logs {
   }
 
   #flush() {
-    const shown = this.waiting.splice(0).map(({ time, instance, text, missed }) =>
-      h("div", { class: missed ? "note" : null }, h("time", { datetime: time, title: fullTime(time) }, timeOfDay(time)), h("span", { title: instance }, instance), h("p", {}, clip(text, MAX_SHOWN))),
-    );
+    const shown = this.waiting
+      .splice(0)
+      .map(({ time, instance, text, missed }) =>
+        h(
+          "div",
+          { class: missed ? "note" : null },
+          h("time", { datetime: time, title: fullTime(time) }, timeOfDay(time)),
+          h("span", { title: instance }, instance),
+          h("p", {}, clip(text, MAX_SHOWN)),
+        ),
+      );
     if (shown.length) this.log.append(...shown);
     const over = this.log.childElementCount - MAX_LINES;
     for (let i = 0; i < over; i += 1) this.log.firstElementChild.remove();
@@ -151,7 +188,8 @@ export class Logs {
   }
 
   #say() {
-    const waiting = this.paused && this.waiting.length ? `Paused: ${count(this.waiting.length, "new line")}` : this.paused ? "Paused" : "";
+    const waiting =
+      this.paused && this.waiting.length ? `Paused: ${count(this.waiting.length, "new line")}` : this.paused ? "Paused" : "";
     setText(this.note, this.problem || waiting || (this.total === 0 ? "It has written nothing so far." : ""));
   }
 }

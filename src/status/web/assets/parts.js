@@ -41,7 +41,11 @@ export function author(name, signer) {
 /** A list of names and values; those without a value are left out. */
 export function facts(entries) {
   const shown = entries.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false);
-  return h("dl", { class: "facts" }, shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts" },
+    shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /** Where there is nothing: what that means, and what to do. */
@@ -64,7 +68,13 @@ export function failure(error, again) {
   const button = login
     ? h("a", { class: "button", href: "./" }, "Log in")
     : again && h("button", { type: "button", on: { click: again } }, "Try again");
-  const problem = h("div", { class: "box bad", role: "alert" }, icon("failed"), h("div", { class: "grow" }, h("p", {}, explain(error))), button);
+  const problem = h(
+    "div",
+    { class: "box bad", role: "alert" },
+    icon("failed"),
+    h("div", { class: "grow" }, h("p", {}, explain(error))),
+    button,
+  );
   if (login) problem.querySelector("a").addEventListener("click", (event) => (event.preventDefault(), location.reload()));
   return problem;
 }
@@ -105,7 +115,13 @@ export function field(label, control, hint) {
   const id = control.id || `f${(counter += 1)}`;
   control.id = id;
   if (hint) control.setAttribute("aria-describedby", `${id}-hint`);
-  return h("div", { class: "field" }, h("label", { for: id }, label), hint && h("p", { class: "hint", id: `${id}-hint` }, hint), control);
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, label),
+    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+    control,
+  );
 }
 
 let counter = 0;
@@ -122,7 +138,14 @@ export function confirm({ title, says, confirm: word, tone = "", form }) {
     const dialog = h(
       "dialog",
       { "aria-labelledby": heading.id, on: { cancel: (event) => (event.preventDefault(), close(null)) } },
-      h("form", { on: { submit } }, heading, h("div", { class: "says" }, says), form, h("div", { class: "buttons" }, cancel, h("button", { class: `strong ${tone}` }, word))),
+      h(
+        "form",
+        { on: { submit } },
+        heading,
+        h("div", { class: "says" }, says),
+        form,
+        h("div", { class: "buttons" }, cancel, h("button", { class: `strong ${tone}` }, word)),
+      ),
     );
     document.body.append(dialog);
     dialog.showModal();

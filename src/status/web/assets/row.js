@@ -9,7 +9,11 @@ import { authorName, clip, oneLine, short } from "./text.js";
 const MAX_LABELS = 4;
 
 export const chip = (label) =>
-  h("button", { type: "button", class: "chip", tabindex: "-1", "data-label": label, title: `Only servers with ${oneLine(label, 200)}` }, oneLine(label, 48));
+  h(
+    "button",
+    { type: "button", class: "chip", tabindex: "-1", "data-label": label, title: `Only servers with ${oneLine(label, 200)}` },
+    oneLine(label, 48),
+  );
 
 export class Row {
   constructor(app) {
@@ -50,7 +54,8 @@ export class Row {
     const reason = why(app);
     setText(this.why, oneLine(reason, 160));
     setAttribute(this.whyCell, "title", reason.length > 60 ? clip(reason, 2000) : null);
-    if (before?.next_attempt !== app.next_attempt) refill(this.next, app.next_attempt && ["next start ", time(app.next_attempt, "until"), ": "]);
+    if (before?.next_attempt !== app.next_attempt)
+      refill(this.next, app.next_attempt && ["next start ", time(app.next_attempt, "until"), ": "]);
     setAttribute(this.element, "class", needsLook(app) ? "look" : null);
     if (before?.revision !== app.revision) {
       setText(this.commit, app.revision ? short(app.revision) : "");
@@ -58,7 +63,11 @@ export class Row {
     }
     setText(this.author, app.author ? oneLine(authorName(app.author), 60) : "");
     setAttribute(this.author, "class", app.signer ? "sub is-signed" : "sub");
-    setAttribute(this.author, "title", app.signer ? `${oneLine(app.author, 200)}, signed by ${app.signer}` : app.author && oneLine(app.author, 200));
+    setAttribute(
+      this.author,
+      "title",
+      app.signer ? `${oneLine(app.author, 200)}, signed by ${app.signer}` : app.author && oneLine(app.author, 200),
+    );
     this.#labels(before, app);
     this.#number(this.sessions, app.sessions, "sessions");
     this.#number(this.restarts, app.restarts, "restarts");
@@ -68,7 +77,9 @@ export class Row {
     const labels = Object.entries(labelsOf(app)).map(([key, value]) => `${key}=${value}`);
     if (before && this.shownLabels === labels.join("\n")) return;
     this.shownLabels = labels.join("\n");
-    const more = labels.length > MAX_LABELS && h("span", { class: "sub", title: clip(labels.slice(MAX_LABELS).join(", "), 1000) }, `+${labels.length - MAX_LABELS}`);
+    const more =
+      labels.length > MAX_LABELS &&
+      h("span", { class: "sub", title: clip(labels.slice(MAX_LABELS).join(", "), 1000) }, `+${labels.length - MAX_LABELS}`);
     refill(this.labels, labels.slice(0, MAX_LABELS).map(chip), more);
   }
 

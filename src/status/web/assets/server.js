@@ -54,7 +54,12 @@ export class Server {
     const name = parts[2] ?? "";
     if (this.tabName === name && this.tab) return this.tab.go?.(query);
     this.tabName = name;
-    refill(this.tabs, Object.entries(TABS).map(([key, [word]]) => h("a", { href: place(["apps", this.name, ...(key ? [key] : [])]), "aria-current": key === name ? "page" : null }, word)));
+    refill(
+      this.tabs,
+      Object.entries(TABS).map(([key, [word]]) =>
+        h("a", { href: place(["apps", this.name, ...(key ? [key] : [])]), "aria-current": key === name ? "page" : null }, word),
+      ),
+    );
     return this.#open(name, query);
   }
 
@@ -73,7 +78,10 @@ export class Server {
       refill(this.body, this.tab.element);
       this.tab.show?.();
     } catch (error) {
-      refill(this.body, failure(error, () => this.#open(name, query)));
+      refill(
+        this.body,
+        failure(error, () => this.#open(name, query)),
+      );
     }
   }
 
@@ -112,7 +120,13 @@ export class Server {
     this.tabs.hidden = this.body.hidden = Boolean(missing);
     if (missing) {
       refill(this.buttons);
-      refill(this.problem, empty("There is no such server here", h("p", {}, "It may have been removed, or you may not see it. ", h("a", { href: place([]) }, "All servers"))));
+      refill(
+        this.problem,
+        empty(
+          "There is no such server here",
+          h("p", {}, "It may have been removed, or you may not see it. ", h("a", { href: place([]) }, "All servers")),
+        ),
+      );
       setText(this.lede, "");
       this.shownMissing = true;
       return;
@@ -131,7 +145,10 @@ export class Server {
 
   #actions(app) {
     const suspended = app.state === "Suspended";
-    const wanted = [this.may("restart") && app.state !== null && !suspended, this.may("suspend") && app.state !== null && (suspended ? "resume" : "suspend")].join();
+    const wanted = [
+      this.may("restart") && app.state !== null && !suspended,
+      this.may("suspend") && app.state !== null && (suspended ? "resume" : "suspend"),
+    ].join();
     this.buttonsFor = this.detail;
     if (wanted === this.wanted) return;
     this.wanted = wanted;
@@ -140,22 +157,45 @@ export class Server {
       this.buttons,
       restart === "true" && action("Restart", () => this.#restart()),
       suspend === "suspend" && action("Suspend", () => this.#suspend()),
-      suspend === "resume" && action("Resume", () => order("v1/resume", `${this.name} is started again`, { app: this.name }), { class: "strong" }),
+      suspend === "resume" &&
+        action("Resume", () => order("v1/resume", `${this.name} is started again`, { app: this.name }), { class: "strong" }),
     );
   }
 
   async #restart() {
     const changed = this.app.conditions.some(({ type }) => type === "ToolsChanged");
-    const says = [h("p", {}, "A new process is started first and takes over once it has answered. Calls that are open at the old one have the server's grace period to end; sessions of its own end with it. If the new one does not start, the old one goes on.")];
-    const form = changed && h("label", { class: "check" }, h("input", { type: "checkbox", name: "accept" }), "Accept the tools that it has then, though they are not those that were reviewed");
+    const says = [
+      h(
+        "p",
+        {},
+        "A new process is started first and takes over once it has answered. Calls that are open at the old one have the server's grace period to end; sessions of its own end with it. If the new one does not start, the old one goes on.",
+      ),
+    ];
+    const form =
+      changed &&
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", name: "accept" }),
+        "Accept the tools that it has then, though they are not those that were reviewed",
+      );
     const answer = await confirm({ title: `Restart ${this.name}?`, says, form, confirm: "Restart" });
-    if (answer) await order(appPath(this.name, "/restart"), `${this.name} is being restarted`, { accept_tools: answer.get("accept") === "on" });
+    if (answer)
+      await order(appPath(this.name, "/restart"), `${this.name} is being restarted`, {
+        accept_tools: answer.get("accept") === "on",
+      });
   }
 
   async #suspend() {
     const { sessions } = this.app;
-    const says = h("p", {}, "Its processes are stopped, and clients get an error that says so", sessions ? `; ${sessions === 1 ? "1 session ends" : `${sessions} sessions end`}` : "", ". It stays stopped whatever its source says, also when the agent is started again, until somebody resumes it.");
-    if (await confirm({ title: `Suspend ${this.name}?`, says, confirm: "Suspend", tone: "danger" })) await order("v1/suspend", `${this.name} is suspended`, { app: this.name });
+    const says = h(
+      "p",
+      {},
+      "Its processes are stopped, and clients get an error that says so",
+      sessions ? `; ${sessions === 1 ? "1 session ends" : `${sessions} sessions end`}` : "",
+      ". It stays stopped whatever its source says, also when the agent is started again, until somebody resumes it.",
+    );
+    if (await confirm({ title: `Suspend ${this.name}?`, says, confirm: "Suspend", tone: "danger" }))
+      await order("v1/suspend", `${this.name} is suspended`, { app: this.name });
   }
 }
-

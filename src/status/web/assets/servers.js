@@ -62,21 +62,61 @@ export class Servers {
   #build() {
     const input = () => this.#set({ text: this.search.value });
     const keydown = (event) => {
-      if (event.key === "Escape" && this.search.value) (this.#set({ text: "" }), (this.search.value = ""), event.preventDefault());
+      if (event.key === "Escape" && this.search.value)
+        (this.#set({ text: "" }), (this.search.value = ""), event.preventDefault());
       if (event.key === "ArrowDown") (this.body.querySelector("a")?.focus(), event.preventDefault());
     };
-    this.search = h("input", { type: "search", id: "search", placeholder: "Search", autocomplete: "off", spellcheck: "false", "aria-keyshortcuts": "/", value: this.filter.text, on: { input, keydown } });
-    this.pick = h("select", { "aria-label": "Add a label to filter by", on: { change: () => this.pick.value && this.#set({ labels: toggled(this.filter.labels, this.pick.value) }) } });
+    this.search = h("input", {
+      type: "search",
+      id: "search",
+      placeholder: "Search",
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-keyshortcuts": "/",
+      value: this.filter.text,
+      on: { input, keydown },
+    });
+    this.pick = h("select", {
+      "aria-label": "Add a label to filter by",
+      on: { change: () => this.pick.value && this.#set({ labels: toggled(this.filter.labels, this.pick.value) }) },
+    });
     this.summary = h("div", { class: "summary", role: "group", "aria-label": "Filter by state" });
     this.active = h("div", { class: "active", role: "group", "aria-label": "Filters by label" });
     this.found = h("p", { class: "muted found", role: "status" });
-    this.body = h("tbody", { role: "rowgroup", on: { click: (event) => this.#click(event), keydown: (event) => this.#walk(event) } });
-    const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, COLUMNS.map((column) => this.#column(column))));
+    this.body = h("tbody", {
+      role: "rowgroup",
+      on: { click: (event) => this.#click(event), keydown: (event) => this.#walk(event) },
+    });
+    const head = h(
+      "thead",
+      { role: "rowgroup" },
+      h(
+        "tr",
+        { role: "row" },
+        COLUMNS.map((column) => this.#column(column)),
+      ),
+    );
     this.table = h("table", { role: "table", class: "servers", "aria-label": "Servers" }, head, this.body);
     this.nothing = h("div", { hidden: true });
-    const search = h("div", { class: "search" }, icon("search"), h("label", { for: "search", class: "unseen" }, "Search servers"), this.search, h("kbd", { "aria-hidden": "true" }, "/"));
+    const search = h(
+      "div",
+      { class: "search" },
+      icon("search"),
+      h("label", { for: "search", class: "unseen" }, "Search servers"),
+      this.search,
+      h("kbd", { "aria-hidden": "true" }, "/"),
+    );
     this.tools = h("div", { class: "tools", hidden: true }, search, this.pick, this.active, this.found);
-    this.element = h("div", { class: "view" }, h("div", { class: "headline" }, h("h1", {}, "Servers"), this.agent.element), this.sources.element, this.summary, this.tools, this.table, this.nothing);
+    this.element = h(
+      "div",
+      { class: "view" },
+      h("div", { class: "headline" }, h("h1", {}, "Servers"), this.agent.element),
+      this.sources.element,
+      this.summary,
+      this.tools,
+      this.table,
+      this.nothing,
+    );
     this.table.hidden = true;
     refill(this.nothing, h("p", { class: "muted" }, "Asking the agent…"));
     this.nothing.hidden = this.store.agent !== null;
@@ -85,7 +125,11 @@ export class Servers {
   #column([style, word, sort]) {
     if (!sort) return h("th", { role: "columnheader", scope: "col", class: style }, word);
     const click = () => this.#set({ sort, back: this.filter.sort === sort && !this.filter.back });
-    return h("th", { role: "columnheader", scope: "col", class: style, "data-sort": sort }, h("button", { type: "button", class: "sort", on: { click } }, word));
+    return h(
+      "th",
+      { role: "columnheader", scope: "col", class: style, "data-sort": sort },
+      h("button", { type: "button", class: "sort", on: { click } }, word),
+    );
   }
 
   #set(change) {
@@ -126,9 +170,19 @@ export class Servers {
   }
 
   #stateButton(state) {
-    const { tone, icon: shape, says } = state === LOOK ? { tone: "warn", icon: "look", says: "Something is wrong, or not in force" } : look(state);
+    const {
+      tone,
+      icon: shape,
+      says,
+    } = state === LOOK ? { tone: "warn", icon: "look", says: "Something is wrong, or not in force" } : look(state);
     const click = () => this.#set({ states: toggled(this.filter.states, state) });
-    return h("button", { type: "button", class: `count ${tone}`, title: says, on: { click } }, icon(shape), h("strong", {}), h("span", {}, state === LOOK ? "Need a look" : state));
+    return h(
+      "button",
+      { type: "button", class: `count ${tone}`, title: says, on: { click } },
+      icon(shape),
+      h("strong", {}),
+      h("span", {}, state === LOOK ? "Need a look" : state),
+    );
   }
 
   #labels() {
@@ -146,7 +200,22 @@ export class Servers {
     if (active === this.shownActive) return;
     this.shownActive = active;
     const remove = (label) => () => (this.#set({ labels: toggled(this.filter.labels, label) }), this.search.focus());
-    refill(this.active, this.filter.labels.map((label) => h("button", { type: "button", class: "chip on", "aria-label": `Remove the filter ${oneLine(label, 100)}`, on: { click: remove(label) } }, oneLine(label, 60), icon("close"))));
+    refill(
+      this.active,
+      this.filter.labels.map((label) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "chip on",
+            "aria-label": `Remove the filter ${oneLine(label, 100)}`,
+            on: { click: remove(label) },
+          },
+          oneLine(label, 60),
+          icon("close"),
+        ),
+      ),
+    );
   }
 
   #list() {
@@ -166,7 +235,10 @@ export class Servers {
     }
     cancelAnimationFrame(this.later);
     const whole = list.length <= FIRST_LINES || this.painted;
-    order(this.body, (whole ? list : list.slice(0, FIRST_LINES)).map((one) => this.#row(one)));
+    order(
+      this.body,
+      (whole ? list : list.slice(0, FIRST_LINES)).map((one) => this.#row(one)),
+    );
     if (list.length) this.#marked(whole ? "all-rows" : "rows");
     if (whole) return;
     // After this frame is on the screen.
@@ -192,14 +264,54 @@ export class Servers {
     if (this.shownNothing === key) return;
     this.shownNothing = key;
     if (any) {
-      const clear = () => (this.#set({ text: "", states: [], labels: [] }), (this.search.value = ""), this.search.focus(), announce("All filters are off"));
-      refill(this.nothing, empty("No server is like that", h("p", {}, "None has all that the search, the states and the labels ask for."), h("button", { type: "button", on: { click: clear } }, "Show all servers")));
+      const clear = () => (
+        this.#set({ text: "", states: [], labels: [] }),
+        (this.search.value = ""),
+        this.search.focus(),
+        announce("All filters are off")
+      );
+      refill(
+        this.nothing,
+        empty(
+          "No server is like that",
+          h("p", {}, "None has all that the search, the states and the labels ask for."),
+          h("button", { type: "button", on: { click: clear } }, "Show all servers"),
+        ),
+      );
       return;
     }
     const { sources, agent } = this.store;
     const where = sources.map((source) => h("li", {}, h("code", {}, oneLine(source.location, 300))));
-    const sees = agent.principal ? "Either there are none, or no role of yours lets you use or read one." : "A server is a file in a source of this agent, like this one:";
-    refill(this.nothing, empty("No servers yet", h("p", {}, sees), !agent.principal && [h("pre", { tabindex: "0" }, EXAMPLE), h("p", {}, "Put it as ", h("code", {}, "apps/everything.yaml"), where.length ? " into a source, or push it there, and it shows up here within seconds:" : " into a source of the agent's configuration."), h("ul", { class: "plain" }, where), h("p", { class: "muted" }, "Does one not show up? An agent runs only what its label selectors choose: ", h("code", {}, "app_service.resources"), " in its configuration.")]));
+    const sees = agent.principal
+      ? "Either there are none, or no role of yours lets you use or read one."
+      : "A server is a file in a source of this agent, like this one:";
+    refill(
+      this.nothing,
+      empty(
+        "No servers yet",
+        h("p", {}, sees),
+        !agent.principal && [
+          h("pre", { tabindex: "0" }, EXAMPLE),
+          h(
+            "p",
+            {},
+            "Put it as ",
+            h("code", {}, "apps/everything.yaml"),
+            where.length
+              ? " into a source, or push it there, and it shows up here within seconds:"
+              : " into a source of the agent's configuration.",
+          ),
+          h("ul", { class: "plain" }, where),
+          h(
+            "p",
+            { class: "muted" },
+            "Does one not show up? An agent runs only what its label selectors choose: ",
+            h("code", {}, "app_service.resources"),
+            " in its configuration.",
+          ),
+        ],
+      ),
+    );
   }
 
   #click(event) {
@@ -220,4 +332,3 @@ export class Servers {
     line.querySelector("a").focus();
   }
 }
-

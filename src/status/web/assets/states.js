@@ -59,7 +59,8 @@ const TROUBLE = new Set(["Failed", "Backoff", "Degraded"]);
 
 /** Whether somebody should look: its state is bad, or what it is meant to be is not in force. */
 export function needsLook(app) {
-  if (TROUBLE.has(app.state)) return true;
+  // One that is tried again is in trouble until it has answered.
+  if (TROUBLE.has(app.state) || app.last_lines?.length) return true;
   if (app.state == null) return app.conditions.some(({ type }) => type === "Invalid" || type === "Held");
   return app.conditions.length > 0 || gaps(app).length > 0 || Object.keys(app.dynamic_label_problems ?? {}).length > 0;
 }

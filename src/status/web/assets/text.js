@@ -22,7 +22,10 @@ export function clip(text, max) {
 
 /** The text within a line: no feeds, no runs of blanks, bounded. */
 export function oneLine(text, max = 300) {
-  const line = text.slice(0, max * 4).replace(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, max * 4)
+    .replace(/\s+/g, " ")
+    .trim();
   return line.length > max ? `${line.slice(0, max)}…` : line;
 }
 

@@ -11,7 +11,12 @@ import { Refusal, explain } from "./api.js";
 
 /** A list that is longer is searched, not scrolled. */
 const MAX_TOOLS = 1000;
-const HINTS = { readOnlyHint: "only reads", destructiveHint: "may destroy", idempotentHint: "may be repeated", openWorldHint: "reaches outside" };
+const HINTS = {
+  readOnlyHint: "only reads",
+  destructiveHint: "may destroy",
+  idempotentHint: "may be repeated",
+  openWorldHint: "reaches outside",
+};
 
 export class Tools {
   constructor(server, query) {
@@ -43,21 +48,47 @@ export class Tools {
   }
 
   #load() {
-    loaded(this.element, () => tools(this.server.name), (list) => this.#list(list), "Asking the server for its tools…").then(() => {
+    loaded(
+      this.element,
+      () => tools(this.server.name),
+      (list) => this.#list(list),
+      "Asking the server for its tools…",
+    ).then(() => {
       // A server that is starting has them in a moment.
       const refused = this.element.querySelector("[role=alert]");
-      if (refused && this.server.app?.state !== "Ready") refused.append(h("p", { class: "muted" }, "The server does not answer now: its state says why."));
+      if (refused && this.server.app?.state !== "Ready")
+        refused.append(h("p", { class: "muted" }, "The server does not answer now: its state says why."));
     });
   }
 
   #list(list) {
     this.tools = list.filter((tool) => typeof tool?.name === "string").slice(0, MAX_TOOLS);
-    if (this.tools.length === 0) return empty("No tools", h("p", {}, "Either the server offers none, or no role of yours lets you use one."));
-    this.buttons = this.tools.map((tool) => h("button", { type: "button", "aria-pressed": "false", on: { click: () => this.#choose(tool) } }, oneLine(tool.name, 128), h("span", { class: "sub" }, oneLine(tool.title ?? tool.description ?? "", 120))));
-    this.search = h("input", { type: "search", "aria-label": "Search tools", placeholder: "Search", autocomplete: "off", on: { input: () => this.#search() } });
+    if (this.tools.length === 0)
+      return empty("No tools", h("p", {}, "Either the server offers none, or no role of yours lets you use one."));
+    this.buttons = this.tools.map((tool) =>
+      h(
+        "button",
+        { type: "button", "aria-pressed": "false", on: { click: () => this.#choose(tool) } },
+        oneLine(tool.name, 128),
+        h("span", { class: "sub" }, oneLine(tool.title ?? tool.description ?? "", 120)),
+      ),
+    );
+    this.search = h("input", {
+      type: "search",
+      "aria-label": "Search tools",
+      placeholder: "Search",
+      autocomplete: "off",
+      on: { input: () => this.#search() },
+    });
     this.found = h("p", { class: "muted", role: "status" }, count(this.tools.length, "tool"));
     this.panel = h("section", { class: "card", "aria-label": "Tool" });
-    const list_ = h("div", { class: "card" }, this.tools.length > 7 && this.search, this.found, h("div", { class: "toollist", role: "group", "aria-label": "Tools" }, this.buttons));
+    const list_ = h(
+      "div",
+      { class: "card" },
+      this.tools.length > 7 && this.search,
+      this.found,
+      h("div", { class: "toollist", role: "group", "aria-label": "Tools" }, this.buttons),
+    );
     this.#choose(this.tools.find(({ name }) => name === this.wanted) ?? this.tools[0], true);
     return h("div", { class: "tools-view" }, list_, this.panel);
   }
@@ -87,9 +118,15 @@ export class Tools {
     const submit = (event) => (event.preventDefault(), this.#call(tool, form, { output, run, stop, note }));
     // In a field of several lines the key alone makes another line.
     const keydown = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.currentTarget.requestSubmit();
-    const hints = Object.entries(tool.annotations ?? {}).filter(([key, value]) => value === true && HINTS[key]).map(([key]) => HINTS[key]);
+    const hints = Object.entries(tool.annotations ?? {})
+      .filter(([key, value]) => value === true && HINTS[key])
+      .map(([key]) => HINTS[key]);
     const schema = h("details", {}, h("summary", {}, "Schema of its arguments"));
-    schema.addEventListener("toggle", () => schema.append(code(pretty(tool.inputSchema ?? {}), "Schema of the arguments", 100000)), { once: true });
+    schema.addEventListener(
+      "toggle",
+      () => schema.append(code(pretty(tool.inputSchema ?? {}), "Schema of the arguments", 100000)),
+      { once: true },
+    );
     const ready = this.server.may("use") || !this.server.detail;
     refill(
       this.panel,
@@ -97,7 +134,18 @@ export class Tools {
       typeof tool.title === "string" && h("p", {}, h("strong", {}, oneLine(tool.title, 200))),
       h("p", { class: "prose" }, clip(String(tool.description ?? "It says nothing of itself."), 8000)),
       hints.length > 0 && h("p", { class: "muted" }, "It says that it ", hints.join(", "), "."),
-      h("form", { class: "form", "aria-label": `Call ${oneLine(tool.name, 128)}`, novalidate: true, on: { submit, keydown } }, form.element, h("div", { class: "buttons" }, ready ? run : h("p", { class: "muted" }, "No role of yours lets you use this server."), stop, note)),
+      h(
+        "form",
+        { class: "form", "aria-label": `Call ${oneLine(tool.name, 128)}`, novalidate: true, on: { submit, keydown } },
+        form.element,
+        h(
+          "div",
+          { class: "buttons" },
+          ready ? run : h("p", { class: "muted" }, "No role of yours lets you use this server."),
+          stop,
+          note,
+        ),
+      ),
       output,
       schema,
     );
@@ -140,7 +188,16 @@ export class Tools {
     if (error instanceof Refusal) return failure(error);
     if (!(error instanceof RpcError)) return h("div", { class: "box bad", role: "alert" }, h("p", {}, explain(error)));
     const data = error.data !== undefined && code(pretty(error.data), "What the server added", 20000);
-    return h("div", { class: "box bad", role: "alert" }, h("div", { class: "grow" }, h("p", {}, h("strong", {}, "Refused. "), clip(error.message, 4000), ` (JSON-RPC error ${error.code})`), data));
+    return h(
+      "div",
+      { class: "box bad", role: "alert" },
+      h(
+        "div",
+        { class: "grow" },
+        h("p", {}, h("strong", {}, "Refused. "), clip(error.message, 4000), ` (JSON-RPC error ${error.code})`),
+        data,
+      ),
+    );
   }
 }
 

@@ -53,7 +53,10 @@ export function liveness(live, { state, since, next, error }) {
   if (told.dataset.state !== "lost" && state === "lost") announce("Not live any more");
   told.dataset.state = state;
   setText($("live-word"), LIVE[state] ?? "Connecting…");
-  const titles = { live: "Changes are shown as they happen", polling: "There is no stream of changes: the agent is asked every 5 seconds" };
+  const titles = {
+    live: "Changes are shown as they happen",
+    polling: "There is no stream of changes: the agent is asked every 5 seconds",
+  };
   setAttribute(told, "title", titles[state] ?? null);
   const notice = notices.live;
   notice.replaceChildren();
@@ -61,7 +64,10 @@ export function liveness(live, { state, since, next, error }) {
     const old = since ? `Not live since ${timeOfDay(since)}: what you see is from then. ` : "The agent cannot be asked. ";
     const retry = h("button", { type: "button", class: "small", on: { click: () => live.now() } }, "Try now");
     const wait = h("span", {}, "Next attempt ", time(new Date(next).toISOString(), "until"), ".");
-    fill(notice, h("div", { class: "box warn" }, icon("degraded"), h("p", { class: "grow" }, old, explain(error), " ", wait), retry));
+    fill(
+      notice,
+      h("div", { class: "box warn" }, icon("degraded"), h("p", { class: "grow" }, old, explain(error), " ", wait), retry),
+    );
   }
   if (state === "ended") {
     const login = h("button", { type: "button", class: "strong", on: { click: () => location.reload() } }, "Log in");
@@ -91,22 +97,54 @@ export class Agent {
     else if (agent.state === "Stalled") parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "Stalled: "), agent.message)));
     if (agent.tls?.problem) parts.push(box("warn", "degraded", h("p", {}, h("strong", {}, "Certificate: "), agent.tls.problem)));
     const ends = agent.tls?.expires && Date.parse(agent.tls.expires) - Date.now();
-    if (ends < 7 * 86400000) parts.push(box("warn", "degraded", h("p", {}, "The gateway's certificate ends ", fullTime(agent.tls.expires), ": renew ", h("code", {}, agent.tls.cert_file), ".")));
-    if (agent.audit?.problem) parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "The audit cannot be written: "), agent.audit.problem)));
+    if (ends < 7 * 86400000)
+      parts.push(
+        box(
+          "warn",
+          "degraded",
+          h(
+            "p",
+            {},
+            "The gateway's certificate ends ",
+            fullTime(agent.tls.expires),
+            ": renew ",
+            h("code", {}, agent.tls.cert_file),
+            ".",
+          ),
+        ),
+      );
+    if (agent.audit?.problem)
+      parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "The audit cannot be written: "), agent.audit.problem)));
     refill(notices.agent, ...parts);
     this.#foot(agent);
   }
 
   #suspended(agent) {
-    const resume = this.store.may("resume") && action("Resume", () => order("v1/resume", "The agent applies changes again"), { class: "strong" });
-    const text = h("p", {}, h("strong", {}, "Suspended "), time(agent.suspended), ". Nothing new is applied; what runs goes on. ", sentence(agent.message), ".");
+    const resume =
+      this.store.may("resume") &&
+      action("Resume", () => order("v1/resume", "The agent applies changes again"), { class: "strong" });
+    const text = h(
+      "p",
+      {},
+      h("strong", {}, "Suspended "),
+      time(agent.suspended),
+      ". Nothing new is applied; what runs goes on. ",
+      sentence(agent.message),
+      ".",
+    );
     return h("div", { class: "box warn" }, icon("suspended"), h("div", { class: "grow" }, text), resume);
   }
 
   #foot(agent) {
     const parts = [
       h("span", {}, "mcpfleet ", agent.version),
-      h("span", {}, "gateway ", h("code", {}, agent.gateway), agent.auth === "open" ? ", open to everybody who can reach it" : ""),
+      h(
+        "span",
+        {},
+        "gateway ",
+        h("code", {}, agent.gateway),
+        agent.auth === "open" ? ", open to everybody who can reach it" : "",
+      ),
     ];
     if (agent.started) parts.push(h("span", {}, "started ", time(agent.started)));
     if (agent.audit?.dropped) parts.push(h("span", {}, count(agent.audit.dropped, "audit record"), " missing"));
@@ -117,13 +155,27 @@ export class Agent {
   who(me) {
     const name = me.principal.replace(/^user\//, "");
     setText($("who"), oneLine(name, 40));
-    const nobody = "The gateway is open, and you are nobody in particular: you may look. `mcpfleet web`, on the agent's machine, opens the page with its operator's rights.";
+    const nobody =
+      "The gateway is open, and you are nobody in particular: you may look. `mcpfleet web`, on the agent's machine, opens the page with its operator's rights.";
     setAttribute($("who"), "title", me.by === "open" ? nobody : me.expires ? `Until ${fullTime(me.expires)}` : null);
     $("who").hidden = !me.principal;
     $("logout").hidden = me.by !== "session";
     if (me.by === "session" && !proof()) {
       const again = h("button", { type: "button", class: "strong", on: { click: () => this.#again() } }, "Log in again");
-      fill($("notices"), h("div", {}, h("div", { class: "box warn" }, icon("look"), h("p", { class: "grow" }, "You may look, but change nothing: this browser has lost what proves that it is you."), again)));
+      fill(
+        $("notices"),
+        h(
+          "div",
+          {},
+          h(
+            "div",
+            { class: "box warn" },
+            icon("look"),
+            h("p", { class: "grow" }, "You may look, but change nothing: this browser has lost what proves that it is you."),
+            again,
+          ),
+        ),
+      );
     }
     this.show();
   }
@@ -167,7 +219,11 @@ export function agentLine(store) {
     // What is in the notices above the page is not said twice.
     setText(message, agent.state === "Stalled" || agent.suspended ? "" : agent.message);
     const held = [...store.apps.values()].filter((app) => app.conditions.some(({ code }) => code === "prune-guard"));
-    const wanted = [store.may("reconcile") && "look", store.may("prune") && held.length > 0 && `let${held.length}`, store.may("suspend") && !agent.suspended && "suspend"];
+    const wanted = [
+      store.may("reconcile") && "look",
+      store.may("prune") && held.length > 0 && `let${held.length}`,
+      store.may("suspend") && !agent.suspended && "suspend",
+    ];
     if (buttons.dataset.for === String(wanted)) return;
     buttons.dataset.for = String(wanted);
     refill(
@@ -194,15 +250,27 @@ export async function order(path, done, body = {}) {
 }
 
 async function suspend() {
-  const says = h("p", {}, "The agent applies nothing new: changes in its sources wait. What runs goes on, and is kept running. It stays so until somebody resumes it, also when the agent is started again.");
-  if (await confirm({ title: "Suspend the agent?", says, confirm: "Suspend" })) await order("v1/suspend", "The agent is suspended");
+  const says = h(
+    "p",
+    {},
+    "The agent applies nothing new: changes in its sources wait. What runs goes on, and is kept running. It stays so until somebody resumes it, also when the agent is started again.",
+  );
+  if (await confirm({ title: "Suspend the agent?", says, confirm: "Suspend" }))
+    await order("v1/suspend", "The agent is suspended");
 }
 
 async function prune(held) {
   const names = held.slice(0, 20).map((app) => h("li", {}, oneLine(app.name, 128)));
   const more = held.length > 20 && h("li", {}, `and ${count(held.length - 20, "more", "more")}`);
-  const says = [h("p", {}, "They are gone from their source, and the prune guard holds them because they are so many at once. They are stopped now; open calls get the grace period."), h("ul", {}, names, more)];
+  const says = [
+    h(
+      "p",
+      {},
+      "They are gone from their source, and the prune guard holds them because they are so many at once. They are stopped now; open calls get the grace period.",
+    ),
+    h("ul", {}, names, more),
+  ];
   const heading = `Let ${count(held.length, "removal")} pass?`;
-  if (await confirm({ title: heading, says, confirm: "Stop them", tone: "danger" })) await order("v1/reconcile", "The removals pass", { prune: true });
+  if (await confirm({ title: heading, says, confirm: "Stop them", tone: "danger" }))
+    await order("v1/reconcile", "The removals pass", { prune: true });
 }
-
