@@ -1,11 +1,11 @@
 // What was pushed, and what became of it: a verdict for every change, and what to do about what is held.
 
 import { get } from "./api.js";
-import { h, refill, setAttribute, time } from "./dom.js";
+import { h, refill, time } from "./dom.js";
 import { action, appLink, author, badge, empty, failure, loaded, revision } from "./parts.js";
 import { place, setQuery } from "./route.js";
 import { STANDINGS, VERDICTS } from "./states.js";
-import { clip, count, oneLine } from "./text.js";
+import { clip, count, oneLine, sentence, short } from "./text.js";
 
 const PAGE = 50;
 const MODES = {
@@ -189,8 +189,8 @@ export class Changes {
           " ",
           h("span", { class: "muted" }, `[${oneLine(code ?? "", 60)}]`),
         ),
-        h("p", {}, clip(message, 2000), commit && [" ", revision(commit)]),
-        help && h("p", {}, h("strong", {}, "What to do: "), clip(help, 1000)),
+        h("p", {}, sentence(clip(message, 2000)), commit && !message.includes(short(commit)) && [" ", revision(commit)]),
+        help && h("p", {}, h("strong", {}, "What to do: "), clip(help, 1000), "."),
       );
     return h(
       "section",
@@ -240,20 +240,20 @@ export class Changes {
               : `${kind}/${oneLine(name, 128)}`,
           ]
         : (verb ?? "changed");
-    const element = h(
+    const accepted = verdict === "accepted";
+    return h(
       "li",
       {},
-      h("div", { class: "what" }, badge(look, look.word), h("span", {}, what), h("code", { class: "muted" }, clip(path, 300))),
-      message &&
-        h(
-          "p",
-          { class: verdict === "accepted" ? "muted" : null },
-          clip(message, 2000),
-          code && h("span", { class: "muted" }, ` [${code}]`),
-        ),
-      rule && verdict !== "accepted" && h("p", { class: "muted" }, "Rule: ", h("code", {}, clip(rule, 500))),
+      h(
+        "div",
+        { class: "what" },
+        badge(look, look.word),
+        h("span", {}, what),
+        h("code", { class: "muted" }, clip(path, 300)),
+        accepted && message && h("span", { class: "sub" }, clip(message, 1000)),
+      ),
+      !accepted && message && h("p", {}, sentence(clip(message, 2000)), code && h("span", { class: "muted" }, ` [${code}]`)),
+      !accepted && rule && h("p", { class: "muted" }, "Rule: ", h("code", {}, clip(rule, 500))),
     );
-    setAttribute(element, "class", verdict);
-    return element;
   }
 }

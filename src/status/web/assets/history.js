@@ -5,7 +5,7 @@ import { h, refill, time } from "./dom.js";
 import { diff } from "./diff.js";
 import { action, author, badge, empty, failure, loaded, revision } from "./parts.js";
 import { VERDICTS } from "./states.js";
-import { clip, oneLine, short } from "./text.js";
+import { clip, oneLine, sentence, short } from "./text.js";
 
 const PAGE = 20;
 const VERBS = { create: "created", update: "updated", delete: "removed" };
@@ -70,9 +70,9 @@ export class History {
       h(
         "p",
         { class: verdict === "refused" ? "problem" : "muted" },
-        clip(message, 2000),
+        sentence(clip(message, 2000)),
         code && ` [${code}]`,
-        rule && ` (${clip(rule, 300)})`,
+        rule && !message.includes(rule) && ` (${clip(rule, 300)})`,
       );
     const change = version.diff
       ? diff(version.diff, `What ${short(commit)} changed`)

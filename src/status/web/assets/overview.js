@@ -4,7 +4,7 @@ import { copyButton, h, refill, time } from "./dom.js";
 import { author, box, code, facts, revision } from "./parts.js";
 import { place } from "./route.js";
 import { CONDITIONS, labelsOf } from "./states.js";
-import { clip, count, oneLine } from "./text.js";
+import { clip, count, oneLine, sentence } from "./text.js";
 
 export class Overview {
   constructor(server) {
@@ -52,7 +52,7 @@ export class Overview {
         box(
           bad ? "bad" : app.state === "Degraded" ? "warn" : "off",
           bad ? "failed" : app.state === "Degraded" ? "degraded" : "look",
-          h("p", {}, h("strong", {}, clip(app.reason, 2000))),
+          h("p", {}, h("strong", {}, sentence(clip(app.reason, 2000)))),
           next,
           lines,
           logs,

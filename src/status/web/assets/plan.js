@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, refill } from "./dom.js";
 import { badge, box, empty, loaded, revision } from "./parts.js";
 import { place, setQuery } from "./route.js";
-import { clip, count, oneLine } from "./text.js";
+import { clip, count, oneLine, sentence } from "./text.js";
 
 const VERBS = {
   start: { tone: "good", icon: "ready", word: "Start" },
@@ -99,7 +99,11 @@ export class Plan {
   }
 
   #plan({ base, head, error, agents = [] }, ref) {
-    const between = base && head && h("p", { class: "muted" }, "From ", revision(base), " (in force) to ", revision(head), ".");
+    const between =
+      base &&
+      head &&
+      base !== head &&
+      h("p", { class: "muted" }, "From ", revision(base), " (in force) to ", revision(head), ".");
     if (error)
       return [
         between,
@@ -147,7 +151,7 @@ export class Plan {
         h(
           "section",
           { class: "card" },
-          h("h2", {}, "What would not"),
+          h("h2", {}, ref ? "What would not" : "What is held"),
           h(
             "ul",
             { class: "steps" },
@@ -218,7 +222,7 @@ export class Plan {
         h("span", { class: "muted" }, `${(VERBS[verb]?.word ?? verb).toLowerCase()} asked for`),
         path && path !== app && h("code", { class: "muted" }, clip(path, 300)),
       ),
-      h("p", {}, clip(reason, 2000)),
+      h("p", {}, sentence(clip(reason, 2000))),
     );
   }
 }
