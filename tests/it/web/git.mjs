@@ -112,7 +112,8 @@ await view.setViewportSize({ width: 1280, height: 860 });
 // What would happen.
 ask("delta on a branch");
 await view.goto(`${stage.base}/#/plan`);
-await view.getByRole("heading", { name: "Nothing waits" }).waitFor();
+await view.getByRole("heading", { name: "What is held" }).waitFor();
+await view.locator(".steps li", { hasText: "gamma" }).waitFor();
 await view.getByLabel("Branch or commit").fill("proposal");
 await button(view, "Show").click();
 await view.locator(".steps li", { hasText: "delta" }).waitFor();
