@@ -41,6 +41,7 @@ static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
         ("connect.js", Asset::new(JS, include_bytes!("assets/connect.js"))),
         ("diff.js", Asset::new(JS, include_bytes!("assets/diff.js"))),
         ("dom.js", Asset::new(JS, include_bytes!("assets/dom.js"))),
+        ("early.js", Asset::new(JS, include_bytes!("assets/early.js"))),
         ("events.js", Asset::new(JS, include_bytes!("assets/events.js"))),
         ("filters.js", Asset::new(JS, include_bytes!("assets/filters.js"))),
         ("form.js", Asset::new(JS, include_bytes!("assets/form.js"))),

@@ -11,6 +11,7 @@ const SILENCE = 40000;
 /** A page that nobody looks at lets go of its connection, of which a browser has few for one agent. */
 const UNSEEN = 60000;
 const POLL = 5000;
+const STREAM = { Accept: "text/event-stream" };
 
 const pause = (milliseconds, signal) =>
   new Promise((resolve) => {
@@ -107,7 +108,7 @@ export class Live {
       this.current.abort();
     }, 5000);
     try {
-      const response = await request("GET", "v1/watch", { headers: { Accept: "text/event-stream" }, signal });
+      const response = (await this.#early(signal)) ?? (await request("GET", "v1/watch", { headers: STREAM, signal }));
       for await (const { event, data } of events(response.body, () => (last = Date.now()))) {
         this.heardAt = Date.now();
         if (event === "status") {
@@ -124,6 +125,16 @@ export class Live {
     } finally {
       clearInterval(watchdog);
     }
+  }
+
+  /** What the page has asked for before this was here: once, and only if it was answered. */
+  async #early(signal) {
+    const early = globalThis.mcpfleetEarly;
+    globalThis.mcpfleetEarly = null;
+    if (!early) return null;
+    signal.addEventListener("abort", () => early.stop.abort(), { once: true });
+    const response = await early.response.catch(() => null);
+    return response?.ok ? response : null;
   }
 
   /** Asks so many times, then a stream is tried again. */
