@@ -58,6 +58,19 @@ await page.getByRole("dialog").getByLabel("Token").fill(stage.more.token);
 await page.keyboard.press("Enter");
 await page.waitForFunction(() => localStorage.getItem("mcpfleet-proof"));
 await page.getByRole("heading", { name: "Servers", exact: true }).waitFor();
+
+// It ends elsewhere: the page says so, and does not pretend to know what is.
+await page.locator("#live[data-state=live]").waitFor();
+await page.evaluate(() => {
+  const headers = { "X-Mcpfleet-Proof": localStorage.getItem("mcpfleet-proof") };
+  return fetch("v1/web/sessions", { method: "DELETE", headers });
+});
+await page.getByText("Your session has ended").waitFor();
+await axeBoth(page, "a session that has ended");
+await button(page, "Log in").click();
+await page.getByLabel("Token").fill(stage.more.token);
+await page.keyboard.press("Enter");
+await page.getByRole("heading", { name: "Servers", exact: true }).waitFor();
 await button(page, "Log out").click();
 await page.getByLabel("Token").waitFor();
 same("what is logged out is logged out", await page.evaluate(async () => (await fetch("v1/status")).status), 401);

@@ -2,6 +2,7 @@
 
 import { fake, link, operator, remove, stage, write } from "./agent.mjs";
 import { PATIENCE, axe, axeBoth, check, clean, finish, fits, picture, same, start, visit } from "./browser.mjs";
+import { pure } from "./pure.mjs";
 
 const browser = await start();
 
@@ -23,6 +24,7 @@ const button = (page, name) => page.getByRole("button", { name, exact: true });
   await picture(page, "empty");
   await page.setViewportSize({ width: 320, height: 700 });
   await fits(page, "empty fleet");
+  await pure(page);
   clean("empty fleet", visitor);
   await visitor.context.close();
 }

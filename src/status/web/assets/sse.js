@@ -8,12 +8,16 @@ const MAX_EVENT = 64 << 20;
 export async function* lines(stream, heard = () => {}) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
+  let halfEnd = false;
   try {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) break;
       heard();
-      const parts = value.split(/\r\n|\n|\r/);
+      // The end of a line may have come in two pieces.
+      const piece = halfEnd && value.startsWith("\n") ? value.slice(1) : value;
+      halfEnd = value.endsWith("\r");
+      const parts = piece.split(/\r\n|\n|\r/);
       // What has come in pieces is only searched for the end of the line once.
       parts[0] = rest + parts[0];
       rest = parts.pop();
