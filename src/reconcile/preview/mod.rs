@@ -27,7 +27,7 @@ use std::{
 };
 
 /// What one agent would do. Its JSON form only grows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Preview {
     /// What the agent is called here: its configuration, or its selector.
     pub agent: String,
@@ -51,7 +51,7 @@ impl Preview {
 }
 
 /// What happens to an app.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Step {
     pub app: String,
     pub verb: Verb,
@@ -63,7 +63,7 @@ pub struct Step {
 }
 
 /// What would happen to an app if it were not held.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct HeldStep {
     pub app: String,
     pub verb: Verb,
@@ -71,12 +71,13 @@ pub struct HeldStep {
     pub by: HeldBy,
     /// The file that asks for it, or had the app; `None` where it does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub path: Option<Arc<str>>,
     /// For people.
     pub reason: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldBy {
     /// It was not accepted: the file stays as it was.

@@ -83,8 +83,7 @@ async fn what_waits_is_told() {
     let mut agent = stage.run();
     reaches(&mut agent, start).await;
     assert_eq!(agent.cli(&["suspend"]).await.status.code(), Some(0));
-    let moved =
-        stage.push(Some(&stage.bob), &[("apps/a.yaml", None), ("apps/b.yaml", Some(&*stage.app("b", "a", &[])))]);
+    stage.push(Some(&stage.bob), &[("apps/a.yaml", None), ("apps/b.yaml", Some(&*stage.app("b", "a", &[])))]);
     let refused = stage.push(Some(&stage.bob), &[("apps/c.yaml", Some(&*stage.app("c", "b", &[])))]);
     agent
         .until("both judged", |status| {
