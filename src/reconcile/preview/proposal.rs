@@ -5,6 +5,7 @@ use crate::{
     authorize::{Answer, ObjectId, Proposed, Refusal, Report, State},
     manifest::{Revision, Snapshot},
     reconcile::{PruneSettings, Selection},
+    resource::App,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -45,6 +46,8 @@ pub struct Follower<'a> {
     pub source: &'a Arc<str>,
     /// Only apps below this folder are taken.
     pub subpath: Option<&'a str>,
+    /// Why it would not start an app, if it would not.
+    pub refuses: &'a dyn Fn(&App) -> Vec<String>,
     /// Which files are not read.
     pub ignores: &'a dyn Fn(&str) -> bool,
     /// What its other sources have, as far as that is known: those before it and those after it.
@@ -64,7 +67,8 @@ pub fn proposal(follower: &Follower, states: &Proposed, report: &Report, enforce
         wished: &follower.own(wished),
         others: follower.others,
     };
-    let mut preview = preview(follower.name.to_owned(), change, follower.selection, follower.prune, now);
+    let mut preview =
+        preview(follower.name.to_owned(), change, follower.selection, follower.prune, follower.refuses, now);
     explain(&mut preview, report);
     preview
 }

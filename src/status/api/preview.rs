@@ -7,6 +7,7 @@ use super::{
 use crate::{
     authorize::{ChangeVerb, ObjectId},
     gateway::{Caller, problem},
+    instance::grant::{Grant, refusals},
     reconcile::{
         Running, SourceInput, Verb, desired,
         preview::{Follower, Now, Plans, Refused, proposal, waiting},
@@ -84,6 +85,7 @@ struct Weighing {
     prune: crate::reconcile::PruneSettings,
     source: Arc<str>,
     past: Past,
+    grant: Arc<Grant>,
     earlier: Vec<SourceInput>,
     later: Vec<SourceInput>,
 }
@@ -99,6 +101,7 @@ impl Weighing {
             prune: store.prune.clone(),
             source: name.into(),
             past,
+            grant: store.grant.clone(),
             earlier: inputs(earlier),
             later: inputs(rest.get(1..).unwrap_or_default()),
         }
@@ -112,6 +115,7 @@ impl Weighing {
             prune: &self.prune,
             source: &self.source,
             subpath: self.past.subpath(),
+            refuses: &|app| refusals(app, &self.grant.given()),
             ignores: &|path| self.past.ignores(path),
             others: (&self.earlier, &self.later),
         };

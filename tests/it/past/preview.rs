@@ -62,6 +62,16 @@ async fn a_branch_is_judged_and_nothing_of_it_takes_effect() {
     let status = agent.status().await.unwrap();
     assert_eq!((running(&status), git(&status).refused.len()), (vec!["a", "b", "d"], 0));
 
+    // What this agent would not start is not said to start.
+    let mut root: Value = serde_json::from_str(&app("e", "a", "1")).unwrap();
+    root["spec"]["mcp"]["run_as_host_user"] = json!("root");
+    let root = stage.repo.commit(&[ahead], Some(&stage.alice), &[("apps/e.yaml", Some(&*root.to_string()))], "Root");
+    stage.repo.set("refs/heads/root", Some(root));
+    let preview = get(&agent, "/v1/preview?ref=refs/heads/root").await;
+    assert_eq!((steps(&preview), held(&preview)), (vec![], rows(&[["e", "start", "not-granted"]])), "{preview:#}");
+    let reason = preview["agents"][0]["held"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("host user `root`"), "{reason}");
+
     for (reference, status, code) in [
         ("none", 404, "unknown-commit"),
         ("a..b", 404, "unknown-commit"),
