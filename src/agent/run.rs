@@ -221,6 +221,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         calls: calls.clone(),
         selection: settings.selection,
         prune: settings.prune,
+        grant: Arc::new(settings.host.grant()),
     });
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {

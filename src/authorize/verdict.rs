@@ -144,9 +144,10 @@ pub enum Outcome {
 }
 
 /// The head could not be judged; nothing moves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
 #[error("{message}")]
 pub struct Refusal {
+    #[schema(value_type = String)]
     pub code: Code,
     /// What is the matter, and what to do about it.
     pub message: String,

@@ -17,7 +17,7 @@ pub use later::Later;
 pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootCommit, SourceConfig, SourceFrom};
 
 use crate::{
-    instance::remote::HostPattern,
+    instance::{grant::Given, remote::HostPattern},
     manifest::decode::{Decoded, decode_document},
     reconcile::{PruneSettings, Selection},
     resource::{App, Selector, Written, quantity},
@@ -84,6 +84,17 @@ pub struct AppService {
 }
 
 impl AppService {
+    /// What decides whether an app may start.
+    pub fn given(&self) -> Given<'_> {
+        Given {
+            host_users: &self.host_users,
+            allow_root: self.allow_root,
+            secrets: &self.secrets,
+            remote_hosts: self.remote_hosts.as_deref(),
+            from_agent: &self.allow_from_agent,
+        }
+    }
+
     /// Which apps run.
     pub fn selection(&self) -> Selection {
         Selection {

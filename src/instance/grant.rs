@@ -36,6 +36,28 @@ pub struct Given<'a> {
     pub from_agent: &'a [String],
 }
 
+/// The same, kept.
+#[derive(Clone, Debug, Default)]
+pub struct Grant {
+    pub host_users: Grants,
+    pub allow_root: bool,
+    pub secrets: Grants,
+    pub remote_hosts: Option<Vec<HostPattern>>,
+    pub from_agent: Vec<String>,
+}
+
+impl Grant {
+    pub fn given(&self) -> Given<'_> {
+        Given {
+            host_users: &self.host_users,
+            allow_root: self.allow_root,
+            secrets: &self.secrets,
+            remote_hosts: self.remote_hosts.as_deref(),
+            from_agent: &self.from_agent,
+        }
+    }
+}
+
 /// Why an agent with such a configuration would not start an app, for people; empty if nothing in it forbids that.
 ///
 /// What depends on the host is not known here: whether the user, the secret or the variable exists, and as whom the

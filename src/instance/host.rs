@@ -3,7 +3,7 @@
 use super::{
     confine::plan::{self, Enforcement, Subject},
     environment::{Ambient, environment},
-    grant::granted,
+    grant::{Grant, granted},
     journal::Journal,
     launch::{HostUser, LaunchSpec, Launcher, Program, Start},
     orphans::containers,
@@ -51,6 +51,19 @@ pub struct HostSettings {
     pub enforcement: Enforcement,
     /// Where remote servers may be. `None`: anywhere.
     pub remote_hosts: Option<Vec<HostPattern>>,
+}
+
+impl HostSettings {
+    /// What of this decides whether an app may start.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            host_users: self.host_users.clone(),
+            allow_root: self.allow_root,
+            secrets: self.secrets.granted.clone(),
+            remote_hosts: self.remote_hosts.clone(),
+            from_agent: self.allowed.keys().cloned().collect(),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -27,8 +27,9 @@ impl From<&DesiredApp> for Running {
 }
 
 /// What is done with an app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PlanVerb)]
 pub enum Verb {
     Start,
     /// The spec changed: start the new version, switch, drain the old one.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     gateway::{Access, Gateway, access::Principal, tls::Tls},
-    instance::{fleet::Entry, labels::DynamicLabels, view::View},
+    instance::{fleet::Entry, grant::Grant, labels::DynamicLabels, view::View},
     manifest::Snapshot,
     measure::Durations,
     reconcile::{Desired, DesiredApp, Held, Idle, Origin, PruneSettings, Selection, Why},
@@ -82,6 +82,8 @@ pub struct Store {
     /// The same, as it is used.
     pub selection: Selection,
     pub prune: PruneSettings,
+    /// What it gives to apps.
+    pub grant: Arc<Grant>,
 }
 
 impl Store {

@@ -7,8 +7,9 @@ use super::super::{
 };
 use crate::{
     authorize::{ObjectId, Proposed, Report},
-    config::{Config, Judging, SourceConfig},
+    config::{AppService, Config, Judging, SourceConfig},
     git::Repository,
+    instance::grant::refusals,
     reconcile::{
         PruneSettings, Selection,
         preview::{Follower, Preview, proposal},
@@ -67,6 +68,8 @@ pub struct Agent {
     pub source: Arc<str>,
     pub(super) subpath: Option<String>,
     pub(super) ignore: Ignore,
+    /// What it gives to apps, if that is known.
+    pub(super) service: Option<AppService>,
 }
 
 impl Agent {
@@ -97,6 +100,7 @@ impl Agent {
             source: "git".into(),
             subpath: None,
             ignore: Ignore::none(),
+            service: None,
         }
     }
 
@@ -122,6 +126,7 @@ impl Agent {
             source: followed.map_or("git", |source| source.name.as_str()).into(),
             subpath: followed.and_then(|source| source.path.clone()),
             ignore: Ignore::new(ignore).map_err(|error| UsageError::new(error.to_string()))?,
+            service: Some(config.app_service.clone()),
         }))
     }
 
@@ -133,6 +138,7 @@ impl Agent {
             prune: &self.prune,
             source: &self.source,
             subpath: self.subpath.as_deref(),
+            refuses: &|app| self.service.as_ref().map_or_else(Vec::new, |service| refusals(app, &service.given())),
             ignores: &|path| self.ignore.file(path),
             others: (&[], &[]),
         };

@@ -107,10 +107,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         Some(states) => previews(&agents, states, &judged.report, enforced),
         None => Vec::new(),
     };
-    let plans = Plans::new(Some(change.fork), Some(head), &previews);
-    let plans = Printed(Plans { error: judged.report.error.as_ref(), ..plans });
+    let plans = Plans::new(Some(change.fork), Some(head), previews);
+    let plans = Printed(Plans { error: judged.report.error.clone(), ..plans });
     outputs.write(|format| plans.render(format), || plans.render(Format::Text))?;
-    let same = plans.0.error.is_none() && previews.iter().all(Preview::is_empty);
+    let same = plans.0.error.is_none() && plans.0.agents.iter().all(Preview::is_empty);
     Ok(if same { Outcome::Fine } else { Outcome::Findings })
 }
 
@@ -121,13 +121,13 @@ pub fn previews(agents: &[Agent], states: &Proposed, report: &Report, enforced: 
 }
 
 /// What is printed.
-struct Printed<'a>(Plans<'a>);
+struct Printed(Plans);
 
-impl Printed<'_> {
+impl Printed {
     fn text(&self) -> String {
-        match self.0.error {
+        match &self.0.error {
             Some(refusal) => format!("nothing moves: [{}] {}\n", refusal.code, escape_lines(&refusal.message)),
-            None => text(self.0.agents),
+            None => text(&self.0.agents),
         }
     }
 
@@ -139,11 +139,11 @@ impl Printed<'_> {
             Format::Yaml => {
                 harmless(&escape_lines(&serde_yaml::to_string(&serde_json::to_value(&self.0)?)?)).into_owned()
             }
-            Format::Markdown => match self.0.error {
+            Format::Markdown => match &self.0.error {
                 Some(refusal) => format!("Nothing moves: {}\n", crate::escape::markdown_code(&refusal.message)),
                 None => {
                     let mut page = Page::default();
-                    markdown(self.0.agents, &mut page);
+                    markdown(&self.0.agents, &mut page);
                     page.finish()
                 }
             },

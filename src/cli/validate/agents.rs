@@ -3,7 +3,7 @@
 use crate::{
     cli::{UsageError, configuration::describe, judging::bytes_at},
     config::{AppService, Config},
-    instance::grant::{Given, refusals},
+    instance::grant::refusals,
     manifest::{Code, Diagnostic, FileState, Located, ParsedFile, Revision, Severity, Snapshot, Tree},
     reconcile::{Desired, SourceInput, Why, desired},
     resource::{App, Resource},
@@ -39,15 +39,7 @@ impl Agent {
 
     /// Why it would not start an app that it selects.
     fn refusals(&self, app: &App) -> Vec<String> {
-        let service = &self.service;
-        let given = Given {
-            host_users: &service.host_users,
-            allow_root: service.allow_root,
-            secrets: &service.secrets,
-            remote_hosts: service.remote_hosts.as_deref(),
-            from_agent: &service.allow_from_agent,
-        };
-        refusals(app, &given)
+        refusals(app, &self.service.given())
     }
 }
 

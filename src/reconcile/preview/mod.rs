@@ -14,7 +14,7 @@ pub use fields::{FieldChange, fields};
 pub use proposal::{Follower, Plans, proposal};
 pub use waiting::{Now, Refused, waiting};
 
-use super::{Desired, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, Why, desired, plan};
+use super::{Desired, Plan, PruneGuard, PruneSettings, Running, Selection, SourceInput, Verb, Why, desired, plan};
 use crate::{
     manifest::{Severity, Snapshot},
     resource::App,
@@ -27,7 +27,7 @@ use std::{
 };
 
 /// What one agent would do. Its JSON form only grows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Preview {
     /// What the agent is called here: its configuration, or its selector.
     pub agent: String,
@@ -51,7 +51,7 @@ impl Preview {
 }
 
 /// What happens to an app.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Step {
     pub app: String,
     pub verb: Verb,
@@ -63,7 +63,7 @@ pub struct Step {
 }
 
 /// What would happen to an app if it were not held.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct HeldStep {
     pub app: String,
     pub verb: Verb,
@@ -71,12 +71,13 @@ pub struct HeldStep {
     pub by: HeldBy,
     /// The file that asks for it, or had the app; `None` where it does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub path: Option<Arc<str>>,
     /// For people.
     pub reason: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldBy {
     /// It was not accepted: the file stays as it was.
@@ -89,6 +90,8 @@ pub enum HeldBy {
     Expired,
     /// Another app has the name.
     Shadowed,
+    /// The agent's configuration does not give it what it asks for.
+    NotGranted,
 }
 
 /// What there is, of one source.
@@ -107,8 +110,15 @@ pub struct Change<'a> {
     pub others: (&'a [SourceInput], &'a [SourceInput]),
 }
 
-/// Decides what an agent does.
-pub fn preview(agent: String, change: Change, selection: &Selection, prune: &PruneSettings, now: Timestamp) -> Preview {
+/// Decides what an agent does. `refuses` says why it would not start an app, if it would not.
+pub fn preview(
+    agent: String,
+    change: Change,
+    selection: &Selection,
+    prune: &PruneSettings,
+    refuses: &dyn Fn(&App) -> Vec<String>,
+    now: Timestamp,
+) -> Preview {
     let of = |snapshot: &Arc<Snapshot>| {
         let input = SourceInput { name: change.source.clone(), snapshot: snapshot.clone() };
         let (earlier, later) = change.others;
@@ -119,7 +129,8 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
     };
     let (before, after, wished) = (of(change.before), of(change.after), of(change.wished));
     let guard = PruneGuard::new(prune.clone());
-    let planned = plan(&running(&before), &after, &guard, false);
+    let mut planned = plan(&running(&before), &after, &guard, false);
+    let refused = ungranted(&mut planned, refuses);
 
     let mut held: BTreeMap<String, HeldStep> = BTreeMap::new();
     // Nothing is asked of the guard here: what it would do is seen when the rest is accepted.
@@ -185,6 +196,10 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
         held.insert(one.app, step);
     }
 
+    for step in refused {
+        held.entry(step.app.clone()).or_insert(step);
+    }
+
     let differences = |name: &str| -> Vec<FieldChange> {
         let pair = before.apps.get(name).zip(after.apps.get(name));
         pair.map(|(before, after)| fields(&before.app, &after.app)).unwrap_or_default()
@@ -199,6 +214,24 @@ pub fn preview(agent: String, change: Change, selection: &Selection, prune: &Pru
     let touched: HashSet<&str> = actions.iter().map(|step| step.app.as_str()).collect();
     let unchanged = after.apps.keys().filter(|name| !touched.contains(name.as_str())).count();
     Preview { agent, unchanged, actions, held: held.into_values().collect() }
+}
+
+/// Takes out of a plan what the agent would not start. Of an app that runs, the version before runs on.
+fn ungranted(planned: &mut Plan, refuses: &dyn Fn(&App) -> Vec<String>) -> Vec<HeldStep> {
+    let mut held = Vec::new();
+    planned.actions.retain(|action| {
+        let starts = matches!(action.verb, Verb::Start | Verb::Replace);
+        let Some(desired) = action.desired.as_ref().filter(|_| starts) else { return true };
+        let reasons = refuses(&desired.app);
+        if reasons.is_empty() {
+            return true;
+        }
+        let path = desired.origin.as_ref().map(|origin| origin.entry.located.path.clone());
+        let reason = format!("this agent would not start it: {}", reasons.join("; "));
+        held.push(HeldStep { app: action.app.clone(), verb: action.verb, by: HeldBy::NotGranted, path, reason });
+        false
+    });
+    held
 }
 
 fn running(desired: &Desired) -> BTreeMap<String, Running> {

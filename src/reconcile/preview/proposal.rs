@@ -5,29 +5,32 @@ use crate::{
     authorize::{Answer, ObjectId, Proposed, Refusal, Report, State},
     manifest::{Revision, Snapshot},
     reconcile::{PruneSettings, Selection},
+    resource::App,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{collections::HashMap, sync::Arc};
 
 /// What is told of a change: what `mcpfleet plan -o json` prints, and an agent answers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plans<'a> {
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Plans {
     /// Of this form. It grows by fields; a change that could break a reader has another number.
     pub version: u32,
     /// Where the change begins; of no commit if the source is none of git.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub base: Option<ObjectId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub head: Option<ObjectId>,
     /// Why the head could not be judged, in which case nothing moves.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<&'a Refusal>,
-    pub agents: &'a [Preview],
+    pub error: Option<Refusal>,
+    pub agents: Vec<Preview>,
 }
 
-impl<'a> Plans<'a> {
-    pub fn new(base: Option<ObjectId>, head: Option<ObjectId>, agents: &'a [Preview]) -> Plans<'a> {
+impl Plans {
+    pub fn new(base: Option<ObjectId>, head: Option<ObjectId>, agents: Vec<Preview>) -> Plans {
         Plans { version: 1, base, head, error: None, agents }
     }
 }
@@ -43,6 +46,8 @@ pub struct Follower<'a> {
     pub source: &'a Arc<str>,
     /// Only apps below this folder are taken.
     pub subpath: Option<&'a str>,
+    /// Why it would not start an app, if it would not.
+    pub refuses: &'a dyn Fn(&App) -> Vec<String>,
     /// Which files are not read.
     pub ignores: &'a dyn Fn(&str) -> bool,
     /// What its other sources have, as far as that is known: those before it and those after it.
@@ -62,7 +67,8 @@ pub fn proposal(follower: &Follower, states: &Proposed, report: &Report, enforce
         wished: &follower.own(wished),
         others: follower.others,
     };
-    let mut preview = preview(follower.name.to_owned(), change, follower.selection, follower.prune, now);
+    let mut preview =
+        preview(follower.name.to_owned(), change, follower.selection, follower.prune, follower.refuses, now);
     explain(&mut preview, report);
     preview
 }

@@ -27,7 +27,7 @@ fn everything() -> Selection {
 fn look(before: &Arc<Snapshot>, after: &Arc<Snapshot>, wished: &Arc<Snapshot>, prune: &PruneSettings) -> Preview {
     let source: Arc<str> = "s".into();
     let change = Change { source: &source, before, after, wished, others: (&[], &[]) };
-    preview("a".to_owned(), change, &everything(), prune, Timestamp::UNIX_EPOCH)
+    preview("a".to_owned(), change, &everything(), prune, &|_| Vec::new(), Timestamp::UNIX_EPOCH)
 }
 
 #[test]
@@ -65,6 +65,30 @@ fn what_is_held_says_by_what() {
 }
 
 #[test]
+fn what_the_agent_does_not_grant_is_held() {
+    let before = snapshot(&[("a", app("a", "x", "l")), ("b", app("b", "x", "l"))], None);
+    let after =
+        snapshot(&[("a", app("a", "no", "l")), ("b", app("b", "x", "m")), ("c", app("c", "no", "l"))], Some(&before));
+    let source: Arc<str> = "s".into();
+    let change = Change { source: &source, before: &before, after: &after, wished: &after, others: (&[], &[]) };
+    let refuses = |app: &App| match serde_json::to_string(&written(app)) {
+        Ok(text) if text.contains("\"no\"") => vec!["one reason".to_owned(), "another".to_owned()],
+        _ => Vec::new(),
+    };
+    let prune = PruneSettings::default();
+    let seen = preview("a".to_owned(), change, &everything(), &prune, &refuses, Timestamp::UNIX_EPOCH);
+    let held: Vec<_> = seen.held.iter().map(|held| (held.app.as_str(), held.verb, held.by)).collect();
+    assert_eq!(held, [("a", Verb::Replace, HeldBy::NotGranted), ("c", Verb::Start, HeldBy::NotGranted)]);
+    assert_eq!(seen.held.first().and_then(|held| held.path.as_deref()), Some("a"));
+    assert!(seen.held.iter().all(|held| held.reason.ends_with("would not start it: one reason; another")));
+    // What touches no process needs nothing.
+    assert_eq!(
+        seen.actions.iter().map(|step| (step.app.as_str(), step.verb)).collect::<Vec<_>>(),
+        [("b", Verb::Update)]
+    );
+}
+
+#[test]
 fn what_is_new_and_not_valid_or_over_is_held() {
     let before = snapshot(&[("a", app("a", "x", "l"))], None);
     let over = app("b", "x", "l").replace("metadata: {", "metadata: {expires: 1969-01-01T00:00:00Z, ");
@@ -85,7 +109,14 @@ fn the_sources_before_and_after_it_count() {
     let before = snapshot(&[], None);
     let after = snapshot(&[("a", app("a", "y", "l")), ("b", app("b", "y", "l"))], Some(&before));
     let change = Change { source: &source, before: &before, after: &after, wished: &after, others: (&earlier, &later) };
-    let seen = preview("a".to_owned(), change, &everything(), &PruneSettings::default(), Timestamp::UNIX_EPOCH);
+    let seen = preview(
+        "a".to_owned(),
+        change,
+        &everything(),
+        &PruneSettings::default(),
+        &|_| Vec::new(),
+        Timestamp::UNIX_EPOCH,
+    );
     let steps: Vec<_> = seen.actions.iter().map(|step| (step.app.as_str(), step.verb)).collect();
     assert_eq!(steps, [("b", Verb::Replace)], "what a later source has is taken over");
     let held: Vec<_> = seen.held.iter().map(|held| (held.app.as_str(), held.by)).collect();

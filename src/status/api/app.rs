@@ -9,24 +9,28 @@ use crate::{
     },
     manifest::{hidden, write},
     resource::{App, Resource, Verb},
-    status::model::{
-        AppStatus,
-        app::{AppDetail, AppRights, ClientText},
+    status::{
+        asked::Named,
+        model::{
+            AppStatus,
+            app::{AppDetail, AppRights, ClientText},
+        },
     },
 };
 use axum::{
     Extension, Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use std::{path::Path as FilePath, sync::Arc};
 
-pub(super) async fn app(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-) -> Response {
+/// An app, its definition in force, what whoever asks may do with it, and how clients are configured to reach it.
+///
+/// Whoever may use it and not read it gets no definition.
+#[utoipa::path(get, path = "/v1/apps/{name}", tag = "status", params(("name" = String, Path, description = "The app")),
+    responses((status = 200, body = AppDetail)))]
+pub(super) async fn app(State(api): State<Api>, Extension(caller): Extension<Caller>, Named(name): Named) -> Response {
     let Some(app) = shown(&api, &caller, &name) else { return unknown(&name) };
     let policy = api.store.gateway.policy.borrow().clone();
     let orders = |verb| policy.may_order(&caller.principal, verb, Some(&name));

@@ -7,15 +7,16 @@ use super::{
 };
 use crate::{
     gateway::Caller,
-    source::past::{Page, Wanted},
+    source::past::{self, Page, PastError},
     status::{
+        asked::Wanted,
         changes::{self, held},
         model::changes::Changes,
     },
 };
 use axum::{
     Extension, Json,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
@@ -26,12 +27,14 @@ const MAX_COMMITS: usize = 200;
 const NO_COMMITS: &str = "a directory has no commits: who changed what, and when, is not known; have the agent follow a git \
      repository to see that";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ChangesQuery {
     /// Without a name, the first git source, or else the first of all.
     source: Option<String>,
     /// How many commits, at most 200.
     #[serde(default = "fifty")]
+    #[param(default = 50, required = false)]
     limit: usize,
     /// Only commits older than this one, by its full id.
     before: Option<String>,
@@ -41,10 +44,15 @@ fn fifty() -> usize {
     50
 }
 
+/// The commits of a source, newest first, with what was decided about each of their changes, and what of the source is held.
+///
+/// Those that have not been judged come first, then those that were, in the order in which that was done, then what was there before
+/// the root of trust. Needs the resource `agent` with `read`.
+#[utoipa::path(get, path = "/v1/changes", tag = "git", params(ChangesQuery), responses((status = 200, body = Changes)))]
 pub(super) async fn changes(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<ChangesQuery>,
+    Wanted(query): Wanted<ChangesQuery>,
 ) -> Response {
     answer(&api, &caller, &query).await.unwrap_or_else(|refusal| refusal)
 }
@@ -61,10 +69,10 @@ async fn answer(api: &Api, caller: &Caller, query: &ChangesQuery) -> Result<Resp
         let changes = Changes { source: view.name, mode, commits: Vec::new(), more: false, note, held };
         return Ok(Json(changes).into_response());
     };
-    let wanted = Wanted { before, limit: query.limit.clamp(1, MAX_COMMITS) };
+    let wanted = past::Wanted { before, limit: query.limit.clamp(1, MAX_COMMITS) };
     let page = match past.commits(heads(git), wanted).await {
         // What is held is known all the same.
-        Err(crate::source::past::PastError::NotYet) => Page { items: Vec::new(), more: false, cut: false },
+        Err(PastError::NotYet) => Page { items: Vec::new(), more: false, cut: false },
         page => page.map_err(|error| unanswered(&error))?,
     };
     let error = view.error.as_ref().map(|problem| problem.message.as_str());

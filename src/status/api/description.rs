@@ -3,7 +3,7 @@
 //! A handler's annotation stands above it, and its types derive their schemas, so that they change together; here is what is the
 //! same for all. Tests hold the routes and the answers of a real agent against it.
 
-use super::{audit, plan, streams, watch};
+use super::{app, audit, changes, history, plan, preview, streams, watch};
 use crate::{
     gateway::{reply_json, web_session::PROOF},
     status::{
@@ -37,6 +37,10 @@ use utoipa::{
     ),
     paths(
         super::status,
+        app::app,
+        history::history,
+        changes::changes,
+        preview::preview,
         watch::watch,
         streams::events,
         streams::logs,

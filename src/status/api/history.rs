@@ -11,16 +11,19 @@ use crate::{
     gateway::{Caller, problem},
     source::{
         Mode,
-        past::{Version, Wanted},
+        past::{self, Version},
     },
-    status::model::{
-        AppStatus,
-        history::{History, Verdict, VersionStatus},
+    status::{
+        asked::{Named, Wanted},
+        model::{
+            AppStatus,
+            history::{History, Verdict, VersionStatus},
+        },
     },
 };
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
@@ -29,10 +32,12 @@ use serde::Deserialize;
 /// The most versions in an answer: each may have a difference of 64 KiB.
 const MAX_VERSIONS: usize = 50;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
     /// How many versions, at most 50.
     #[serde(default = "twenty")]
+    #[param(default = 20, required = false)]
     limit: usize,
     /// Only versions older than this one, by the full id of its commit.
     before: Option<String>,
@@ -42,11 +47,17 @@ fn twenty() -> usize {
     20
 }
 
+/// The commits that changed an app, or were to change it, newest first, with what they changed and what was decided about it.
+///
+/// What was judged comes first, in the order in which it was. 404 (`no-history`): the app is of a directory, or of the agent's own
+/// configuration.
+#[utoipa::path(get, path = "/v1/apps/{name}/history", tag = "git",
+    params(("name" = String, Path, description = "The app"), HistoryQuery), responses((status = 200, body = History)))]
 pub(super) async fn history(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    Query(query): Query<HistoryQuery>,
+    Named(name): Named,
+    Wanted(query): Wanted<HistoryQuery>,
 ) -> Response {
     let Some(app) = shown(&api, &caller, &name) else { return unknown(&name) };
     // Whoever is shown one that does not run may know all.
@@ -64,7 +75,7 @@ pub(super) async fn history(
         Some((source.past.clone()?, git))
     });
     let Some((past, (heads, mode))) = found else { return none(&app, source.is_some()) };
-    let wanted = Wanted { before, limit: query.limit.clamp(1, MAX_VERSIONS) };
+    let wanted = past::Wanted { before, limit: query.limit.clamp(1, MAX_VERSIONS) };
     match past.versions(heads, name, Some(app.path.clone()).filter(|path| !path.is_empty()), wanted).await {
         Ok(page) => {
             let versions = page.items.into_iter().map(|version| status(version, mode, &app)).collect();

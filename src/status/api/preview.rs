@@ -7,28 +7,29 @@ use super::{
 use crate::{
     authorize::{ChangeVerb, ObjectId},
     gateway::{Caller, problem},
+    instance::grant::{Grant, refusals},
     reconcile::{
         Running, SourceInput, Verb, desired,
-        preview::{Follower, Now, Plans, Preview, Refused, proposal, waiting},
+        preview::{Follower, Now, Plans, Refused, proposal, waiting},
     },
     source::{
         Mode, Source, SourceView,
         past::{Past, Proposal},
     },
-    status::git::told,
+    status::{asked::Wanted, git::told},
 };
 use axum::{
     Extension, Json,
-    extract::{Query, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PreviewQuery {
     /// Without a name, the first git source. It is of no importance for what waits, which is of all sources.
     source: Option<String>,
@@ -37,10 +38,17 @@ pub(super) struct PreviewQuery {
     reference: Option<String>,
 }
 
+/// What waits in the agent, or, with `ref`, what it would do if a branch or commit were accepted.
+///
+/// The same value that `mcpfleet plan -o json` prints. A branch or commit that is not here is fetched, judged as the agent judges,
+/// and forgotten; nothing of it takes effect. Needs the resource `agent` with `read`; with `ref` also somebody who is known.
+/// 409 (`not-fetched`): nothing of the repository is here yet; 502: the repository does not give what is asked for;
+/// 503 (`busy`): too many questions are being answered.
+#[utoipa::path(get, path = "/v1/preview", tag = "git", params(PreviewQuery), responses((status = 200, body = Plans)))]
 pub(super) async fn preview(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Query(query): Query<PreviewQuery>,
+    Wanted(query): Wanted<PreviewQuery>,
 ) -> Response {
     answer(&api, &caller, query).await.unwrap_or_else(|refusal| refusal)
 }
@@ -66,7 +74,7 @@ async fn answer(api: &Api, caller: &Caller, query: PreviewQuery) -> Result<Respo
         return Err(problem(StatusCode::NOT_FOUND, "no-history", &text));
     };
     let weighing = Weighing::new(api, index, past.clone());
-    let answer = past.propose(heads, reference, move |proposal| weighing.weigh(&proposal)).await;
+    let answer = past.propose(heads, reference, move |proposal| weighing.weigh(proposal)).await;
     answer.map(|plans| Json(plans).into_response()).map_err(|error| unanswered(&error))
 }
 
@@ -77,6 +85,7 @@ struct Weighing {
     prune: crate::reconcile::PruneSettings,
     source: Arc<str>,
     past: Past,
+    grant: Arc<Grant>,
     earlier: Vec<SourceInput>,
     later: Vec<SourceInput>,
 }
@@ -92,12 +101,13 @@ impl Weighing {
             prune: store.prune.clone(),
             source: name.into(),
             past,
+            grant: store.grant.clone(),
             earlier: inputs(earlier),
             later: inputs(rest.get(1..).unwrap_or_default()),
         }
     }
 
-    fn weigh(&self, judged: &Proposal) -> Value {
+    fn weigh(&self, judged: Proposal) -> Plans {
         let Proposal { fork, head, enforced, judged } = judged;
         let follower = Follower {
             name: &self.agent,
@@ -105,23 +115,19 @@ impl Weighing {
             prune: &self.prune,
             source: &self.source,
             subpath: self.past.subpath(),
+            refuses: &|app| refusals(app, &self.grant.given()),
             ignores: &|path| self.past.ignores(path),
             others: (&self.earlier, &self.later),
         };
         let (previews, error) = match judged {
             Ok(judged) => {
-                let (report, states) = &**judged;
-                (vec![proposal(&follower, states, report, *enforced, Timestamp::now())], None)
+                let (report, states) = &*judged;
+                (vec![proposal(&follower, states, report, enforced, Timestamp::now())], None)
             }
             Err(refusal) => (Vec::new(), Some(refusal)),
         };
-        written(&Plans { error, ..Plans::new(Some(*fork), Some(*head), &previews) })
+        Plans { error, ..Plans::new(Some(fork), Some(head), previews) }
     }
-}
-
-fn written(plans: &Plans) -> Value {
-    // It always has a JSON form.
-    serde_json::to_value(plans).unwrap_or_default()
 }
 
 /// What sources say now, of those that say something.
@@ -134,7 +140,7 @@ fn inputs(sources: &[Source]) -> Vec<SourceInput> {
 }
 
 /// What waits. The commits are those of one source.
-fn now(api: &Api, of: Option<&Source>) -> Value {
+fn now(api: &Api, of: Option<&Source>) -> Plans {
     let store = &api.store;
     let applied = store.applied.borrow().clone();
     let views: Vec<SourceView> = store.sources.iter().map(|source| source.view.borrow().clone()).collect();
@@ -149,10 +155,10 @@ fn now(api: &Api, of: Option<&Source>) -> Value {
         held: applied.suspended.since.is_none().then_some(&*applied.held),
         refused: &refused,
     };
-    let previews: [Preview; 1] = [waiting(store.url.clone(), now)];
+    let previews = vec![waiting(store.url.clone(), now)];
     let git = of.and_then(|source| source.view.borrow().git.clone());
     let commit = |of: fn(&crate::source::GitView) -> Option<ObjectId>| git.as_ref().and_then(of);
-    written(&Plans::new(commit(|git| git.accepted), commit(|git| git.seen), &previews))
+    Plans::new(commit(|git| git.accepted), commit(|git| git.seen), previews)
 }
 
 /// What was refused of a source, as what would have happened.

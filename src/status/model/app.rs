@@ -4,7 +4,7 @@ use super::AppStatus;
 use serde::{Deserialize, Serialize};
 
 /// An app, what it is defined as, and what whoever asks may do with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AppDetail {
     pub app: AppStatus,
     /// The definition in force, as YAML with every default filled in. Values of environment variables and headers, and what
@@ -16,7 +16,7 @@ pub struct AppDetail {
 }
 
 /// What whoever asks may do with an app.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AppRights {
     /// See its status, logs, events and history.
     pub read: bool,
@@ -29,7 +29,7 @@ pub struct AppRights {
 }
 
 /// What belongs into the configuration of a client, as `mcpfleet mcp config` prints it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ClientText {
     /// `claude-code`, `claude-desktop`, `cursor` or `vscode`.
     pub client: String,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What was changed in a source, and what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Changes {
     pub source: String,
     /// `enforce`, `audit` or `off` of a git source, else `directory`.
@@ -22,10 +22,11 @@ pub struct Changes {
 }
 
 /// A commit, and what was decided about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CommitStatus {
     pub commit: String,
     /// When it was committed, as it says.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub time: Option<Timestamp>,
     /// `Name <mail>`, as the commit says; nobody vouches for it.
     pub author: String,
@@ -51,7 +52,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// How a commit stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     Accepted,
@@ -66,7 +67,7 @@ pub enum Standing {
 }
 
 /// One change of a commit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChangeStatus {
     pub path: String,
     /// `app`, `role` or `user`; not there for a file as a whole.
@@ -87,7 +88,7 @@ pub struct ChangeStatus {
 }
 
 /// Something that does not take effect.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HeldStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,

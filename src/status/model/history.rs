@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Versions of an app, newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct History {
     pub versions: Vec<VersionStatus>,
     /// There are older ones: ask again with `before` and the commit of the last one.
@@ -15,7 +15,7 @@ pub struct History {
 }
 
 /// What was decided about a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Accepted,
@@ -27,10 +27,11 @@ pub enum Verdict {
 }
 
 /// A commit that changed an app, or was to change it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VersionStatus {
     pub commit: String,
     /// When it was committed, as it says.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub time: Option<Timestamp>,
     /// `Name <mail>`, as the commit says; nobody vouches for it.
     pub author: String,

@@ -1,5 +1,6 @@
 //! Mirrors of real repositories, by every way there is to reach one.
 
+mod beside;
 mod daemon;
 mod damage;
 mod http;

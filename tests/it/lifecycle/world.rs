@@ -244,6 +244,10 @@ impl Agent<'_> {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    pub fn control_socket(&self) -> PathBuf {
+        self.world.control_socket()
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id().expect("the agent runs")
     }

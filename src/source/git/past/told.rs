@@ -53,7 +53,7 @@ impl<'r> Newest<'r> {
 
     fn push(&mut self, commit: ObjectId) -> Result<(), ObjectError> {
         if self.seen.insert(commit) {
-            self.heap.push((said(&*self.repository.commit(commit)?).time, commit));
+            self.heap.push((said(&self.repository.commit(commit)?).time, commit));
         }
         Ok(())
     }
