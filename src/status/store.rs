@@ -5,7 +5,7 @@ use super::{
     judge::judge,
     model::{
         AgentStatus, AppCondition, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status, ToolsStatus,
-        plan::Basis,
+        notification::NotificationStatus, plan::Basis,
     },
     sight::{agent_shown_to, shown_to},
 };
@@ -82,6 +82,8 @@ pub struct Store {
     /// The same, as it is used.
     pub selection: Selection,
     pub prune: PruneSettings,
+    /// How it stands with each of `notifications`.
+    pub notifications: Vec<watch::Receiver<NotificationStatus>>,
 }
 
 impl Store {
@@ -126,6 +128,7 @@ impl Store {
                 suspended_apps: suspended.apps.into_iter().collect(),
                 audit: self.gateway.audit.status(),
                 tls: self.tls.as_ref().map(|tls| tls.status()),
+                notifications: self.notifications.iter().map(|seen| seen.borrow().clone()).collect(),
             },
             sources,
             apps,
