@@ -473,7 +473,7 @@ fn mistakes_in_options_name_the_option() {
     for (option, expected) in [
         ("gatway.listen=x", "1:7 unknown-field unknown field `gatway`"),
         ("gateway.listen=x", "1:22 invalid-address `x` is not an address to listen on"),
-        ("admin_listen=x", "1:7 not-yet-supported `admin_listen` is not yet supported"),
+        ("admin_listen=x", "1:20 invalid-address `x` is not an address to listen on"),
         ("prune.min_apps=many", "1:22 wrong-type expected a whole number, found the string `many`"),
         ("prune=null", "1:13 wrong-type this setting is a mapping; only single values can be set"),
         ("prune.min_apps.x=1", "1:22 wrong-type there is no `x` here: this setting is a number"),

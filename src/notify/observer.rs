@@ -124,15 +124,23 @@ fn source(view: &SourceView, git: &GitView, index: usize, applied: &Applied) -> 
     }
 }
 
-/// The first change of each commit, newest commit first.
+/// The first change of each commit that is to blame, newest commit first.
 fn by_commit(refused: &[RefusedChange]) -> Vec<(String, String)> {
-    let mut counts = HashMap::new();
-    refused.iter().for_each(|change| *counts.entry(change.commit).or_insert(0) += 1);
-    let firsts = refused.iter().filter_map(|change| {
-        let count = counts.remove(&change.commit)?;
-        Some((change.commit.to_string(), reason(change, count)))
-    });
-    firsts.collect()
+    let mut commits: Vec<(&RefusedChange, usize)> = Vec::new();
+    let mut places = HashMap::new();
+    for change in refused {
+        let place = *places.entry(change.commit).or_insert(commits.len());
+        match commits.get_mut(place) {
+            None => commits.push((change, 1)),
+            Some((first, count)) => {
+                *count += 1;
+                if !first.is_to_blame() {
+                    *first = change;
+                }
+            }
+        }
+    }
+    commits.into_iter().map(|(first, count)| (first.commit.to_string(), reason(first, count))).collect()
 }
 
 fn reason(first: &RefusedChange, count: usize) -> String {

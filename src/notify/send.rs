@@ -5,7 +5,7 @@ use super::{
     request::{Answer, Request, Response},
     text::line,
 };
-use crate::config::Notification;
+use crate::{config::Notification, roots};
 use jiff::Timestamp;
 use std::{
     fs::File,
@@ -31,8 +31,8 @@ pub struct Sender {
     timeout: Duration,
     ca_file: Option<PathBuf>,
     proxy: Option<String>,
-    /// What makes connections, with the content of `ca_file` that it was made with.
-    ready: Option<(Option<Vec<u8>>, Agent)>,
+    /// What makes connections, whether by TLS, and the content of `ca_file` that it was made with.
+    ready: Option<(bool, Option<Vec<u8>>, Agent)>,
 }
 
 impl Sender {
@@ -61,22 +61,23 @@ impl Sender {
             Ok(request) => request,
             Err(problem) => return later(problem),
         };
-        match self.agent().and_then(|agent| post(&agent, &request, self.timeout)) {
+        match self.agent(is_https(&request.url)).and_then(|agent| post(&agent, &request, self.timeout)) {
             Ok(response) => (judged(&response, &secret, Timestamp::now()), Some(response)),
             Err(problem) => later(problem.replace(&secret, "***")),
         }
     }
 
-    fn agent(&mut self) -> Result<Agent, String> {
+    fn agent(&mut self, secure: bool) -> Result<Agent, String> {
         let authorities = self.ca_file.as_deref().map(|path| bytes("ca_file", path, MAX_CERTIFICATES)).transpose()?;
-        if let Some((with, agent)) = &self.ready
-            && *with == authorities
+        if let Some((by_tls, with, agent)) = &self.ready
+            && (*by_tls, with) == (secure, &authorities)
         {
             return Ok(agent.clone());
         }
         let roots = match (&self.ca_file, &authorities) {
             (Some(path), Some(pem)) => certificates(path, pem)?,
-            _ => crate::roots::certificates(),
+            _ if secure => roots::for_requests()?,
+            _ => Vec::new(),
         };
         let proxy = self.proxy.as_deref().map(Proxy::new).transpose().map_err(|_| "`proxy` is not an address")?;
         let tls = TlsConfig::builder()
@@ -97,9 +98,13 @@ impl Sender {
             .max_idle_connections(0)
             .build();
         let agent = config.new_agent();
-        self.ready = Some((authorities, agent.clone()));
+        self.ready = Some((secure, authorities, agent.clone()));
         Ok(agent)
     }
+}
+
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }
 
 fn post(agent: &Agent, request: &Request, timeout: Duration) -> Result<Response, String> {

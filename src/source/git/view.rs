@@ -37,7 +37,7 @@ pub struct GitView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JudgedCommit {
     pub commit: ObjectId,
-    /// The first change of it that was refused, whether or not it has been restored since.
+    /// The first change of it that is to blame for its refusal, whether or not it has been restored since.
     pub refused: Option<RefusedChange>,
     /// How many of its changes were.
     pub refusals: usize,
@@ -53,9 +53,9 @@ pub(super) fn judged(
     refused: &[RefusedChange],
 ) -> Arc<[JudgedCommit]> {
     let new = commits.rev().map(|commit| {
-        let mut changes = refused.iter().filter(|change| change.commit == commit);
-        let first = changes.next().cloned();
-        JudgedCommit { commit, refusals: usize::from(first.is_some()) + changes.count(), refused: first }
+        let changes: Vec<_> = refused.iter().filter(|change| change.commit == commit).collect();
+        let first = changes.iter().find(|change| change.is_to_blame()).or(changes.first());
+        JudgedCommit { commit, refused: first.map(|change| RefusedChange::clone(change)), refusals: changes.len() }
     });
     new.take(MAX_JUDGED).chain(before.iter().cloned()).take(MAX_JUDGED).collect()
 }
