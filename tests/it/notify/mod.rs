@@ -6,6 +6,7 @@ mod forges;
 mod people;
 mod programs;
 mod server;
+mod tls;
 mod trial;
 
 use crate::{git_source::Stage, lifecycle::world::Agent};
