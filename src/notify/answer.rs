@@ -18,8 +18,8 @@ pub fn judged(response: &Response, secret: &str, now: Timestamp) -> Answer {
     let after = pause(response, now);
     match status {
         200..300 => Answer::Taken,
-        // It is as it was to be made: GitLab does not go from a state to the same one.
-        400 if response.body.contains("Cannot transition status") => Answer::Taken,
+        // Pending already: GitLab does not go from a state to the same one.
+        400 if response.body.contains("Cannot transition status via :enqueue from") => Answer::Taken,
         408 | 429 | 500.. => Answer::Later { problem: said(response, secret), after },
         // With a time, a server means that there were too many.
         403 if after.is_some() => Answer::Later { problem: said(response, secret), after },
@@ -131,5 +131,7 @@ mod tests {
     fn what_is_so_already_is_fine() {
         let body = r#"{"message":"Cannot transition status via :enqueue from :pending (Reason(s): Status cannot transition via \"enqueue\")"}"#;
         assert_eq!(judged(&response(400, body), "", Timestamp::UNIX_EPOCH), Answer::Taken);
+        let other = body.replace("enqueue", "drop").replace("pending", "success");
+        assert!(matches!(judged(&response(400, &other), "", Timestamp::UNIX_EPOCH), Answer::Refused { .. }));
     }
 }
