@@ -27,6 +27,7 @@ use crate::{
         user,
     },
     measure::Durations,
+    notify,
     reconcile::{PruneSettings, Selection},
     source,
     status::{
@@ -72,6 +73,7 @@ pub struct Settings {
     pub webhooks: Option<Webhooks>,
     /// Where metrics and health are served without asking who wants them.
     pub admin_listen: Option<SocketAddr>,
+    pub notifications: notify::Settings,
     pub control_socket: PathBuf,
     /// Where the agent keeps what it has to know after a restart; no other agent may have it.
     pub state_dir: PathBuf,
@@ -159,6 +161,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let folder = secrets.clone();
     tokio::task::spawn_blocking(move || folder.warn_if_readable_by_all());
     let fleet = Fleet::new(host);
+    let (notifying, notified) = notify::prepare(settings.notifications.clone(), fleet.journal());
     let (policy, in_force) = watch::channel(Arc::new(Policy::default()));
     let audit = audit::Log::open(&settings.audit)?;
     audit.record(Record {
@@ -222,7 +225,9 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         selection: settings.selection,
         prune: settings.prune,
         grant: Arc::new(settings.host.grant()),
+        notifications: notified,
     });
+    let mut notifying = notifying.start(&store, &stop_loop);
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {
         Some(tls) => Listener::Tls(tcp, tls),
@@ -300,6 +305,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
                     break None;
                 }
             },
+            Some(_) = notifying.join_next() => break Some(AgentError::Part("the notifications")),
             Some(part) = parts.join_next() => break Some(AgentError::Part(part.unwrap_or("a part of the agent"))),
         }
     };
@@ -316,6 +322,8 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     stop_connections.cancel();
     // Whoever still holds a connection open then has nothing to wait for.
     let _ = tokio::time::timeout(Duration::from_secs(1), async { while parts.join_next().await.is_some() {} }).await;
+    // Those began to end when the servers did.
+    notify::flushed(notifying).await;
     gateway.sessions.farewell();
     audit.record(Record::new(Kind::AgentStop, Outcome::Ok));
     // Blocks, with nothing else left to do.

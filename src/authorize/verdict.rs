@@ -104,6 +104,11 @@ pub struct ChangeVerdict {
     pub message: String,
 }
 
+impl ChangeVerdict {
+    /// How the message begins where a change is refused only because another one of its commit is.
+    pub const ALLOWED_BY_ITSELF: &str = "allowed by itself, but ";
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitVerdict {
     pub id: ObjectId,

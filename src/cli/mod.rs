@@ -24,6 +24,7 @@ mod judging;
 mod logs;
 mod man;
 mod mcp;
+mod notify;
 mod page;
 mod plan;
 mod progress;
@@ -93,6 +94,8 @@ enum Command {
     Web(web::Args),
     #[command(subcommand)]
     Config(config::Command),
+    #[command(subcommand)]
+    Notify(notify::Command),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -203,6 +206,7 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => suspend::resume(args),
         Command::Web(args) => web::run(args),
         Command::Config(command) => config::run(command),
+        Command::Notify(command) => notify::run(command),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

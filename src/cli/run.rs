@@ -18,6 +18,7 @@ use crate::{
     gateway::{Access, Limits, identity::oidc::Issuer, limits::ConnectionLimits, tls},
     instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
     manifest::{decode::Decoded, yaml},
+    notify,
     status::model::{AppState, Status},
     telemetry,
 };
@@ -144,6 +145,12 @@ fn warn(config: &Config) {
             path.display()
         );
     }
+    for notification in &config.notifications {
+        let (setting, file) = notification.target.credential();
+        if let Err(problem) = notify::secret(setting, file) {
+            tracing::warn!(notification = notification.name, "nothing can be sent as long as {problem}");
+        }
+    }
     let listen = config.gateway.listen;
     if config.gateway.auth == Auth::Required && !listen.ip().is_loopback() && config.gateway.tls.is_none() {
         tracing::warn!(
@@ -211,6 +218,12 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         },
         webhooks: webhooks(config)?,
         admin_listen: config.admin_listen,
+        notifications: notify::Settings {
+            targets: config.notifications.clone(),
+            agent_name: agent_name(config),
+            public_url: config.gateway.public_url.clone(),
+            state_dir: config.state_dir.clone(),
+        },
         control_socket: config.control_socket.clone(),
         state_dir: config.state_dir.clone(),
         shutdown_timeout: service.shutdown_timeout,
@@ -220,6 +233,13 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
 /// Where the gateway's certificate and its key are.
 pub fn tls_files(tls: &config::Tls) -> tls::Files {
     tls::Files { cert_file: tls.cert_file.clone(), key_file: tls.key_file.clone() }
+}
+
+/// What the agent is called where several are seen together: as configured, or as its machine.
+pub fn agent_name(config: &Config) -> String {
+    let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    let name = config.agent_name.clone().unwrap_or_else(machine);
+    if name.is_empty() { "agent".to_owned() } else { name }
 }
 
 fn issuer(oidc: &OidcIssuer) -> Issuer {

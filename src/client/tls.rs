@@ -19,7 +19,7 @@ pub fn trust(ca_file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
                 roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
             }
         }
-        None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+        None => _ = roots.add_parsable_certificates(crate::roots::system()),
     }
     if roots.is_empty() {
         let text = match ca_file {

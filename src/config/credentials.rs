@@ -55,6 +55,10 @@ impl Config {
         found.extend(
             otlp.map(|(name, file)| Credential { setting: format!("`telemetry.otlp`, header `{name}`"), file }),
         );
+        found.extend(self.notifications.iter().map(|notification| {
+            let (setting, file) = notification.target.credential();
+            Credential { setting: format!("notification `{}`, `{setting}`", notification.name), file }
+        }));
         found
     }
 

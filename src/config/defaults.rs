@@ -88,6 +88,7 @@ impl Config {
     pub(super) fn with_paths(state_dir: PathBuf, environment: &Environment) -> Config {
         Config {
             version: "v1",
+            agent_name: None,
             control_socket: environment.control_socket(&state_dir),
             state_dir,
             sources: Vec::new(),
@@ -98,7 +99,7 @@ impl Config {
             admin_listen: None,
             webhook_listen: None,
             webhooks: Vec::new(),
-            notifications: Later::List,
+            notifications: Vec::new(),
             audit: Audit::default(),
             telemetry: Telemetry::default(),
         }

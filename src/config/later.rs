@@ -12,8 +12,6 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Later {
     Null,
-    /// `[]`
-    List,
 }
 
 impl Later {
@@ -31,10 +29,8 @@ impl Later {
     }
 
     fn is(self, node: &Node) -> bool {
-        match (self, &node.value) {
-            (_, Value::Null) => true,
-            (Later::List, Value::List(nodes)) => nodes.is_empty(),
-            _ => false,
+        match self {
+            Later::Null => node.value == Value::Null,
         }
     }
 }
@@ -43,7 +39,6 @@ impl Serialize for Later {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Later::Null => serializer.serialize_none(),
-            Later::List => serializer.collect_seq(std::iter::empty::<()>()),
         }
     }
 }

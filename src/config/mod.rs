@@ -8,12 +8,15 @@ mod credentials;
 mod decode;
 mod defaults;
 mod later;
+mod notification;
 mod overrides;
 mod source;
 
 pub use credentials::Credential;
+pub use decode::event_words;
 pub use defaults::{Environment, NoHome};
 pub use later::Later;
+pub use notification::{Filter, Forge, Notification, Slack, Target, Webhook as WebhookTarget};
 pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootCommit, SourceConfig, SourceFrom};
 
 use crate::{
@@ -32,6 +35,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 pub struct Config {
     /// Always `v1`.
     pub version: &'static str,
+    /// What this agent is called where several are seen together. `None`: as its machine.
+    pub agent_name: Option<String>,
     pub state_dir: PathBuf,
     pub control_socket: PathBuf,
     /// On a name clash the earlier one wins. Only `run` needs any.
@@ -45,7 +50,7 @@ pub struct Config {
     /// Where `webhooks` are served.
     pub webhook_listen: Option<SocketAddr>,
     pub webhooks: Vec<Webhook>,
-    pub notifications: Later,
+    pub notifications: Vec<Notification>,
     pub audit: Audit,
     pub telemetry: Telemetry,
 }

@@ -1,4 +1,5 @@
 mod judging;
+mod notification;
 mod places;
 
 use super::*;
@@ -56,19 +57,19 @@ fn the_documented_file_has_the_defaults() {
         let indent = line.len() - text.len();
         let commented = text.strip_prefix("# ").unwrap_or_default();
         example = match commented {
-            "sources:" | "resources:" | "webhooks:" => true,
+            "sources:" | "resources:" | "webhooks:" | "notifications:" => true,
             "" => false,
             _ => example,
         };
         if example {
             lines.push_str(&format!("{}{commented}\n", " ".repeat(indent)));
-        } else if !matches!(text, "sources: []" | "resources: []" | "webhooks: []") {
+        } else if !matches!(text, "sources: []" | "resources: []" | "webhooks: []" | "notifications: []") {
             lines.push_str(&format!("{line}\n"));
         }
     }
     let examples = good_with(&lines, &["webhook_listen=127.0.0.1:7421"]);
     let found = (examples.sources.len(), examples.app_service.resources.len(), examples.webhooks.len());
-    assert_eq!(found, (2, 3, 2), "{lines}");
+    assert_eq!((found, examples.notifications.len()), ((2, 3, 2), 3), "{lines}");
     // Where an example says nothing else it shows the defaults.
     let git = "sources: [{name: fleet, git: {url: 'https://git.example.com/platform/fleet.git', branch: main}}]";
     let plain = good(git);
@@ -225,6 +226,7 @@ fn sections_are_shown_in_the_documented_order() {
         keys,
         [
             "version",
+            "agent_name",
             "state_dir",
             "control_socket",
             "sources",
@@ -471,7 +473,7 @@ fn mistakes_in_options_name_the_option() {
     for (option, expected) in [
         ("gatway.listen=x", "1:7 unknown-field unknown field `gatway`"),
         ("gateway.listen=x", "1:22 invalid-address `x` is not an address to listen on"),
-        ("notifications[0].url=x", "1:7 not-yet-supported `notifications` is not yet supported"),
+        ("admin_listen=x", "1:20 invalid-address `x` is not an address to listen on"),
         ("prune.min_apps=many", "1:22 wrong-type expected a whole number, found the string `many`"),
         ("prune=null", "1:13 wrong-type this setting is a mapping; only single values can be set"),
         ("prune.min_apps.x=1", "1:22 wrong-type there is no `x` here: this setting is a number"),

@@ -31,7 +31,7 @@ pub use history::parents;
 pub use mirror::Mirror;
 pub use objects::{GitError, Repository, id_of, oid_of};
 pub use progress::{Fetch, Progress, fetches};
-pub use remote::{Follow, Remote, RemoteError};
+pub use remote::{Follow, Remote, RemoteError, WebAddress, is_proxy};
 
 /// Makes libgit2 ready, once: see [`crate::sys::prepare_git`].
 fn prepare() -> Result<(), git2::Error> {

@@ -1,6 +1,6 @@
 //! Where a repository is, what of it is followed, and how it is reached.
 
-use super::address::{Address, AddressError, is_loopback};
+use super::address::{Address, AddressError, HostAddress, HttpAddress, is_loopback};
 use crate::authorize::ObjectId;
 use std::{path::PathBuf, time::Duration};
 
@@ -108,14 +108,42 @@ impl Remote {
         }
     }
 
+    /// Where the pages of the server are that has the repository, and its path there, if the URL tells.
+    pub fn web(&self) -> Option<WebAddress> {
+        let (origin, path) = match Address::parse(&self.url).ok()? {
+            Address::Http(HttpAddress { base }) => {
+                let (scheme, rest) = base.split_once("://")?;
+                let (authority, path) = rest.split_once('/')?;
+                let usual = if scheme == "https" { ":443" } else { ":80" };
+                let authority = authority.strip_suffix(usual).unwrap_or(authority);
+                (format!("{scheme}://{authority}"), path.to_owned())
+            }
+            Address::Ssh(HostAddress { host, path, .. }) if host.contains(':') => (format!("https://[{host}]"), path),
+            Address::Ssh(HostAddress { host, path, .. }) => (format!("https://{host}"), path),
+            Address::Git(_) | Address::Local(_) => return None,
+        };
+        let path = path.trim_matches('/');
+        let path = path.strip_suffix(".git").unwrap_or(path);
+        (!path.is_empty()).then(|| WebAddress { origin, path: path.to_owned() })
+    }
+
     /// The URL as it may be shown: without the user and password that somebody may have put into it.
     pub fn shown(&self) -> String {
         Address::shown(&self.url)
     }
 }
 
+/// Where the pages of a repository are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebAddress {
+    /// `https://git.example.com`, with a port if it is not the usual one.
+    pub origin: String,
+    /// `platform/fleet`.
+    pub path: String,
+}
+
 /// `http://host:port`, without a user: a credential would be shown.
-fn is_proxy(proxy: &str) -> bool {
+pub fn is_proxy(proxy: &str) -> bool {
     let rest = proxy.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', '/', '?', '#']) && rest.is_ascii())
 }
@@ -223,6 +251,25 @@ mod tests {
             let with = Remote { password_file: Some(PathBuf::from("/run/secrets/token")), ..open.clone() };
             assert_eq!(open.check(), Ok(()), "{url}");
             assert_eq!(with.check(), if fine { Ok(()) } else { Err(RemoteError::Cleartext) }, "{url} {proxy:?}");
+        }
+    }
+
+    #[test]
+    fn where_the_pages_are() {
+        let table = [
+            ("https://git.example.com/platform/fleet.git", Some(("https://git.example.com", "platform/fleet"))),
+            ("https://git.example.com:8443/a/b/c/", Some(("https://git.example.com:8443", "a/b/c"))),
+            ("http://127.0.0.1:3000/me/fleet", Some(("http://127.0.0.1:3000", "me/fleet"))),
+            ("git@github.com:platform/fleet.git", Some(("https://github.com", "platform/fleet"))),
+            ("ssh://git@git.example.com:2222/platform/fleet", Some(("https://git.example.com", "platform/fleet"))),
+            ("git@[::1]:a/b", Some(("https://[::1]", "a/b"))),
+            ("git://example.com/a/b", None),
+            ("/srv/fleet.git", None),
+            ("file:///srv/fleet.git", None),
+        ];
+        for (url, expected) in table {
+            let web = remote(url).web().map(|web| (web.origin, web.path));
+            assert_eq!(web, expected.map(|(origin, path)| (origin.to_owned(), path.to_owned())), "{url}");
         }
     }
 

@@ -2,9 +2,7 @@
 
 use super::{
     app,
-    form::{
-        Form, any_of, boolean, defined, empty_list, filled_text, integer, list, map, null, number, object, text, word,
-    },
+    form::{Form, any_of, boolean, defined, filled_text, integer, list, map, null, number, object, text, word},
     values::{HOST_USER, SECRET},
 };
 use serde_json::json;
@@ -34,6 +32,7 @@ fn keys() -> Form {
 pub fn config() -> Form {
     object(vec![
         ("version", word(&["v1"]).default("v1").about("The version of the configuration.")),
+        ("agent_name", text().pattern("^[0-9A-Za-z._-]{1,64}$").about("What this agent is called where several are seen together. Left out: as its machine.").example("eu-1").or_null()),
         ("state_dir", path().about("Where the agent keeps its state. Left out: `/var/lib/mcpfleet` for root, else the XDG state folder.").or_null()),
         ("control_socket", path().about("The socket through which the command line reaches the agent.").or_null()),
         ("sources", list(&defined("source")).default(json!([])).about("Where resources come from; on a name clash the earlier wins.")),
@@ -54,7 +53,7 @@ pub fn config() -> Form {
             ("header", filled_text().about("Where the proof is. Left out: where the usual forges put it.").or_null()),
             ("secret_file!", path().about("The file with the secret.")),
         ])).default(json!([])).about("Calls that make the agent look at a source at once.")),
-        ("notifications", empty_list().about("Not yet supported.")),
+        ("notifications", list(&defined("notification")).default(json!([])).about("Whom the agent tells what becomes of commits, and what happens.")),
         ("audit", object(vec![
             ("file", path().about("Where it is written down who did what. Left out: the last records are kept in memory.").or_null()),
             ("arguments", boolean().default(false).about("Whether the arguments of calls are recorded.")),
@@ -103,6 +102,7 @@ pub fn definitions() -> Vec<(&'static str, Form)> {
             ("ca_file", path().about("Certificates in PEM that may sign the remote's.").or_null()),
             ("proxy", text().about("An HTTP proxy.").example("http://proxy.example.com:3128").or_null()),
         ])),
+        ("notification", notification()),
         ("authorization", object(vec![
             ("mode", word(&["enforce", "audit", "off"]).default("enforce").about("`audit` says what would be refused and applies it, `off` judges nothing.")),
             ("identity", word(&["signature", "author"]).default("signature").about("Whose a commit is: who signed it, or for servers that guarantee it, whose e-mail it has.")),
@@ -169,6 +169,85 @@ pub fn definitions() -> Vec<(&'static str, Form)> {
             ]).about("How much clients may take.")),
         ]).about("How clients reach the servers.")),
     ]
+}
+
+/// One of `notifications`: by its kind it has other fields.
+fn notification() -> Form {
+    let usual = |kinds: &[&str], about: &str, own: Vec<(&'static str, Form)>| {
+        let mut fields = vec![
+            ("name!", defined("name").about("What it is called in status and events.")),
+            ("kind!", word(kinds).about(about)),
+        ];
+        fields.extend(own);
+        fields.extend([
+            ("ca_file", path().about("Certificates in PEM that may sign the server's.").or_null()),
+            ("proxy", text().about("An HTTP proxy.").example("http://proxy.example.com:3128").or_null()),
+            ("timeout", defined("duration").default("10s").about("How long sending a message may take, 1s to 2m.")),
+        ]);
+        object(fields)
+    };
+    let told = |level: &str| {
+        let kind = text().pattern("^[a-z]+(-[a-z]+)*$");
+        [
+            ("sources", list(&text()).default(json!([])).about("Of which sources. Without any: of all.")),
+            ("level", word(&["info", "warning"]).default(level).about("The least that is told.")),
+            (
+                "events",
+                list(&kind)
+                    .default(json!([]))
+                    .about("Of which kinds of events. Without any: of all.")
+                    .example(json!(["commit-failure", "backoff"])),
+            ),
+        ]
+    };
+    let forge = vec![
+        ("source", text().about("The git source whose commits it has. Left out: the only one.").or_null()),
+        (
+            "api_url",
+            text()
+                .pattern("^https?://[^?#]+$")
+                .about("Its API. Left out: as the URL of the source tells.")
+                .example("https://git.example.com/api/v1")
+                .or_null(),
+        ),
+        (
+            "repository",
+            text()
+                .about("The path of the repository there. Left out: as the URL of the source tells.")
+                .example("platform/fleet")
+                .or_null(),
+        ),
+        ("token_file!", path().about("The file with the token, which is read at each message.")),
+        (
+            "context",
+            text()
+                .pattern("^[ -~]{1,100}$")
+                .about("Under which name the forge shows it. Left out: `mcpfleet/` and the name of the agent.")
+                .or_null(),
+        ),
+    ];
+    let mut slack = vec![("url_file!", path().about("The file with the URL, which is a secret."))];
+    slack.extend(told("warning"));
+    slack.push((
+        "interval",
+        defined("duration").default("5m").about("Nobody is told of the same thing more often, 1s to 24h."),
+    ));
+    let mut webhook = vec![
+        (
+            "url!",
+            text()
+                .pattern("^https?://[^#]+$")
+                .about("Where messages are sent.")
+                .example("https://hooks.example.com/mcpfleet"),
+        ),
+        ("secret_file!", path().about("The file with the secret that signs messages.")),
+    ];
+    webhook.extend(told("info"));
+    any_of(&[
+        usual(&["github", "gitlab", "gitea"], "A forge, which is told what becomes of each commit.", forge),
+        usual(&["slack"], "People, by an incoming webhook.", slack),
+        usual(&["webhook"], "A program, by signed JSON.", webhook),
+    ])
 }
 
 fn grants(name: &str, about: &str) -> Form {

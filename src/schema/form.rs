@@ -162,8 +162,3 @@ pub fn of_object(description: &str) -> Form {
 pub fn null() -> Form {
     keywords(json!({ "type": "null" }))
 }
-
-/// A list without entries, where nothing else is supported yet.
-pub fn empty_list() -> Form {
-    keywords(json!({ "type": ["array", "null"], "maxItems": 0 }))
-}

@@ -22,8 +22,8 @@ mod watch;
 pub use directory::DirectorySettings;
 pub use error::ReadError;
 pub use git::{
-    Began, DeniedKey, GitSettings, GitView, MIRROR, Mode, Orders, Override, RefusedChange, Root, StateError, Trust,
-    past,
+    Began, DeniedKey, GitSettings, GitView, JudgedCommit, MIRROR, Mode, Orders, Override, RefusedChange, Root,
+    StateError, Trust, past,
 };
 pub use ignore::{Ignore, IgnoreError};
 pub use open::MAX_FILE_BYTES;

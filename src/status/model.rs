@@ -5,6 +5,7 @@ pub mod audit;
 pub mod changes;
 pub mod event;
 pub mod history;
+pub mod notification;
 pub mod plan;
 pub mod problem;
 pub mod watch;
@@ -52,6 +53,9 @@ pub struct AgentStatus {
     /// The certificate of the gateway, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsStatus>,
+    /// How it stands with each of `notifications`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<notification::NotificationStatus>,
 }
 
 /// Whether what happens is written down.

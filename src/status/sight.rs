@@ -27,7 +27,7 @@ pub(super) fn agent_shown_to(status: Status, user: &User, sees_all: bool) -> Sta
     let principal = Some(user.name().to_owned());
     let agent = match sees_all {
         true => AgentStatus { principal, ..status.agent },
-        false => AgentStatus { principal, pid: None, started: None, ..status.agent },
+        false => AgentStatus { principal, pid: None, started: None, notifications: Vec::new(), ..status.agent },
     };
     Status { agent, ..status }
 }

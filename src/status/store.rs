@@ -5,7 +5,7 @@ use super::{
     judge::judge,
     model::{
         AgentStatus, AppCondition, AppStatus, ConditionKind, SourceProblem, SourceStatus, Status, ToolsStatus,
-        plan::Basis,
+        notification::NotificationStatus, plan::Basis,
     },
     sight::{agent_shown_to, shown_to},
 };
@@ -84,6 +84,8 @@ pub struct Store {
     pub prune: PruneSettings,
     /// What it gives to apps.
     pub grant: Arc<Grant>,
+    /// How it stands with each of `notifications`.
+    pub notifications: Vec<watch::Receiver<NotificationStatus>>,
 }
 
 impl Store {
@@ -128,6 +130,7 @@ impl Store {
                 suspended_apps: suspended.apps.into_iter().collect(),
                 audit: self.gateway.audit.status(),
                 tls: self.tls.as_ref().map(|tls| tls.status()),
+                notifications: self.notifications.iter().map(|seen| seen.borrow().clone()).collect(),
             },
             sources,
             apps,

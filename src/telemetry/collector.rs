@@ -129,11 +129,7 @@ fn agent(settings: &Otlp) -> Result<Agent, String> {
 
 fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, String> {
     let Some(file) = ca_file else {
-        let found = rustls_native_certs::load_native_certs().certs;
-        if found.is_empty() {
-            return Err("this machine has no certificates of authorities: install its ca-certificates".into());
-        }
-        return Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect());
+        return Ok(crate::roots::for_requests()?);
     };
     let pem = read(file, MAX_CERTIFICATES)?;
     let mut roots = Vec::new();

@@ -115,7 +115,11 @@ impl Page {
                 let _ = write!(about, " For example `{}`.", plain(example));
             }
             let cells = [format!("`{below}`{star}"), kind, default, about].map(|cell| cell.replace('|', "\\|"));
-            rows.push(format!("| {} |\n", cells.join(" | ")));
+            // What several forms of one thing have in common is said once.
+            let row = format!("| {} |\n", cells.join(" | "));
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
             self.rows(&below, property, rows);
         }
         self.rows_of(&format!("{place}[]"), &value["items"], rows);

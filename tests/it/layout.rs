@@ -9,7 +9,7 @@ use std::{
 
 /// Who may use whom: a room uses those in the lines above its own, never its neighbours or those below.
 const ORDER: &[&[&str]] = &[
-    &["escape", "jitter", "measure", "protocol", "resource", "schema", "sys"],
+    &["escape", "jitter", "measure", "protocol", "resource", "roots", "schema", "sys"],
     &["manifest"],
     &["authorize"],
     &["git"],
@@ -21,6 +21,7 @@ const ORDER: &[&[&str]] = &[
     &["webhook"],
     &["config", "gateway"],
     &["status"],
+    &["notify"],
     &["agent", "author", "client"],
     &["cli"],
 ];
@@ -73,6 +74,16 @@ const PURE: &[&str] = &[
     "instance::remote::target",
     "instance::tools::set",
     "manifest",
+    "notify::answer",
+    "notify::compose",
+    "notify::digest",
+    "notify::forge",
+    "notify::hook",
+    "notify::notice",
+    "notify::outbox",
+    "notify::outcome",
+    "notify::request",
+    "notify::text",
     "protocol",
     "reconcile",
     "resource",

@@ -33,6 +33,7 @@ mod lifecycle;
 mod logs;
 mod many_agents;
 mod metrics;
+mod notify;
 mod oracle;
 mod orphans;
 mod past;

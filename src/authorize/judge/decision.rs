@@ -65,8 +65,8 @@ impl Weighed {
     pub(super) fn refuse_whole(&mut self) {
         let Some((code, path)) = self.changes.iter().find_map(|c| Some((c.code?, c.path.clone()))) else { return };
         for change in self.changes.iter_mut().filter(|change| change.verdict == Answer::Accepted) {
-            let message =
-                format!("allowed by itself, but a commit takes effect whole or not at all, and {path} is refused");
+            let begin = ChangeVerdict::ALLOWED_BY_ITSELF;
+            let message = format!("{begin}a commit takes effect whole or not at all, and {path} is refused");
             refuse(change, code, message);
         }
     }

@@ -7,7 +7,8 @@ use crate::{
     status::{
         PRUNE_GUARD,
         model::{
-            AgentState, AppCondition, AppState, AppStatus, AuditStatus, InstanceStatus, SourceStatus, Status, TlsStatus,
+            AgentState, AppCondition, AppState, AppStatus, AuditStatus, InstanceStatus, SourceStatus, Status,
+            TlsStatus, notification::NotificationStatus,
         },
     },
 };
@@ -63,7 +64,8 @@ fn agent(status: &Status, now: Timestamp, text: &mut String) -> std::fmt::Result
     if let Some(tls) = &agent.tls {
         certificate(tls, now, text)?;
     }
-    audit(&agent.audit, text)
+    audit(&agent.audit, text)?;
+    agent.notifications.iter().try_for_each(|notification| self::notification(notification, now, text))
 }
 
 /// A certificate of which all is well needs no line.
@@ -90,6 +92,25 @@ fn audit(audit: &AuditStatus, text: &mut String) -> std::fmt::Result {
     }
     if audit.dropped > 0 {
         writeln!(text, "{CHANGING}audit{CHANGING:#}: {} records came too fast and are missing", audit.dropped)?;
+    }
+    Ok(())
+}
+
+/// One that gets through needs none.
+fn notification(told: &NotificationStatus, now: Timestamp, text: &mut String) -> std::fmt::Result {
+    let (name, kind) = (escape(&told.name), escape(&told.kind));
+    if let Some(problem) = &told.problem {
+        let next = problem.next_attempt.map(|next| format!("; next attempt in {}", age(now, next))).unwrap_or_default();
+        let waiting = if told.waiting > 0 { format!(", {} wait", told.waiting) } else { String::new() };
+        let since = age(problem.since, now);
+        writeln!(
+            text,
+            "{BAD}notification {name}{BAD:#} ({kind}): since {since}{waiting}: {}{next}",
+            escape(&problem.message)
+        )?;
+    }
+    if told.dropped > 0 {
+        writeln!(text, "{CHANGING}notification {name}{CHANGING:#} ({kind}): {} messages are lost", told.dropped)?;
     }
     Ok(())
 }

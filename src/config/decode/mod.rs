@@ -5,11 +5,13 @@ mod audit;
 mod authorization;
 mod gateway;
 mod git;
+mod notification;
 mod source;
 mod telemetry;
 mod webhook;
 
 pub(super) use authorization::for_judging;
+pub use notification::event_words;
 
 use super::{Config, Environment};
 use crate::{
@@ -38,6 +40,7 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
         }
     };
     let mut config = Config::with_paths(state_dir, environment);
+    config.agent_name = f.nullable("agent_name", notification::agent_name);
     set(&mut config.control_socket, f.nullable("control_socket", path));
     set(&mut config.sources, f.optional("sources", |n, c| source::sources(n, environment, c)));
     set(&mut config.app_service, f.optional("app_service", |n, c| app_service::app_service(n, environment, c)));
@@ -47,7 +50,7 @@ pub(super) fn config(node: &Node, environment: &Environment, context: &Context) 
     set(&mut config.gateway, f.optional("gateway", |n, c| gateway::gateway(n, environment, c)));
     config.admin_listen = f.nullable("admin_listen", gateway::address);
     webhook::webhooks(&mut config, &mut f, environment, context);
-    config.notifications.decode("", "notifications", &mut f, context);
+    notification::notifications(&mut config, &mut f, environment);
     set(&mut config.audit, f.optional("audit", |n, c| audit::audit(n, environment, c)));
     set(&mut config.telemetry, f.optional("telemetry", |n, c| telemetry::telemetry(n, environment, c)));
     secrets_apart(&config, node, context);

@@ -1,12 +1,15 @@
 //! Smart HTTP. What a source trusts and what it authenticates with are its own.
 
-use crate::git::{
-    address::HttpAddress,
-    bounds::Bounds,
-    credentials::{Secret, bytes, unusable},
-    error::{FetchError, FetchFailure},
-    protocol::{Server, said},
-    remote::Remote,
+use crate::{
+    git::{
+        address::HttpAddress,
+        bounds::Bounds,
+        credentials::{Secret, bytes, unusable},
+        error::{FetchError, FetchFailure},
+        protocol::{Server, said},
+        remote::Remote,
+    },
+    roots,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::{
@@ -101,12 +104,7 @@ fn certificates(path: &std::path::Path, pem: &[u8]) -> Result<Vec<Certificate<'s
 }
 
 fn system_certificates() -> Result<Vec<Certificate<'static>>, FetchError> {
-    let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() {
-        let what = "this machine has no certificates of authorities: install its ca-certificates";
-        return Err(FetchError::new(FetchFailure::Certificate, what));
-    }
-    Ok(found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
+    roots::for_requests().map_err(|none| FetchError::new(FetchFailure::Certificate, none))
 }
 
 fn authorization(remote: &Remote) -> Result<Option<HeaderValue>, FetchError> {

@@ -26,11 +26,10 @@ impl Trust {
         if let Some(known) = self.checked.get() {
             return Ok(known.clone());
         }
-        let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        let (usable, _) = roots.add_parsable_certificates(found.certs);
+        let (usable, _) = roots.add_parsable_certificates(crate::roots::system());
         if usable == 0 {
-            return Err("this machine has no certificates of authorities: install its ca-certificates".into());
+            return Err(crate::roots::NONE.into());
         }
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

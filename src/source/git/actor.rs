@@ -51,6 +51,7 @@ pub fn spawn(settings: GitSettings, shutdown: CancellationToken) -> (Source, Joi
         behind: None,
         root: None,
         refused: Arc::default(),
+        judged: Arc::default(),
         warnings: Vec::new(),
     };
     let view = SourceView::new(settings.name.clone(), settings.remote.shown());
@@ -237,7 +238,7 @@ fn show(view: &mut SourceView, shown: Shown, stale: bool) {
     view.snapshot = shown.snapshot;
     if let Some(git) = &mut view.git {
         (git.seen, git.newest, git.accepted) = (shown.seen, shown.newest, shown.accepted);
-        (git.root, git.refused) = (shown.root, shown.refused);
+        (git.root, git.refused, git.judged) = (shown.root, shown.refused, shown.judged);
         (git.accepted_time, git.behind) = (shown.accepted_time, shown.behind);
         git.warnings = shown.warnings;
         git.warnings.extend(stale.then(|| STALE.to_owned()));

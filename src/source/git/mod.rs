@@ -31,5 +31,5 @@ pub use overrides::{DeniedKey, Orders, Override};
 pub use refused::RefusedChange;
 pub use settings::{GitSettings, Mode, Root};
 pub use trust::{Began, Trust};
-pub use view::GitView;
+pub use view::{GitView, JudgedCommit};
 pub use worker::MIRROR;

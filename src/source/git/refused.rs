@@ -31,6 +31,11 @@ pub struct RefusedChange {
 }
 
 impl RefusedChange {
+    /// Whether it is to blame: it is not refused only because another change of its commit is.
+    pub fn is_to_blame(&self) -> bool {
+        !self.message.starts_with(ChangeVerdict::ALLOWED_BY_ITSELF)
+    }
+
     fn of(commit: &CommitVerdict, change: &ChangeVerdict, author: &str) -> Self {
         RefusedChange {
             commit: commit.id,

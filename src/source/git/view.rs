@@ -27,6 +27,35 @@ pub struct GitView {
     pub root: Option<ObjectId>,
     /// What was refused and is not restored, newest first. In audit mode it takes effect all the same.
     pub refused: Arc<[RefusedChange]>,
+    /// What was judged last in this life of the agent, newest first.
+    pub judged: Arc<[JudgedCommit]>,
     /// What somebody should know of how this source is set up, or of its state.
     pub warnings: Vec<String>,
+}
+
+/// A commit that was judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedCommit {
+    pub commit: ObjectId,
+    /// The first change of it that is to blame for its refusal, whether or not it has been restored since.
+    pub refused: Option<RefusedChange>,
+    /// How many of its changes were.
+    pub refusals: usize,
+}
+
+/// How many judged commits are listed.
+const MAX_JUDGED: usize = 200;
+
+/// The list with what was judged just now, in the order of the judgement, and what was refused of that.
+pub(super) fn judged(
+    before: &[JudgedCommit],
+    commits: impl DoubleEndedIterator<Item = ObjectId>,
+    refused: &[RefusedChange],
+) -> Arc<[JudgedCommit]> {
+    let new = commits.rev().map(|commit| {
+        let changes: Vec<_> = refused.iter().filter(|change| change.commit == commit).collect();
+        let first = changes.iter().find(|change| change.is_to_blame()).or(changes.first());
+        JudgedCommit { commit, refused: first.map(|change| RefusedChange::clone(change)), refusals: changes.len() }
+    });
+    new.take(MAX_JUDGED).chain(before.iter().cloned()).take(MAX_JUDGED).collect()
 }

@@ -12,6 +12,7 @@ use super::{
     showing::{Showing, Work},
     trouble::Trouble,
     trust::Trust,
+    view::{self, JudgedCommit},
     watch::RefWatch,
 };
 use crate::{
@@ -47,6 +48,7 @@ pub(super) struct Shown {
     pub behind: Option<usize>,
     pub root: Option<ObjectId>,
     pub refused: Arc<[RefusedChange]>,
+    pub judged: Arc<[JudgedCommit]>,
     pub warnings: Vec<String>,
 }
 
@@ -299,6 +301,7 @@ impl Worker {
     fn report(&mut self, verdicts: &[CommitVerdict], refused: &[RefusedChange]) {
         let Some(mirror) = &self.mirror else { return };
         self.showing.note(mirror.repository(), verdicts);
+        self.shown.judged = view::judged(&self.shown.judged, verdicts.iter().map(|verdict| verdict.id), refused);
         let what = match self.settings.mode {
             Mode::Audit => "change in force although it is not authorized (audit)",
             Mode::Enforce | Mode::Off => "change refused",

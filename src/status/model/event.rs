@@ -171,8 +171,24 @@ kinds! {
     CertificateRenewed = "certificate-renewed",
     /// The gateway cannot show what the files have, or what it shows ends soon.
     CertificateFailed = "certificate-failed",
+    /// A notification does not get through, or never will.
+    NotificationFailed = "notification-failed",
+    /// Notifications get through again.
+    NotificationRecovered = "notification-recovered",
     /// Not of the agent's life: the follower that gets it was too slow.
     Missed = "missed",
+}
+
+impl EventKind {
+    /// Whether notifications may tell of it: never of themselves.
+    pub const fn is_notified(self) -> bool {
+        !matches!(self, EventKind::NotificationFailed | EventKind::NotificationRecovered | EventKind::Missed)
+    }
+
+    /// By its word.
+    pub fn named(word: &str) -> Option<EventKind> {
+        EventKind::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
 }
 
 impl fmt::Display for EventKind {

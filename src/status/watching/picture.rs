@@ -118,6 +118,7 @@ mod tests {
             suspended_apps: Vec::new(),
             audit: AuditStatus::default(),
             tls: None,
+            notifications: Vec::new(),
         };
         let app = |(name, state): &(&str, Option<AppState>)| AppStatus {
             state: *state,

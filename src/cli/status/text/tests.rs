@@ -209,3 +209,26 @@ fn what_is_amiss_with_audit_and_certificate() {
         ]
     );
 }
+
+#[test]
+fn notifications_that_do_not_get_through() {
+    let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let mut status = status();
+    status.agent.notifications = serde_json::from_value(json!([
+        {"name": "fine", "kind": "gitea", "delivered": 7, "waiting": 1, "dropped": 0},
+        {
+            "name": "chat", "kind": "slack", "delivered": 7, "waiting": 2, "dropped": 3,
+            "problem": {
+                "since": "2026-11-23T11:58:00Z", "message": "it answers 500: \u{1b}[31m", "next_attempt": "2026-11-23T12:00:08Z",
+            },
+        },
+    ]))
+    .unwrap();
+    let text = anstream::adapter::strip_str(&render(&status, now, false)).to_string();
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("notification")).collect();
+    let expected = [
+        "notification chat (slack): since 2m, 2 wait: it answers 500: \\u{1b}[31m; next attempt in 8s",
+        "notification chat (slack): 3 messages are lost",
+    ];
+    assert_eq!(lines, expected);
+}

@@ -1,13 +1,13 @@
 //! Gets an issuer's keys. Blocks; not for async code.
 
 use super::jwk::{Key, parse_set};
-use crate::manifest::decode::is_secure_url;
+use crate::{manifest::decode::is_secure_url, roots};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 use ureq::{
     Agent,
     http::{StatusCode, Uri, header},
-    tls::{Certificate, RootCerts, TlsConfig, TlsProvider},
+    tls::{RootCerts, TlsConfig, TlsProvider},
 };
 
 /// For each of the two requests.
@@ -49,14 +49,7 @@ fn is_https(url: &str) -> bool {
 }
 
 fn agent(issuer: &str) -> Result<Agent, String> {
-    let mut roots = Vec::new();
-    if is_https(issuer) {
-        let found = rustls_native_certs::load_native_certs();
-        roots.extend(found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
-        if roots.is_empty() {
-            return Err("this machine has no certificates of authorities: install its ca-certificates".to_owned());
-        }
-    }
+    let roots = if is_https(issuer) { roots::for_requests()? } else { Vec::new() };
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))

@@ -52,6 +52,7 @@ fn reading(apps: Vec<AppStatus>) -> Reading {
         suspended_apps: Vec::new(),
         audit: AuditStatus::default(),
         tls: None,
+        notifications: Vec::new(),
     };
     Reading {
         status: Status { agent, sources: vec![source("fleet")], apps },
