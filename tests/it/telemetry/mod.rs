@@ -3,3 +3,5 @@
 mod calls;
 mod collector;
 mod export;
+mod log;
+mod reconcile;
