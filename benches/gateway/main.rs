@@ -1,11 +1,12 @@
 //! What the gateway costs: the latency that it adds to a call over direct stdio, calls a second at 32 clients, and its
-//! own CPU time a call.
+//! own CPU time a call; then how much traces take of that.
 //!
 //! `cargo bench --bench gateway [-- SECONDS]`. Starts the real agent with a minimal echo server (this very program, see
 //! `echo.rs`) and drives it over loopback from one thread, so that generator, agent and server share the machine. Every
 //! answer is checked.
 
 mod echo;
+mod traced;
 
 use std::{
     error::Error,
@@ -51,7 +52,8 @@ fn main() -> Result<()> {
         }
     }
     println!("agent RSS {} KiB", agent.rss_kib()?);
-    Ok(())
+    drop(agent);
+    traced::compare(&server, duration)
 }
 
 /// Latencies of one run.
@@ -216,6 +218,11 @@ struct Agent {
 
 impl Agent {
     fn start(server: &Path) -> Result<Self> {
+        Agent::start_with(server, &[])
+    }
+
+    /// The same with these settings, each `PATH=VALUE`.
+    fn start_with(server: &Path, settings: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let resources = folder.path().join("resources");
         fs::create_dir(&resources)?;
@@ -232,6 +239,7 @@ impl Agent {
             .args(["--set", &set("state_dir", &folder.path().join("state").to_string_lossy())])
             .args(["--set", &set("control_socket", &folder.path().join("control.sock").to_string_lossy())])
             .args(["--set", "app_service.allow_root=true", "--set", &set("app_service.default_host_user", &user)])
+            .args(settings.iter().flat_map(|setting| ["--set", *setting]))
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()?;

@@ -7,6 +7,7 @@ use super::{
     auditor::Auditor,
     observer::{self, Observer},
     policing::Policing,
+    spans,
     suspension::Suspension,
 };
 use crate::{
@@ -23,9 +24,14 @@ use crate::{
         Applied, Suspended,
         command::{Command, CommandError, Done},
     },
+    telemetry::span::Parent,
 };
 use jiff::Timestamp;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
@@ -86,7 +92,7 @@ impl Controller {
             if let Some(said) = inputs.filter(|said| due || news(&said.snapshots)) {
                 let began = Instant::now();
                 let inputs = &said.read;
-                let now = Timestamp::now();
+                let (now, clock) = (Timestamp::now(), SystemTime::now());
                 let told = running.iter().map(|(name, app)| (name.clone(), Running::from(app))).collect();
                 let mut wanted = desired(inputs, &self.selection, now);
                 let mut suspended =
@@ -104,7 +110,12 @@ impl Controller {
                 // Before what it is about: nobody reaches an app by rules that were not made for it. What is still to be
                 // stopped is ruled too. Users and roles are never suspended, so that nothing keeps a revocation waiting.
                 self.policing.publish(said.all(), wanted.apps.iter().chain(&running), &self.fleet);
-                self.carry_out(&plan, &mut running);
+                let span = spans::of_plan(&plan, &said.news(&self.published.borrow()), clock);
+                {
+                    let _working = span.as_parent().enter();
+                    self.carry_out(&plan, &mut running);
+                }
+                drop(span);
                 refresh(&mut running, &wanted.apps);
                 wake = Instant::now() + sleep_to(wanted.next_expiry, now);
                 let (desired, held) = (Arc::new(wanted), plan.held);
@@ -175,6 +186,7 @@ impl Controller {
     /// must not be taken for all of them.
     fn inputs(&mut self, observer: &mut Observer, auditor: &mut Auditor) -> Option<Inputs> {
         let (mut names, mut read, mut snapshots) = (Vec::new(), Vec::with_capacity(self.sources.len()), Vec::new());
+        let mut found_by = Vec::new();
         for source in &mut self.sources {
             let view = source.view.borrow_and_update();
             observer.look(&view).into_iter().for_each(|draft| drop(self.fleet.journal().keep(draft)));
@@ -187,8 +199,9 @@ impl Controller {
             }
             names.push(name);
             snapshots.push(view.snapshot.clone());
+            found_by.push(view.found_by.clone());
         }
-        Some(Inputs { names, read, snapshots })
+        Some(Inputs { names, read, snapshots, found_by })
     }
 
     fn carry_out(&self, plan: &Plan, running: &mut BTreeMap<String, DesiredApp>) {
@@ -220,12 +233,25 @@ struct Inputs {
     read: Vec<SourceInput>,
     /// Of all of them.
     snapshots: Vec<Option<Arc<Snapshot>>>,
+    /// The looks that found them.
+    found_by: Vec<Parent>,
 }
 
 impl Inputs {
     /// All sources, by name and in their order.
     fn all(&self) -> impl Iterator<Item = (Arc<str>, Option<&Snapshot>)> {
         self.names.iter().cloned().zip(self.snapshots.iter().map(Option::as_deref))
+    }
+
+    /// What is new since then: the revisions of sources, with the looks that found them.
+    fn news(&self, before: &Applied) -> Vec<spans::News> {
+        let known = |new: &Arc<Snapshot>| before.snapshots.iter().flatten().any(|old| Arc::ptr_eq(old, new));
+        let all = self.names.iter().zip(&self.snapshots).zip(&self.found_by);
+        let new = all.filter_map(|((name, snapshot), look)| {
+            let snapshot = snapshot.as_ref().filter(|snapshot| !known(snapshot))?;
+            Some(spans::News { source: name.clone(), revision: snapshot.revision.clone(), look: look.clone() })
+        });
+        new.collect()
     }
 }
 

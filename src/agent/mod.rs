@@ -10,6 +10,7 @@ mod policing;
 mod run;
 mod signals;
 mod socket;
+mod spans;
 mod suspension;
 
 pub use init::first_process;

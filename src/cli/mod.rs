@@ -132,6 +132,8 @@ pub enum Outcome {
     Findings,
     /// 2: the call or a configuration is wrong. The reason has been printed.
     Usage,
+    /// 3: it went wrong. The reason has been told.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {
@@ -140,6 +142,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Fine => 0,
             Outcome::Findings => 1,
             Outcome::Usage => 2,
+            Outcome::Failed => 3,
         })
     }
 }

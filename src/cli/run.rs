@@ -17,7 +17,7 @@ use crate::{
     escape::escape,
     gateway::{Access, Limits, identity::oidc::Issuer, limits::ConnectionLimits, tls},
     instance::{confine::plan, host::HostSettings, secrets::SecretSettings},
-    manifest::{decode::Decoded, yaml},
+    manifest::{Diagnostic, decode::Decoded, yaml},
     notify,
     status::model::{AppState, Status},
     telemetry,
@@ -78,7 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     };
     let config = match loaded {
         Loaded::Good(config, warnings) => {
-            anstream::eprint!("{}", describe(&warnings));
+            init_log(&config, &warnings);
             config
         }
         Loaded::Bad(diagnostics) => {
@@ -96,10 +96,6 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         );
         return Ok(Outcome::Usage);
     }
-    telemetry::init(match config.telemetry.log {
-        LogFormat::Text => telemetry::LogFormat::Text,
-        LogFormat::Json => telemetry::LogFormat::Json,
-    });
     secrets::check_apart(&config)?;
     let traces = config.telemetry.otlp.as_deref().map(telemetry::start);
     // Dropped last: what the end of the agent has to tell is told too.
@@ -117,8 +113,31 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let result = runtime.block_on(agent::run(settings, announce));
     // A folder on a network that hangs must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    result?;
-    Ok(Outcome::Fine)
+    match result {
+        // Whoever reads the log reads JSON, and nothing else.
+        Err(error) if config.telemetry.log == LogFormat::Json => {
+            tracing::error!("{error}");
+            Ok(Outcome::Failed)
+        }
+        result => Ok(result.map(|()| Outcome::Fine)?),
+    }
+}
+
+/// Begins the log, with what is to be said of the configuration: as lines for people, or as lines of the log.
+fn init_log(config: &Config, warnings: &[Diagnostic]) {
+    match config.telemetry.log {
+        LogFormat::Text => {
+            anstream::eprint!("{}", describe(warnings));
+            telemetry::init(telemetry::LogFormat::Text);
+        }
+        LogFormat::Json => {
+            telemetry::init(telemetry::LogFormat::Json);
+            for warning in warnings {
+                let Diagnostic { code, path, help, .. } = warning;
+                tracing::warn!(code = %code, file = path, help, "{}", warning.message);
+            }
+        }
+    }
 }
 
 /// The configuration of an agent without a file, written out and read like one, so that `--set` goes over it alike.

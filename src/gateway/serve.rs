@@ -6,6 +6,7 @@ use super::{
     patience::Patient,
     tls::Tls,
 };
+use crate::telemetry::Seldom;
 use axum::{Router, body::Body, extract::Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -45,7 +46,7 @@ pub async fn serve(listener: Listener, router: Router, shutdown: CancellationTok
 pub async fn serve_within(listener: Listener, limits: ConnectionLimits, router: Router, shutdown: CancellationToken) {
     let connections = Connections::new(limits);
     let tasks = TaskTracker::new();
-    let mut complained = None;
+    let (mut complained, unaccepted) = (None, Seldom::default());
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -80,7 +81,9 @@ pub async fn serve_within(listener: Listener, limits: ConnectionLimits, router: 
             }
             // Out of descriptors, most likely: those in use come back as clients go.
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                if let Some(more) = unaccepted.next() {
+                    tracing::warn!(%error, more, "a connection could not be accepted");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     resource::App,
     status::model::{AppState, event::EventKind},
+    telemetry::span::Parent,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -167,11 +168,11 @@ impl Fleet {
     pub fn restart(&self, name: &str, accept_tools: bool) -> Result<(), NotRestarted> {
         let entry = self.get(name).ok_or(NotRestarted::Unknown)?;
         let restarted = entry.wish.send_if_modified(|wish| match wish {
-            Wish::Run { restarts, accepts, .. } => {
-                (*restarts, *accepts) = (*restarts + 1, accept_tools);
+            Wish::Run { restarts, accepts, cause, .. } => {
+                (*restarts, *accepts, *cause) = (*restarts + 1, accept_tools, Parent::current());
                 true
             }
-            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => false,
+            Wish::Suspend(_) | Wish::Stop(..) | Wish::Kill => false,
         });
         if !restarted {
             return Err(NotRestarted::Suspended);
@@ -209,7 +210,7 @@ impl Fleet {
     pub fn stop(&self, name: &str) {
         let entry = self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(entry) = entry {
-            entry.wish.send_replace(Wish::Stop(Duration::MAX));
+            entry.wish.send_replace(Wish::Stop(Duration::MAX, Parent::current()));
             let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
             leaving.retain(|entry| !entry.is_gone());
             leaving.push(entry);
@@ -255,7 +256,7 @@ impl Fleet {
 
     /// Stops everything. Open requests have until `limit` at most.
     pub fn stop_all(&self, limit: Duration) {
-        self.wish_all(&Wish::Stop(limit));
+        self.wish_all(&Wish::Stop(limit, Parent::current()));
     }
 
     /// Kills everything.
@@ -285,7 +286,7 @@ impl Entry {
         match &*self.wish.borrow() {
             Wish::Run { app, restarts, .. } => self.is_gone() || self.view.borrow().is_of(app, Some(*restarts)),
             Wish::Suspend(app) => self.is_gone() || self.view.borrow().is_of(app, None),
-            Wish::Stop(_) | Wish::Kill => true,
+            Wish::Stop(..) | Wish::Kill => true,
         }
     }
 

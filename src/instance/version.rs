@@ -12,6 +12,7 @@ use crate::{
     protocol::Era,
     resource::{App, Care, Digest, RemoteTransport, Server, Sessions},
     status::model::{InstanceRole, InstanceStatus},
+    telemetry::span::{Parent, Span},
 };
 use std::{
     collections::VecDeque,
@@ -62,6 +63,10 @@ pub struct Version {
     pub again: bool,
     /// Cancelled once it is to go: whoever waits to start something for it waits no more.
     pub retired: CancellationToken,
+    /// What has led to it, until it has been ready.
+    pub cause: Parent,
+    /// The attempt at a start that is under way.
+    pub attempt: Span,
     /// Ends what watches the present process.
     watch: Option<DropGuard>,
 }
@@ -86,6 +91,8 @@ impl Version {
             blocked: None,
             again: false,
             retired: CancellationToken::new(),
+            cause: Parent::none(),
+            attempt: Span::none(),
             watch: None,
             app,
         }
@@ -141,6 +148,7 @@ impl Version {
     /// clients that were waiting for a process.
     pub fn retire(&mut self, primary: Wanted, sessions: Wanted) -> VecDeque<Reply> {
         self.retired.cancel();
+        self.attempt.failed_unless_over("not_wanted");
         if let Some(running) = &self.primary {
             running.order(primary);
         }

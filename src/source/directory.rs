@@ -6,10 +6,13 @@ use super::{
     confirm::Confirmation,
     listing::Bounds,
     read::{Cache, TreeRead, read_bounded, survey},
-    view::{Problem, Source, SourceView, Trigger, WatchMode, WatchSetting},
+    view::{Problem, Source, SourceView, Trigger, WatchMode, WatchSetting, look},
     watch::Watcher,
 };
-use crate::manifest::Snapshot;
+use crate::{
+    manifest::Snapshot,
+    telemetry::span::{Span, scoped},
+};
 use jiff::Timestamp;
 use std::{future::pending, panic::resume_unwind, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
@@ -72,9 +75,16 @@ async fn follow(
             // Whatever has been announced so far is answered by this look.
             while events.try_recv().is_ok() {}
             let (started, asked) = (Instant::now(), trigger.asked());
-            let (back, read) = on_thread(eyes, move |eyes| eyes.look(renew)).await;
+            let span = look(&source.settings.name, "directory");
+            let working = span.as_parent();
+            let (back, read) = on_thread(eyes, move |eyes| {
+                let _working = working.enter();
+                scoped("source read", |_| eyes.look(renew))
+            })
+            .await;
             eyes = back;
-            let found = source.take(read, &eyes.watcher, asked);
+            let found = source.take(read, &eyes.watcher, asked, &span);
+            drop(span);
             let rested = if found.new { started } else { pause_after(started) };
             let again = Instant::now() + found.again;
 
@@ -183,7 +193,7 @@ struct State {
 
 impl State {
     /// Takes in the result of a look that answers so many calls for one, and publishes what is new.
-    fn take(&mut self, read: Result<TreeRead, ReadError>, watcher: &Watcher, asked: u64) -> Found {
+    fn take(&mut self, read: Result<TreeRead, ReadError>, watcher: &Watcher, asked: u64, span: &Span) -> Found {
         let (snapshot, found) = match &read {
             Ok(read) => self.judge(read),
             Err(error) => (None, self.wait(if error.is_transient() { RESTLESS } else { RETRY })),
@@ -206,6 +216,7 @@ impl State {
                     }
                 }
                 Err(error) => {
+                    span.failed("unreadable");
                     let message = error.to_string();
                     let since = view.error.as_ref().map_or(now, |problem| problem.since);
                     if view.error.as_ref().is_none_or(|problem| problem.message != message) {
@@ -222,7 +233,7 @@ impl State {
                     diagnostics = snapshot.diagnostics.len(),
                     "new revision"
                 );
-                view.snapshot = Some(snapshot);
+                view.found(Some(snapshot), span);
             }
         });
         Found { new, ..found }

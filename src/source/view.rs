@@ -1,7 +1,10 @@
 //! What a source lets others see of it, and how others make it look.
 
 use super::git::{GitView, past::Past};
-use crate::manifest::Snapshot;
+use crate::{
+    manifest::Snapshot,
+    telemetry::span::{Described, KeyValue, Parent, Span, SpanKind, text},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -65,6 +68,8 @@ pub struct SourceView {
     /// What the source said when it was last read with success. The very same snapshot (`Arc::ptr_eq`) as long as
     /// nothing is new. `None` until the first success.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// The look that found it.
+    pub found_by: Parent,
     /// When the last look succeeded, whether or not it found anything new.
     pub last_read: Option<Timestamp>,
     pub error: Option<Problem>,
@@ -87,6 +92,7 @@ impl SourceView {
             watch: WatchMode::Native,
             watch_problem: None,
             snapshot: None,
+            found_by: Parent::none(),
             last_read: None,
             error: None,
             reads: 0,
@@ -94,6 +100,24 @@ impl SourceView {
             answered: 0,
             git: None,
         }
+    }
+
+    /// Takes over what a look has found, if that is another snapshot than before.
+    pub(super) fn found(&mut self, snapshot: Option<Arc<Snapshot>>, look: &Span) {
+        let same = match (&snapshot, &self.snapshot) {
+            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+            (None, None) => true,
+            _ => false,
+        };
+        if same {
+            return;
+        }
+        if let Some(snapshot) = &snapshot {
+            look.set(KeyValue::new("mcpfleet.revision", snapshot.revision.as_str().to_owned()));
+            look.set(KeyValue::new("mcpfleet.source.resources", count(snapshot.resources.len())));
+            look.set(KeyValue::new("mcpfleet.source.diagnostics", count(snapshot.diagnostics.len())));
+        }
+        (self.snapshot, self.found_by) = (snapshot, look.as_parent());
     }
 
     /// Takes over why changes are noticed late, if they are.
@@ -106,6 +130,22 @@ impl SourceView {
             }
         }
     }
+}
+
+/// The span of a look at a source.
+pub(super) fn look(name: &str, kind: &'static str) -> Span {
+    Span::start(SpanKind::Internal, &Parent::none(), || Described {
+        name: "source look".into(),
+        attributes: vec![
+            KeyValue::new("mcpfleet.source.name", text(name)),
+            KeyValue::new("mcpfleet.source.kind", kind),
+        ],
+        ..Described::default()
+    })
+}
+
+fn count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// A source as the rest of the agent has it: what it says, and how to make it look.

@@ -10,9 +10,11 @@ mod export;
 mod log;
 mod otlp;
 mod resource;
+mod seldom;
 mod settings;
 pub mod span;
 
 pub use log::{LogFormat, init};
 pub use otlp::{Counts, Traces, counts, start};
+pub use seldom::Seldom;
 pub use settings::Otlp;

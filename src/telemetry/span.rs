@@ -13,7 +13,7 @@ pub use opentelemetry::{
     trace::{Link, SpanKind},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use std::{borrow::Cow, str::FromStr as _, sync::OnceLock};
+use std::{borrow::Cow, str::FromStr as _, sync::OnceLock, time::SystemTime};
 
 /// The longest text of strangers that a span has, in bytes.
 pub const MAX_TEXT: usize = 256;
@@ -139,8 +139,9 @@ impl Span {
         let Some(tracer) = TRACER.get() else { return Span(None) };
         let nothing = Context::new();
         let parent = parent.0.as_ref().unwrap_or(&nothing);
-        let Described { name, attributes, links } = describe();
-        let builder = tracer.span_builder(name).with_kind(kind).with_attributes(attributes).with_links(links);
+        let Described { name, attributes, links, since } = describe();
+        let mut builder = tracer.span_builder(name).with_kind(kind).with_attributes(attributes).with_links(links);
+        builder.start_time = since;
         let span = tracer.build_with_context(builder, parent);
         Span(Some(Context::new().with_span(span)))
     }
@@ -177,6 +178,19 @@ impl Span {
         }
     }
 
+    /// Whether it has ended, or never was one.
+    pub fn is_over(&self) -> bool {
+        !self.is_recording()
+    }
+
+    /// Ends it as failed, unless it is over.
+    pub fn failed_unless_over(&self, error_type: &'static str) {
+        if !self.is_over() {
+            self.failed(error_type);
+            self.end();
+        }
+    }
+
     /// Ends it before it is dropped.
     pub fn end(&self) {
         if let Some(context) = &self.0 {
@@ -192,10 +206,23 @@ impl Drop for Span {
     }
 }
 
+/// Does a part of what this thread works for, with a span of its own, if there is anything that it works for.
+pub fn scoped<T>(name: &'static str, work: impl FnOnce(&Span) -> T) -> T {
+    let parent = Parent::current();
+    if parent.is_none() {
+        return work(&Span::none());
+    }
+    let span = Span::start(SpanKind::Internal, &parent, || Described { name: name.into(), ..Described::default() });
+    let _working = span.as_parent().enter();
+    work(&span)
+}
+
 /// What a span is of.
 #[derive(Debug, Default)]
 pub struct Described {
     pub name: Cow<'static, str>,
     pub attributes: Vec<KeyValue>,
     pub links: Vec<Link>,
+    /// When it began, if that was before now.
+    pub since: Option<SystemTime>,
 }

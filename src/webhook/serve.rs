@@ -1,7 +1,7 @@
 //! `POST /hooks/NAME`.
 
 use super::{Calls, Webhook, pace::Paced, proof::Proof};
-use crate::source::Trigger;
+use crate::{source::Trigger, telemetry::Seldom};
 use axum::{
     Router,
     body::Body,
@@ -77,6 +77,8 @@ struct Hooks {
     by_name: BTreeMap<String, Hook>,
     turns: Semaphore,
     calls: Arc<Calls>,
+    /// Whoever can reach it can have calls refused.
+    refused: Seldom,
 }
 
 /// Answers webhooks until `shutdown`; `sources` are to be had by name. A webhook of a source that is not among them is
@@ -97,7 +99,7 @@ pub fn router(
         Some((settings.name.clone(), Hook { settings, source }))
     };
     let by_name = hooks.into_iter().filter_map(hook).collect();
-    let hooks = Arc::new(Hooks { by_name, turns: Semaphore::new(AT_A_TIME), calls });
+    let hooks = Arc::new(Hooks { by_name, turns: Semaphore::new(AT_A_TIME), calls, refused: Seldom::default() });
     Router::new().route("/hooks/{name}", post(call)).with_state(hooks)
 }
 
@@ -126,7 +128,9 @@ async fn call(
             match hook {
                 Some(hook) => {
                     let name = hook.settings.name.as_str();
-                    tracing::warn!(webhook = name, status = status.as_u16(), "a call was refused");
+                    if let Some(more) = hooks.refused.next() {
+                        tracing::warn!(webhook = name, status = status.as_u16(), more, "a call was refused");
+                    }
                 }
                 // Its name is the caller's choice, and so is how often it is called.
                 None => tracing::debug!(status = status.as_u16(), "a call to no webhook"),

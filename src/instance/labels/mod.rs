@@ -54,7 +54,7 @@ pub async fn keep(host: Arc<Host>, mut wish: watch::Receiver<Wish>, published: P
         let app = match &*wish.borrow_and_update() {
             Wish::Run { app, .. } => Some(app.clone()),
             Wish::Suspend(_) => None,
-            Wish::Stop(_) | Wish::Kill => break,
+            Wish::Stop(..) | Wish::Kill => break,
         };
         let none = BTreeMap::new();
         let labels = app.as_ref().map_or(&none, |app| &app.spec.dynamic_labels);

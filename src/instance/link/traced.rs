@@ -130,7 +130,7 @@ pub fn of_message(message: &Message<'_>, params: &Params<'_>) -> Described {
         }
         _ => {}
     }
-    Described { name: name.into(), attributes, links: Vec::new() }
+    Described { name: name.into(), attributes, ..Described::default() }
 }
 
 /// A URI without what may be a secret in it: the user, and what comes after `?` and `#`.

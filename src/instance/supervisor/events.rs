@@ -13,7 +13,7 @@ use super::{
     event::{Event, Permit, Unstarted},
     wanting::stop,
 };
-use crate::{jitter, protocol::Era};
+use crate::{jitter, protocol::Era, telemetry::span::Parent};
 use jiff::Timestamp;
 use std::{
     sync::Arc,
@@ -80,8 +80,9 @@ impl Supervisor {
         let timeout = version.care().startup_timeout;
         let place = Place::of(&version.app);
         let (heard, probed) = oneshot::channel();
+        let attempt = version.attempt.as_parent();
         self.own(id, owned, Some(probed));
-        self.tasks.spawn(async move {
+        self.tasks.spawn(attempt.within(async move {
             let probing = probe::probe(&running.link, place, era, timeout);
             tokio::pin!(probing);
             let result = match tokio::time::timeout(BUSY_STARTING, &mut probing).await {
@@ -92,7 +93,7 @@ impl Supervisor {
                 }
             };
             Event::Probed { version: id, run, result, heard }
-        });
+        }));
     }
 
     fn pool_launched(&mut self, id: VersionId, result: Result<(Arc<Running>, Owned), Unstarted>) {
@@ -167,6 +168,8 @@ impl Supervisor {
         let Some(version) = self.version_mut(id) else { return };
         version.awaits_look = false;
         version.failure = None;
+        version.attempt.end();
+        version.cause = Parent::none();
         step(&mut version.machine, machine::Event::Answered { run }, Instant::now());
         self.record_answer(id);
         let Some(version) = self.version_mut(id) else { return };
@@ -249,6 +252,9 @@ impl Supervisor {
 
     fn advance(&mut self, id: VersionId, event: machine::Event) {
         let Some(version) = self.version_mut(id) else { return };
+        if !matches!(event, machine::Event::Again { .. }) {
+            version.attempt.failed_unless_over("start_failed");
+        }
         let effect = step(&mut version.machine, event, Instant::now());
         self.record_failure(id);
         self.act(id, effect);

@@ -8,6 +8,7 @@ mod event;
 mod events;
 mod publish;
 mod record;
+mod spans;
 mod starting;
 mod wanting;
 mod watching;
@@ -24,7 +25,11 @@ use super::{
     version::{Version, VersionId},
     view::{Route, Service, View},
 };
-use crate::{resource::App, status::model::AppState};
+use crate::{
+    resource::App,
+    status::model::AppState,
+    telemetry::span::{Parent, Span},
+};
 use event::Event;
 use jiff::Timestamp;
 use std::{
@@ -69,6 +74,10 @@ pub struct Supervisor {
     /// The newest definition, and how many restarts have been asked for; `None` of them: it is suspended.
     wanted: Option<(Arc<App>, Option<u64>)>,
     aim: Aim,
+    /// What has led to what is wanted, until it is begun.
+    cause: Parent,
+    /// The end of all of it, for as long as it takes.
+    leaving: Span,
     /// The look at the secrets of that definition that is under way. One that was overtaken does not count.
     secrets_look: Option<u64>,
     next_look: u64,
@@ -97,6 +106,8 @@ impl Supervisor {
             next_version: 1,
             wanted: None,
             aim: Aim::Run,
+            cause: Parent::none(),
+            leaving: Span::none(),
             secrets_look: None,
             next_look: 1,
             late: Wanted::Stop,

@@ -20,24 +20,25 @@ impl Supervisor {
             // Times to wake at are read off the versions; terminations are orders to the process, given on the spot.
             return;
         };
+        let attempt = self.attempt(id);
         let Some(version) = self.version(id) else { return };
         let launch = self.launch(version, Sharing::Shared);
         let (starts, retired) = (self.host.starts.clone(), version.retired.clone());
         let unwanted = || Unstarted { reason: "it is not wanted any more".into(), lasting: false };
         if version.app.is_remote() {
             // Costs this machine nothing, and may take long: nobody waits for it.
-            self.tasks.spawn(async move {
+            self.tasks.spawn(attempt.within(async move {
                 let result = retired.run_until_cancelled(launch).await.unwrap_or_else(|| Err(unwanted()));
                 Event::PrimaryLaunched { version: id, run, result, permit: None }
-            });
+            }));
             return;
         }
-        self.tasks.spawn(async move {
+        self.tasks.spawn(attempt.within(async move {
             let permit = retired.run_until_cancelled(starts.acquire_owned()).await.and_then(Result::ok);
             // What is not wanted any more when its turn comes is not started only to be stopped.
             let result = if permit.is_some() { launch.await } else { Err(unwanted()) };
             Event::PrimaryLaunched { version: id, run, result, permit }
-        });
+        }));
     }
 
     /// The start of a process, to be awaited.

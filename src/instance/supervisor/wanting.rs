@@ -10,6 +10,7 @@ use super::{
     },
     Aim, Supervisor, Wish,
     event::Event,
+    spans,
 };
 use crate::resource::App;
 use std::{
@@ -34,12 +35,18 @@ pub(super) fn stop(version: &mut Version, primary: Wanted, sessions: Wanted) -> 
 impl Supervisor {
     pub(super) fn take_wish(&mut self, wish: Wish) {
         match wish {
-            Wish::Run { app, restarts, accepts } => self.want(app, restarts, accepts),
+            Wish::Run { app, restarts, accepts, cause } => {
+                self.cause = cause;
+                self.want(app, restarts, accepts);
+            }
             Wish::Suspend(app) => {
                 self.wanted = Some((app, None));
                 self.let_go(Aim::Suspend, in_grace(Duration::MAX));
             }
-            Wish::Stop(limit) => self.let_go(Aim::Leave, in_grace(limit)),
+            Wish::Stop(limit, cause) => {
+                self.leaving = spans::of_app("app stop", &self.name, &cause);
+                self.let_go(Aim::Leave, in_grace(limit));
+            }
             Wish::Kill => {
                 self.late = Wanted::Kill;
                 self.let_go(Aim::Leave, |_| Wanted::Kill);
@@ -77,6 +84,7 @@ impl Supervisor {
         secrets: Result<Fingerprint, String>,
     ) {
         self.secrets_look = None;
+        let cause = std::mem::take(&mut self.cause);
         let spec = app.spec.digest();
         let secrets = match secrets {
             Ok(secrets) => secrets,
@@ -124,6 +132,7 @@ impl Supervisor {
         self.next_version += 1;
         let version = self.candidate.insert(Version::new(id, identity, app.clone()));
         version.accepts_tools = accepts;
+        version.cause = cause;
         let effect = step(&mut version.machine, machine::Event::Start, Instant::now());
         self.act(id, effect);
     }

@@ -1,6 +1,6 @@
 //! What a supervisor is told.
 
-use crate::resource::App;
+use crate::{resource::App, telemetry::span::Parent};
 use std::{sync::Arc, time::Duration};
 
 /// What is wanted of an app.
@@ -12,11 +12,13 @@ pub enum Wish {
         restarts: u64,
         /// The last of these accepts the tools that the server has then.
         accepts: bool,
+        /// What has led to it, for traces.
+        cause: Parent,
     },
     /// Nothing of it runs until somebody resumes it. What is open ends as with `Stop`.
     Suspend(Arc<App>),
     /// Ends; open requests have this long, or if that is less the app's own grace period.
-    Stop(Duration),
+    Stop(Duration, Parent),
     /// Ends at once.
     Kill,
 }
@@ -24,22 +26,24 @@ pub enum Wish {
 impl Wish {
     /// To run a definition, of which nothing has been asked yet.
     pub fn first(app: Arc<App>) -> Wish {
-        Wish::Run { app, restarts: 0, accepts: false }
+        Wish::Run { app, restarts: 0, accepts: false, cause: Parent::current() }
     }
 
     /// The same for a definition, be it new or known: to run it, or not to for now.
     pub fn of(&self, app: Arc<App>, suspended: bool) -> Wish {
         match self {
             _ if suspended => Wish::Suspend(app),
-            Wish::Run { restarts, accepts, .. } => Wish::Run { app, restarts: *restarts, accepts: *accepts },
-            Wish::Suspend(_) | Wish::Stop(_) | Wish::Kill => Wish::first(app),
+            Wish::Run { restarts, accepts, .. } => {
+                Wish::Run { app, restarts: *restarts, accepts: *accepts, cause: Parent::current() }
+            }
+            Wish::Suspend(_) | Wish::Stop(..) | Wish::Kill => Wish::first(app),
         }
     }
 
     pub fn app(&self) -> Option<&Arc<App>> {
         match self {
             Wish::Run { app, .. } | Wish::Suspend(app) => Some(app),
-            Wish::Stop(_) | Wish::Kill => None,
+            Wish::Stop(..) | Wish::Kill => None,
         }
     }
 

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     jitter,
-    source::view::{Problem, Source, SourceView, Trigger, WatchMode},
+    source::view::{Problem, Source, SourceView, Trigger, WatchMode, look},
+    telemetry::span::Span,
 };
 use jiff::Timestamp;
 use std::{
@@ -144,17 +145,21 @@ impl Actor {
         });
         let shown = shown.await?;
         if shown.snapshot.is_some() {
-            self.view.send_modify(|view| show(view, shown, false));
+            self.view.send_modify(|view| show(view, shown, false, &Span::none()));
         }
         loop {
             // Whatever has been announced so far is answered by this look.
             while self.asked.try_recv().is_ok() || self.noticed.try_recv().is_ok() {}
             let (started, asked) = (Instant::now(), self.trigger.asked());
-            let looked = self.thread.call(|worker| {
+            let span = look(&self.name, "git");
+            let working = span.as_parent();
+            let looked = self.thread.call(move |worker| {
+                let _working = working.enter();
                 let result = worker.look();
                 Looked { result, shown: worker.shown(), watched: worker.watched() }
             });
-            let wait = self.take(looked.await?, asked);
+            let wait = self.take(looked.await?, asked, &span);
+            drop(span);
             self.wait(started, after(wait)).await?;
         }
     }
@@ -175,7 +180,7 @@ impl Actor {
                     Some(false) => {
                         working = false;
                         let shown = self.thread.call(|worker| worker.shown()).await?;
-                        self.view.send_modify(|view| show(view, shown, self.stale));
+                        self.view.send_modify(|view| show(view, shown, self.stale, &Span::none()));
                     }
                 },
             }
@@ -183,7 +188,7 @@ impl Actor {
     }
 
     /// Takes in the result of a look that answers so many calls for one, publishes it, and says when to look again.
-    fn take(&mut self, looked: Looked, asked: u64) -> Duration {
+    fn take(&mut self, looked: Looked, asked: u64, span: &Span) -> Duration {
         let Looked { shown, watched: (mode, problem), result } = looked;
         let (now, jitter) = (Timestamp::now(), jitter::draw());
         let reached = !result.as_ref().is_err_and(|trouble| trouble.backs_off());
@@ -191,6 +196,9 @@ impl Actor {
             Err(trouble) if !reached => self.pace.failed(jitter).max(trouble.retry_after().unwrap_or_default()),
             _ => self.pace.succeeded(jitter),
         };
+        if let Err(trouble) = &result {
+            span.failed(trouble.code());
+        }
         if reached {
             self.seen_at = Instant::now();
         }
@@ -207,7 +215,7 @@ impl Actor {
                 view.last_read = Some(now);
             }
             view.error = result.err().map(|trouble| self.problem(view, &trouble, now, (!reached).then_some(wait)));
-            show(view, shown, self.stale);
+            show(view, shown, self.stale, span);
         });
         wait
     }
@@ -234,8 +242,8 @@ fn after(pause: Duration) -> Instant {
 }
 
 /// Takes over what a look, or finding out who made what, has come to.
-fn show(view: &mut SourceView, shown: Shown, stale: bool) {
-    view.snapshot = shown.snapshot;
+fn show(view: &mut SourceView, shown: Shown, stale: bool, look: &Span) {
+    view.found(shown.snapshot, look);
     if let Some(git) = &mut view.git {
         (git.seen, git.newest, git.accepted) = (shown.seen, shown.newest, shown.accepted);
         (git.root, git.refused, git.judged) = (shown.root, shown.refused, shown.judged);

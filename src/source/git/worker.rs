@@ -21,6 +21,7 @@ use crate::{
     git::{FetchFailure, Mirror},
     manifest::Snapshot,
     source::view::{Trigger, WatchMode},
+    telemetry::span::{KeyValue, scoped},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -180,17 +181,21 @@ impl Worker {
             order = overrides::pending(&self.settings.state_dir).map_err(Trouble::from)?;
         }
         let mirror = self.mirror.as_mut().ok_or(Trouble::NoMirror)?;
-        let head = mirror.look(&self.settings.follow).map_err(Trouble::from)?;
+        let head = scoped("git list", |_| mirror.look(&self.settings.follow)).map_err(Trouble::from)?;
         self.shown.seen = Some(head);
         if let Some((done, result)) = &self.done
             && (*done, renewed, &order) == (head, false, &None)
         {
             return result.clone();
         }
-        mirror.fetch(&self.settings.follow, head).map_err(Trouble::from)?;
+        scoped("git fetch", |_| mirror.fetch(&self.settings.follow, head)).map_err(Trouble::from)?;
         self.fetched = true;
         self.shown.newest = mirror.repository().commit(head).ok().and_then(|bytes| said(&bytes).time);
-        let result = self.judge(head, order).map_err(Arc::new);
+        let result = scoped("git judge", |span| {
+            span.set(KeyValue::new("vcs.ref.head.revision", head.to_string()));
+            self.judge(head, order).inspect_err(|trouble| span.failed(trouble.code()))
+        });
+        let result = result.map_err(Arc::new);
         let settled = result.as_ref().err().is_none_or(|trouble| trouble.is_settled());
         self.done = settled.then(|| (head, result.clone()));
         result
@@ -344,7 +349,7 @@ impl Worker {
     }
 
     fn show(&mut self, state: &State, root: ObjectId) {
-        let snapshot = self.showing.show(state, root);
+        let snapshot = scoped("source read", |_| self.showing.show(state, root));
         tracing::info!(
             source = self.settings.name,
             revision = %snapshot.revision,

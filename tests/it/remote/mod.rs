@@ -11,6 +11,7 @@ mod secrets;
 mod server;
 mod sse;
 mod tls;
+mod traced;
 
 use crate::gateway::stage::Stage;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Traces and logs of a real agent.
 
 mod calls;
-mod collector;
+pub mod collector;
 mod export;
+mod log;
+mod reconcile;
