@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
 mod access;
+mod api;
 mod audit;
 mod author;
 mod authorize_cli;
@@ -50,4 +51,5 @@ mod telemetry;
 mod trust;
 mod updates;
 mod validate;
+mod web_session;
 mod webhook;
