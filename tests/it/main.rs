@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, real processes, real clients.
 
 mod access;
+mod api;
 mod audit;
 mod author;
 mod authorize_cli;
@@ -53,4 +54,5 @@ mod trust;
 mod updates;
 mod validate;
 mod web;
+mod web_session;
 mod webhook;

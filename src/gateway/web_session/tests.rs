@@ -103,7 +103,7 @@ fn nobody_is_pushed_out_by_who_has_more() {
     let now = Instant::now();
     let until = now + Duration::from_secs(1);
     let mut table = Table::new(Bounds { all: 10, of_one: 6 });
-    let mut add = |table: &mut Table<()>, who: &str, n: usize| {
+    let add = |table: &mut Table<()>, who: &str, n: usize| {
         table.add(secret(&format!("{who}{n}")), user(who), until, (), now);
     };
     let has = |table: &Table<()>, who: &str, n: usize| table.get(&secret(&format!("{who}{n}")), now).is_some();

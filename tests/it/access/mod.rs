@@ -3,7 +3,7 @@
 mod calls;
 pub mod fleet;
 mod host_users;
-mod issuer;
+pub mod issuer;
 mod oidc;
 mod orders;
 mod property;
