@@ -35,6 +35,7 @@ mod many_agents;
 mod metrics;
 mod oracle;
 mod orphans;
+mod packages;
 mod process;
 mod progress;
 mod reference;
