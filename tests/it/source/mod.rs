@@ -62,7 +62,7 @@ pub struct Source {
 impl Source {
     pub fn start(settings: DirectorySettings) -> Self {
         let shutdown = CancellationToken::new();
-        let (source::Source { view, trigger }, task) = spawn(settings, shutdown.clone());
+        let (source::Source { view, trigger, .. }, task) = spawn(settings, shutdown.clone());
         Source { view, trigger, task, shutdown: shutdown.drop_guard() }
     }
 
