@@ -7,6 +7,7 @@ use super::{
     auditor::Auditor,
     observer::{self, Observer},
     policing::Policing,
+    service::Beat,
     spans,
     suspension::Suspension,
 };
@@ -44,6 +45,8 @@ pub struct Controller {
     pub prune: PruneSettings,
     pub fleet: Arc<Fleet>,
     pub commands: mpsc::Receiver<Command>,
+    /// Questions whether this loop still goes round.
+    pub beats: mpsc::Receiver<Beat>,
     pub published: watch::Sender<Arc<Applied>>,
     pub policing: Policing,
     pub suspension: Suspension,
@@ -132,15 +135,18 @@ impl Controller {
                 changed = any_change(&mut self.sources) => Woken::Change(changed),
                 Some(command) = self.commands.recv() => Woken::Command(command),
                 () = next_labels(&mut labels, labels_from) => Woken::Labels,
+                Some(beat) = self.beats.recv() => Woken::Beat(beat),
                 () = sleep_until(wake) => Woken::Time,
             };
-            due = !matches!(woken, Woken::Change(_) | Woken::Labels);
+            due = !matches!(woken, Woken::Change(_) | Woken::Labels | Woken::Beat(_));
             relabelled = matches!(woken, Woken::Labels);
             if relabelled {
                 labels_from = Instant::now() + BETWEEN_LABELS;
             }
             match woken {
                 Woken::Change(Ok(())) | Woken::Labels | Woken::Time => {}
+                // Nobody has to hear it.
+                Woken::Beat(beat) => drop(beat.send(())),
                 // The last state of a source that has ended stays in force, until the agent, which notices too, ends.
                 Woken::Change(Err(Ended)) => return,
                 Woken::Command(Command::Reconcile { prune, heard }) => {
@@ -261,6 +267,8 @@ enum Woken {
     /// Dynamic labels have changed.
     Labels,
     Command(Command),
+    /// Somebody asks whether it does.
+    Beat(Beat),
     Time,
 }
 

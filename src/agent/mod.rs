@@ -8,6 +8,7 @@ mod observer;
 mod open_files;
 mod policing;
 mod run;
+mod service;
 mod signals;
 mod socket;
 mod spans;

@@ -4,6 +4,7 @@ use super::{
     controller::Controller,
     memory, open_files,
     policing::Policing,
+    service::Service,
     signals::{Signals, Told},
     socket::{self, SocketError},
     suspension::Suspension,
@@ -123,6 +124,7 @@ const NOBODY: &str = "nobody can come in over TCP: no source has a user with a t
 /// Runs an agent until it is told to stop. `report` is called once, when the first servers run or after a while.
 pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)) -> Result<(), AgentError> {
     memory::keep_private();
+    let service = Service::from_environment();
     let mut signals = Signals::new().map_err(|error| AgentError::Io { what: "cannot listen for signals", error })?;
     let claim = Claim::take(&settings.state_dir)?;
     let tls = settings.tls.clone().map(Tls::open).transpose()?;
@@ -193,12 +195,14 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
     let (published, applied) = watch::channel(Arc::new(Applied::default()));
     let (commands_sender, commands) = mpsc::channel(16);
     let rounds: Arc<Durations> = Arc::default();
+    let (beats_sender, beats) = mpsc::channel(1);
     let controller = Controller {
         sources: sources.clone(),
         selection: settings.selection.clone(),
         prune: settings.prune.clone(),
         fleet: fleet.clone(),
         commands,
+        beats,
         published,
         policing: Policing(policy),
         suspension,
@@ -228,6 +232,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         notifications: notified,
     });
     let mut notifying = notifying.start(&store, &stop_loop);
+    service.attend(store.clone(), beats_sender, stop_loop.clone());
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {
         Some(tls) => Listener::Tls(tcp, tls),
@@ -294,12 +299,16 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             // Not for ever: a server may take its time.
             _ = &mut settled, if report.is_some() => if let Some(report) = report.take() {
                 report(&store.status());
+                service.ready();
                 if settings.access == Access::Required && gateway.policy.borrow().users() == 0 {
                     tracing::warn!("{NOBODY}");
                 }
             },
             signal = signals.next() => match signal {
-                Told::Look => followed.iter().for_each(|source| source.trigger.fire()),
+                Told::Look => {
+                    followed.iter().for_each(|source| source.trigger.fire());
+                    service.reload(&followed);
+                }
                 Told::Stop(name) => {
                     tracing::info!(signal = name, "stopping; a second signal forces");
                     break None;
@@ -309,6 +318,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             Some(part) = parts.join_next() => break Some(AgentError::Part(part.unwrap_or("a part of the agent"))),
         }
     };
+    service.stopping();
     stop_loop.cancel();
     fleet.stop_all(settings.shutdown_timeout);
     tokio::select! {

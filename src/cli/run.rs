@@ -290,7 +290,14 @@ fn announcement(status: &Status, advise: impl Fn(&[&str]) -> String) -> String {
                 format!("{} in {}{problems}", counted(source.resources, "resource"), counted(source.files, "file"))
             }
         };
-        lines.push(format!("{}: {found}", escape(&source.location)));
+        let location = escape(&source.location);
+        lines.push(format!("{location}: {found}"));
+        if source.kind == "directory" && source.files == 0 && source.error.is_none() {
+            lines.push(format!(
+                "  it is empty: the files of apps, roles and users go there; in a container, mount them: -v \
+                 \"$PWD/fleet:{location}:ro\""
+            ));
+        }
     }
     let running: Vec<_> = status.apps.iter().filter(|app| app.state.is_some()).collect();
     let width = running.iter().map(|app| app.name.len()).max().unwrap_or_default();

@@ -162,6 +162,13 @@ impl Source {
     pub fn is_asked(&self) -> bool {
         self.view.borrow().answered < self.trigger.asked()
     }
+
+    /// Waits until all looks have been taken that were asked for before.
+    pub async fn looked(mut self) {
+        let asked = self.trigger.asked();
+        // A source that has ended looks no more.
+        let _ = self.view.wait_for(|view| view.answered >= asked).await;
+    }
 }
 
 /// Tells a source to look again. Carries no data, and telling twice is the same as telling once.

@@ -38,6 +38,7 @@ mod notify;
 mod oracle;
 mod orphans;
 mod past;
+mod packages;
 mod process;
 mod progress;
 mod reference;

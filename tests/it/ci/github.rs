@@ -191,7 +191,10 @@ async fn the_program_is_built_where_there_is_none() {
     job.path = std::env::join_paths([tools, "/usr/bin".into(), "/bin".into()]).expect("a PATH");
     let ended = job.run().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(job.ran, ["Look for mcpfleet", "Look for an earlier build", "Build mcpfleet", "Check"]);
+    assert_eq!(
+        job.ran,
+        ["Look for mcpfleet", "Download a release", "Look for an earlier build", "Build mcpfleet", "Check"]
+    );
     let key = &job.context["steps.find.outputs.key"];
     assert!(key.len() == "mcpfleet-".len() + 64 && key.starts_with("mcpfleet-"), "{key}");
 }

@@ -62,7 +62,7 @@ fn file(path: &str) -> String {
 }
 
 /// A PATH on which the binary under test comes first.
-fn path_with_mcpfleet() -> std::ffi::OsString {
+pub fn path_with_mcpfleet() -> std::ffi::OsString {
     let folder = PathBuf::from(env!("CARGO_BIN_EXE_mcpfleet")).parent().expect("a folder").to_owned();
     let rest = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&rest))).expect("a PATH")
