@@ -164,6 +164,8 @@ impl Search<'_> {
     ) -> Result<bool, PastError> {
         let repository = &self.asked.repository;
         let mut at = start;
+        // What is at the path there, once that is known.
+        let mut known = None;
         for _ in 0..MAX_STEPS {
             if self.asked.is_over() {
                 return Ok(true);
@@ -175,7 +177,10 @@ impl Search<'_> {
                 Err(error) => return Err(error.into()),
             };
             let older: Vec<ObjectId> = parents(&bytes).collect();
-            let here = repository.file_at(at, &path)?;
+            let here = match known.take() {
+                Some(file) => file,
+                None => repository.file_at(at, &path)?,
+            };
             let mut same = None;
             for parent in &older {
                 match repository.file_at(*parent, &path) {
@@ -188,7 +193,7 @@ impl Search<'_> {
                 }
             }
             if let Some(parent) = same {
-                at = parent;
+                (at, known) = (parent, Some(here));
                 continue;
             }
             let first = older.first().copied().filter(|first| repository.commit(*first).is_ok());
