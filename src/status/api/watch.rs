@@ -81,7 +81,7 @@ pub(super) async fn watch(
     let watcher = Watcher { pictures, picture, events, sight, over, _place: place };
     let opening = opening.freeze();
     let packed = match gzip::accepts(&asked) {
-        true => Pieces::new().add_first(opening.clone()).await,
+        true => Pieces::begin().add_first(opening.clone()).await,
         false => None,
     };
     let is_packed = packed.is_some();

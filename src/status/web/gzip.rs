@@ -51,7 +51,7 @@ pub fn compressed(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
 pub struct Pieces(GzEncoder<Vec<u8>>);
 
 impl Pieces {
-    pub fn new() -> Pieces {
+    pub fn begin() -> Pieces {
         Pieces(GzEncoder::new(Vec::new(), Compression::new(3)))
     }
 
@@ -121,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn pieces_can_be_read_as_they_come() {
         let first = Bytes::from("a".repeat(200 << 10));
-        let (mut pieces, small) = Pieces::new().add_first(first.clone()).await.unwrap();
+        let (mut pieces, small) = Pieces::begin().add_first(first.clone()).await.unwrap();
         assert!(small.len() < 2 << 10);
         let mut reader = flate2::write::GzDecoder::new(Vec::new());
         reader.write_all(&small).unwrap();

@@ -4,7 +4,7 @@ import { explain, keepProof, post, proof, request } from "./api.js";
 import { announce, fill, h, icon, refill, setAttribute, setText, time, toast } from "./dom.js";
 import { action, badge, box, confirm, field } from "./parts.js";
 import { AGENT_STATES } from "./states.js";
-import { count, fullTime, oneLine, sentence, timeOfDay } from "./text.js";
+import { clip, count, fullTime, oneLine, sentence, timeOfDay } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -95,6 +95,12 @@ export class Agent {
     const parts = [];
     if (agent.suspended) parts.push(this.#suspended(agent));
     else if (agent.state === "Stalled") parts.push(box("bad", "failed", h("p", {}, h("strong", {}, "Stalled: "), agent.message)));
+    for (const { name, problem, dropped } of agent.notifications ?? []) {
+      if (!problem && !dropped) continue;
+      const lost = dropped > 0 && ` ${count(dropped, "message")} will reach nobody.`;
+      const why = problem && ["they do not get through ", time(problem.since, "for"), ": ", clip(problem.message, 1000), "."];
+      parts.push(box("warn", "degraded", h("p", {}, h("strong", {}, `Notifications to ${oneLine(name, 80)}: `), why, lost)));
+    }
     if (agent.tls?.problem) parts.push(box("warn", "degraded", h("p", {}, h("strong", {}, "Certificate: "), agent.tls.problem)));
     const ends = agent.tls?.expires && Date.parse(agent.tls.expires) - Date.now();
     if (ends < 7 * 86400000)
