@@ -175,6 +175,11 @@ fn clients(paths: &mut utoipa::openapi::Paths) {
             "Whether clients may be sent here: 503 until the first apps have been started, and from the stop on.",
         ),
         (
+            "/metrics",
+            "text/plain",
+            "Metrics of Prometheus, or of OpenMetrics for who takes them; for operators, and for users who may read the agent.",
+        ),
+        (
             "/.well-known/oauth-protected-resource",
             "application/json",
             "Where clients get tokens (RFC 9728), where the gateway requires them.",
