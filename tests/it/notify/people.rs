@@ -91,7 +91,7 @@ async fn a_restart_repeats_nothing_and_a_url_that_is_gone_is_said() {
     let (stage, server) = (Stage::new(), Server::start().await);
     let refused = stage.push(Some(&stage.bob), &[("apps/b.yaml", Some(&stage.app("b", "b", &[])))]);
     let notification = slack(&stage, &server, "1s");
-    let mut agent = run(&stage, &[notification.clone()]);
+    let mut agent = run(&stage, std::slice::from_ref(&notification));
     server.until("a message", |got| all(got).contains(&refused.to_string()[..12]).then_some(())).await;
     delivered(&mut agent, 1).await;
     agent.stop().await;
