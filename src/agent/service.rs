@@ -149,7 +149,9 @@ mod tests {
     async fn a_loop_that_hangs_is_not_alive() {
         let (sender, mut beats) = mpsc::channel::<Beat>(1);
         let told = AtomicUsize::new(0);
-        let watching = watch(Duration::from_millis(3), sender, || _ = told.fetch_add(1, Ordering::SeqCst));
+        let watching = watch(Duration::from_millis(3), sender, || {
+            told.fetch_add(1, Ordering::SeqCst);
+        });
         tokio::pin!(watching);
         let hung = async {
             for _ in 0..5 {
