@@ -56,7 +56,8 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     loop {
         let status = runtime.block_on(agent.status())?;
-        if status.matches("\"state\":\"Failed\"").count() >= apps {
+        let ended = ["Failed", "Backoff"].map(|state| status.matches(&format!("\"state\":\"{state}\"")).count());
+        if ended.iter().sum::<usize>() >= apps {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -70,7 +71,9 @@ fn main() -> Result<()> {
             figures.cpu += proc::cpu(pid)?.saturating_sub(cpu);
         }
     }
-    println!("{apps} apps, {ROUNDS} times each\n\n| | p50 | p99 | CPU of the agent | bytes |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "{apps} apps, {ROUNDS} times each\n\n| | p50 | p99 | CPU of the agent | bytes |\n| --- | --- | --- | --- | --- |"
+    );
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     for ((name, ..), figures) in QUESTIONS.iter().zip(&mut figures) {
         figures.took.sort_unstable();

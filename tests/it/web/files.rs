@@ -88,9 +88,13 @@ fn all_files_are_served_and_found() {
 #[test]
 fn the_first_view_is_announced() {
     let all = files();
-    let text = |wanted: &str| all.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_str()).expect("a file");
-    let announced: BTreeSet<&str> =
-        text("index.html").split("modulepreload\" href=\"web/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let text =
+        |wanted: &str| all.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_str()).expect("a file");
+    let announced: BTreeSet<&str> = text("index.html")
+        .split("modulepreload\" href=\"web/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
     let mut needed = BTreeSet::new();
     let mut left = vec!["app.js"];
     while let Some(name) = left.pop() {
