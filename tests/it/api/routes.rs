@@ -24,8 +24,10 @@ fn read(tokens: TokenStream, found: &mut BTreeSet<(String, String)>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (index, token) in tokens.iter().enumerate() {
         if let TokenTree::Group(group) = token {
-            let called = index.checked_sub(1).and_then(|before| tokens.get(before)).map(ToString::to_string);
-            if called.as_deref() == Some("route") && group.delimiter() == Delimiter::Parenthesis {
+            let before = |by| index.checked_sub(by).and_then(|before| tokens.get(before)).map(ToString::to_string);
+            let called = before(1).as_deref() == Some("route") && before(2).as_deref() == Some(".");
+            let several = group.stream().into_iter().any(|token| token.to_string() == ",");
+            if called && several && group.delimiter() == Delimiter::Parenthesis {
                 route(group.stream(), found);
             }
             read(group.stream(), found);

@@ -107,8 +107,8 @@ fn what_is_not_described_is_found() {
     };
     assert_eq!(faults(&schemas.named("Event"), &event), [""; 0]);
     assert_eq!(with("more", json!(1)), 1);
-    assert_eq!(with("time", json!("yesterday")), 1);
-    assert_eq!(with("pid", json!("7")), 1);
+    assert!(with("time", json!("yesterday")) > 0);
+    assert!(with("pid", json!("7")) > 0);
     let me = json!({"principal": "operator", "by": "socket", "may": {"read": true}});
     assert!(!faults(&schemas.named("Me"), &me).is_empty(), "rights are missing");
     assert_eq!(faults(&schemas.named("Accepted"), &json!({})), [""; 0]);

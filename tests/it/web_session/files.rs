@@ -99,8 +99,8 @@ async fn files_are_small_and_asked_for_once() {
 #[tokio::test]
 async fn what_is_long_comes_compressed_to_whoever_takes_it() {
     let agent = start().await;
-    let ada = Browser::of_user(&agent, "ada").await;
-    let get = |path: &str| ada.request(Method::GET, path);
+    let operator = Browser::of_operator(&agent).await;
+    let get = |path: &str| operator.request(Method::GET, path);
     let plain = get("/v1/status").send().await.unwrap();
     assert!(!plain.headers().contains_key("content-encoding") && plain.headers()["vary"] == "accept-encoding");
     let plain = plain.bytes().await.unwrap();
@@ -113,7 +113,7 @@ async fn what_is_long_comes_compressed_to_whoever_takes_it() {
     let status: serde_json::Value = serde_json::from_slice(&whole).unwrap();
     assert_eq!(status["apps"][0]["name"], "alpha");
     // What is secret comes as it is: its length says nothing of what somebody else has put beside it.
-    let signed = ada.sign_in_request(&serde_json::json!({"token": crate::access::fleet::token("ada")}));
+    let signed = operator.sign_in_request(&serde_json::json!({"token": crate::access::fleet::token("ada")}));
     let signed = signed.header("accept-encoding", "gzip").send().await.unwrap();
     assert_eq!(signed.status(), StatusCode::OK);
     assert!(!signed.headers().contains_key("content-encoding"));

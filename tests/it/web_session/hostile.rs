@@ -141,7 +141,7 @@ async fn nobody_is_signed_in_by_another_page() {
     const JSON: (&str, &str) = ("content-type", "application/json");
     for (headers, body, expected) in [
         // What a form can send without asking.
-        (&[("content-type", "text/plain"), ("origin", "http://127.0.0.1:1")][..], shown.to_string(), 403),
+        (&[("content-type", "text/plain"), ("origin", "http://127.0.0.1:1")][..], shown.to_string(), 415),
         (&[("content-type", "text/plain")], shown.to_string(), 415),
         (&[("content-type", "application/x-www-form-urlencoded")], format!("token={}", token("ada")), 415),
         (&[("content-type", "multipart/form-data; boundary=x")], shown.to_string(), 415),

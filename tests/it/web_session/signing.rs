@@ -82,7 +82,7 @@ async fn a_token_signs_in_as_its_user() {
     assert_eq!(ada.restarts().await, (403, "not-allowed".into()));
     assert_eq!(ada.get("/v1/audit").await.0, 403);
     let eve = Browser::of_user(&agent, "eve").await;
-    assert_eq!(eve.get("/v1/status").await.1["apps"].as_array().unwrap().len(), 2);
+    assert_eq!(eve.get("/v1/status").await.1["sources"].as_array().unwrap().len(), 1, "she sees the agent");
     assert_eq!(eve.restarts().await.0, 202);
     // By the token, too, one is told who one is.
     let (_, me) = told(by_token.get("/v1/me").send().await.unwrap()).await;
