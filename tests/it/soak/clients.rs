@@ -84,14 +84,19 @@ async fn calls(gateway: &str, app: &str, chance: &mut Chance, tally: &Tally) {
     }
 }
 
-/// Reads what never ends, and goes in the middle of it.
+/// Reads what the page reads, and goes in the middle of it.
 async fn follow(gateway: &str, app: &str, chance: &mut Chance, tally: &Tally) {
-    let path = match chance.below(4) {
-        0 => "/v1/events?follow=true".to_owned(),
-        1 => format!("/v1/apps/{app}/logs?follow=true"),
-        2 => "/v1/watch".to_owned(),
-        _ => "/v1/status".to_owned(),
-    };
+    let paths = [
+        "/v1/events?follow=true",
+        "/v1/apps/APP/logs?follow=true",
+        "/v1/watch",
+        "/v1/status",
+        "/v1/apps/APP",
+        "/v1/apps/APP/history",
+        "/v1/changes",
+        "/metrics",
+    ];
+    let path = chance.of_these(&paths).replace("APP", app);
     let Ok(mut response) = reqwest::get(format!("{gateway}{path}")).await else { return tally.count("broken") };
     let read = async { while let Ok(Some(_)) = response.chunk().await {} };
     let _ = tokio::time::timeout(chance.millis(10, 500), read).await;

@@ -74,7 +74,7 @@ async fn a_storm_leaves_nothing_behind() {
         }
         runs_what_it_should(&mut agent, &fleet).await;
         fleet.calm(1 + usize::try_from(round).unwrap());
-        samples.push(calm(&mut agent, &fleet, began).await);
+        samples.push(calm(&mut agent, &fleet, &gateway, began).await);
         println!("round {round}: {:?}\n{}", fleet.pushes, samples[samples.len() - 1]);
     }
 
@@ -124,7 +124,7 @@ fn is_at(status: &Status, head: &Option<String>) -> bool {
 }
 
 /// What the agent has when nothing happens any more.
-async fn calm(agent: &mut Agent<'_>, fleet: &Fleet<'_>, began: Instant) -> Sample {
+async fn calm(agent: &mut Agent<'_>, fleet: &Fleet<'_>, gateway: &str, began: Instant) -> Sample {
     runs_what_it_should(agent, fleet).await;
     let mut busy = Vec::new();
     let look = async || {
@@ -138,13 +138,19 @@ async fn calm(agent: &mut Agent<'_>, fleet: &Fleet<'_>, began: Instant) -> Sampl
     // What ends takes a moment to be gone: until two looks, half a second apart, are the same.
     let mut before = None;
     eventually("an agent at rest", async || {
-        let sample = Sample::take(pid, began.elapsed().as_secs(), 0)?;
+        let sample = Sample::take(pid, began.elapsed().as_secs(), tasks(gateway).await?)?;
         let now = (sample.processes, sample.handles, sample.threads, sample.tasks);
         tokio::time::sleep(Duration::from_millis(500)).await;
         let same = before.replace(now) == Some(now);
         same.then_some(sample)
     })
     .await
+}
+
+/// How many tasks the agent's runtime has.
+async fn tasks(gateway: &str) -> Option<usize> {
+    let metrics = reqwest::get(format!("{gateway}/metrics")).await.ok()?.text().await.ok()?;
+    metrics.lines().find_map(|line| line.strip_prefix("mcpfleet_runtime_tasks "))?.parse().ok()
 }
 
 fn is_quiet(app: &AppStatus) -> bool {
