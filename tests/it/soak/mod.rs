@@ -12,7 +12,7 @@ mod measure;
 
 use crate::{
     lifecycle::world::{Agent, World},
-    support::{PATIENCE, Repo, eventually},
+    support::{Repo, eventually},
 };
 use chance::Chance;
 use clients::{Tally, churn};
@@ -29,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Without a word on how long.
 const SHORT: u64 = 12;
+
+/// How long something may take that should be there soon: less than the others' patience, so that what is wrong can be told.
+const LONG: Duration = Duration::from_secs(80);
 
 /// Clients at a time.
 const CLIENTS: usize = 6;
@@ -114,7 +117,7 @@ async fn runs_what_it_should(agent: &mut Agent<'_>, fleet: &Fleet<'_>) {
         }
         wrong.is_empty().then_some(())
     };
-    let seen = timeout(PATIENCE, eventually("what should run", look)).await;
+    let seen = timeout(LONG, eventually("what should run", look)).await;
     assert!(seen.is_ok(), "{wrong:?}");
 }
 
@@ -132,7 +135,7 @@ async fn calm(agent: &mut Agent<'_>, fleet: &Fleet<'_>, gateway: &str, began: In
         busy = status.apps.iter().filter(|app| app.state.is_some() && !is_quiet(app)).cloned().collect();
         busy.is_empty().then_some(())
     };
-    let seen = timeout(PATIENCE, eventually("no session, and nothing on its way", look)).await;
+    let seen = timeout(LONG, eventually("no session, and nothing on its way", look)).await;
     assert!(seen.is_ok(), "{busy:#?}");
     let pid = agent.id();
     // What ends takes a moment to be gone: until two looks, half a second apart, are the same.
