@@ -76,8 +76,11 @@ impl Search {
                 for entry in entries {
                     self.places.push(entry.mark);
                     let named = closed && NAMES.contains(&&*entry.key) && entry.value.as_str().is_some();
-                    let closed = (closed && !named) || CLOSED.contains(&&*entry.key);
-                    let name = matches!(&entry.value.value, Value::String(_)).then_some(&*entry.key);
+                    let is_text = matches!(&entry.value.value, Value::String(_));
+                    // A text called `env` is a label, as in `labels: {env: prod}`: variables are a mapping.
+                    let opens = CLOSED.contains(&&*entry.key) && !(is_text && entry.key == "env");
+                    let closed = (closed && !named) || opens;
+                    let name = is_text.then_some(&*entry.key);
                     self.node(&entry.value, closed, name);
                 }
             }
@@ -193,6 +196,7 @@ mod tests {
                 "rewrite:\n  headers:\n    - [hidden]\n    - name: X-Team\n      value: [hidden]\n    - {name: Y, value: {secret: k}}\n",
             ),
             ("args: [--password, hunter2hunter2, --port, '80']\n", "args: [--password, [hidden], --port, '80']\n"),
+            ("labels: {env: prod}\nspec: {env: {env: one}}\n", "labels: {env: prod}\nspec: {env: {env: [hidden]}}\n"),
             ("env: {Ä: ö, B: ü}\n", "env: {Ä: [hidden], B: [hidden]}\n"),
         ];
         for (before, after) in table {
