@@ -80,8 +80,8 @@ async fn admitted(gateway: &Arc<Gateway>, request: Request, next: Next) -> Respo
                 None => response,
             }
         }
-        // Whoever may not come in is shown where to sign in.
-        Err(denial) if path == "/" && denial.status == StatusCode::UNAUTHORIZED => {
+        // Whoever may not come in is shown where to sign in; one who shows a bad token is no browser.
+        Err(denial) if path == "/" && denial.status == StatusCode::UNAUTHORIZED && !denial.invalid_token => {
             let address = parts.extensions.get::<Origin>().map(|origin| origin.0);
             parts.extensions.insert(Stranger { peer: peer(&parts), address });
             next.run(Request::from_parts(parts, body)).await

@@ -23,7 +23,9 @@ pub fn harden(is_of_clients: bool, headers: &mut HeaderMap) {
     if is_of_clients {
         return;
     }
-    headers.extend(HEADERS);
+    for (name, value) in HEADERS {
+        headers.insert(name, value);
+    }
     // What is said of a fleet is for whoever asked, and true for now.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

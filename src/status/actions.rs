@@ -54,14 +54,17 @@ pub(super) async fn reconcile(
     if let Err(refusal) = actions.check(&caller, Verb::Reconcile, None) {
         return actions.recorded(&caller, "reconcile", None, refusal);
     }
-    let (heard, hearing) = oneshot::channel();
-    // A controller that is gone drops the end that would tell.
-    let _ = actions.commands.send(Command::Reconcile { prune, heard }).await;
-    let response = match hearing.await {
-        Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
-        Err(_) => stopping(),
+    let asked = actions.clone();
+    let work = async move {
+        let (heard, hearing) = oneshot::channel();
+        // A controller that is gone drops the end that would tell.
+        let _ = asked.commands.send(Command::Reconcile { prune, heard }).await;
+        match hearing.await {
+            Ok(()) => reply_json(StatusCode::ACCEPTED, "{}"),
+            Err(_) => stopping(),
+        }
     };
-    actions.recorded(&caller, if prune { "reconcile --prune" } else { "reconcile" }, None, response)
+    actions.done(caller, if prune { "reconcile --prune" } else { "reconcile" }, None, work).await
 }
 
 /// What a suspension is about: one app, or without a name the agent as a whole.
@@ -82,8 +85,9 @@ pub(super) async fn suspend(
     if let Err(refusal) = actions.check(&caller, Verb::Suspend, app.as_deref()) {
         return actions.recorded(&caller, "suspend", app, refusal);
     }
-    let response = actions.command(|done| Command::Suspend { app: app.clone(), done }).await;
-    actions.recorded(&caller, "suspend", app, response)
+    let (asked, which) = (actions.clone(), app.clone());
+    let work = async move { asked.command(|done| Command::Suspend { app: which, done }).await };
+    actions.done(caller, "suspend", app, work).await
 }
 
 /// Takes back a suspension.
@@ -97,8 +101,9 @@ pub(super) async fn resume(
     if let Err(refusal) = actions.check(&caller, Verb::Suspend, app.as_deref()) {
         return actions.recorded(&caller, "resume", app, refusal);
     }
-    let response = actions.command(|done| Command::Resume { app: app.clone(), done }).await;
-    actions.recorded(&caller, "resume", app, response)
+    let (asked, which) = (actions.clone(), app.clone());
+    let work = async move { asked.command(|done| Command::Resume { app: which, done }).await };
+    actions.done(caller, "resume", app, work).await
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -138,6 +143,21 @@ fn unknown_app(name: &str) -> Response {
 }
 
 impl Actions {
+    /// Waits for what is done, and has it recorded also where whoever asked has gone meanwhile.
+    async fn done(
+        self,
+        caller: Caller,
+        method: &'static str,
+        app: Option<String>,
+        work: impl Future<Output = Response> + Send + 'static,
+    ) -> Response {
+        let doing = tokio::spawn(async move {
+            let response = work.await;
+            self.recorded(&caller, method, app, response)
+        });
+        doing.await.unwrap_or_else(|_| stopping())
+    }
+
     /// Has it recorded who asked for what, and what came of it.
     fn recorded(&self, caller: &Caller, method: &str, app: Option<String>, response: Response) -> Response {
         let status = response.status();

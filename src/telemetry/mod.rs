@@ -2,7 +2,7 @@
 //!
 //! Spans are made by [`span`] wherever something takes time that somebody may ask about, and cost one look at a flag as
 //! long as nobody collects them ([`start`] has not been called). What has ended waits in a bounded queue for a thread of
-//! its own that sends it ([`export`]); a collector that is slow, broken or gone costs spans, which are counted, and
+//! its own that sends it; a collector that is slow, broken or gone costs spans, which are counted, and
 //! nothing else.
 
 mod collector;

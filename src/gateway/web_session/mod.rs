@@ -140,6 +140,10 @@ impl WebSessions {
     /// Whose link a code is of; from then on it is of none.
     pub fn redeem(&self, code: &str, policy: &Policy, now: Instant) -> Option<Maker> {
         let maker = self.sessions().redeem(&digest(cookie::secret(code.as_bytes())?), now)?;
+        // Whoever logs out ends the links that were made there too.
+        if maker.within.as_ref().is_some_and(Life::is_over) {
+            return None;
+        }
         let principal = policy.again(&maker.principal)?;
         Some(Maker { principal, ..maker })
     }

@@ -8,8 +8,12 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a cookie is not enough for a request: it changes something, or it is a client's of an app.
+/// Whether a cookie is not enough for a request: it changes something, or it is a client's of an app. To end its own session it
+/// is enough, so that whoever has lost the proof can log out.
 pub fn needs_proof(method: &Method, path: &str) -> bool {
+    if *method == Method::DELETE && path == "/v1/web/sessions" {
+        return false;
+    }
     !matches!(*method, Method::GET | Method::HEAD) || path == "/mcp" || path.starts_with("/mcp/")
 }
 
@@ -69,7 +73,8 @@ mod tests {
             (Method::HEAD, "/", false),
             (Method::GET, "/mcpx", false),
             (Method::POST, "/v1/status", true),
-            (Method::DELETE, "/v1/web/sessions", true),
+            (Method::DELETE, "/v1/web/sessions", false),
+            (Method::DELETE, "/v1/web/links", true),
             (Method::OPTIONS, "/v1/status", true),
             (Method::PUT, "/", true),
             (Method::GET, "/mcp", true),

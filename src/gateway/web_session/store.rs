@@ -1,6 +1,9 @@
 //! One-time links, and the sessions that are made of them. Pure: the time is told, secrets come as their digests.
 
-use super::table::{Bounds, Held, Table, earlier};
+use super::{
+    Life,
+    table::{Bounds, Held, Table, earlier},
+};
 use crate::{gateway::access::Principal, resource::Digest};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
@@ -20,13 +23,15 @@ pub struct Maker {
     pub principal: Principal,
     /// `None`: for as long as they are known.
     pub until: Option<Instant>,
+    /// The session in which they do so, if they do it in one.
+    pub within: Option<Life>,
 }
 
 /// Links and sessions. `L` is what a session holds as long as it lasts; it is dropped with it.
 #[derive(Debug)]
 pub struct Sessions<L> {
-    /// With the end of whoever made it.
-    links: Table<Option<Instant>>,
+    /// With the end of whoever made it, and the session in which that was.
+    links: Table<(Option<Instant>, Option<Life>)>,
     open: Table<Open<L>>,
 }
 
@@ -66,14 +71,14 @@ impl<L> Sessions<L> {
     /// Takes note of a link. Answers until when it is good.
     pub fn link(&mut self, code: Digest, maker: Maker, now: Instant) -> Instant {
         let until = earlier(LINK_LIFE, maker.until, now);
-        self.links.add(code, maker.principal, until, maker.until, now);
+        self.links.add(code, maker.principal, until, (maker.until, maker.within), now);
         until
     }
 
     /// Whose link it is, if it is one: it is none any more from then on.
     pub fn redeem(&mut self, code: &Digest, now: Instant) -> Option<Maker> {
-        let Held { principal, what: until, .. } = self.links.take(code, now)?;
-        Some(Maker { principal, until })
+        let Held { principal, what: (until, within), .. } = self.links.take(code, now)?;
+        Some(Maker { principal, until, within })
     }
 
     /// Opens a session. Answers until when it lasts.

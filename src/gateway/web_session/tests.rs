@@ -20,7 +20,7 @@ fn secret(text: &str) -> Digest {
 }
 
 fn operator() -> Maker {
-    Maker { principal: Principal::Operator, until: None }
+    Maker { principal: Principal::Operator, until: None, within: None }
 }
 
 fn one(sessions: &Sessions<()>, cookies: &[&str], proof: Option<&str>, now: Instant) -> Option<(Principal, bool)> {
@@ -48,7 +48,7 @@ fn a_link_is_good_once_and_not_for_long() {
 #[test]
 fn nothing_outlasts_whoever_made_it() {
     let (mut sessions, start) = (Sessions::<()>::default(), Instant::now());
-    let maker = |after| Maker { principal: user("ada"), until: Some(start + after) };
+    let maker = |after| Maker { principal: user("ada"), until: Some(start + after), within: None };
     let minute = Duration::from_secs(60);
     assert_eq!(sessions.link(secret("short"), maker(minute), start), start + minute);
     assert_eq!(sessions.link(secret("long"), maker(SESSION_LIFE * 2), start), start + LINK_LIFE);
@@ -65,7 +65,7 @@ fn nothing_outlasts_whoever_made_it() {
 fn cookies_and_proofs() {
     let (mut sessions, now) = (Sessions::<()>::default(), Instant::now());
     sessions.open(secret("a"), secret("pa"), operator(), (), now);
-    sessions.open(secret("b"), secret("pb"), Maker { principal: user("bob"), until: None }, (), now);
+    sessions.open(secret("b"), secret("pb"), Maker { principal: user("bob"), until: None, within: None }, (), now);
     for (cookies, proof, expected) in [
         (&[][..], None, None),
         (&["x"], Some("pa"), None),

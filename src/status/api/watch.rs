@@ -136,6 +136,9 @@ impl Watcher {
     /// What is to be told next; `None`: nothing any more. One who is slow to read is told of less, and never of too little: what it
     /// has not read is put together with what comes later.
     async fn next(&mut self) -> Option<Bytes> {
+        // Counted from what was told last: what this watcher may not see keeps no stream open.
+        let quiet = sleep(KEEP_ALIVE);
+        tokio::pin!(quiet);
         loop {
             let piece = tokio::select! {
                 biased;
@@ -152,7 +155,7 @@ impl Watcher {
                     Err(RecvError::Lagged(count)) => Some(told(&events_missed(count))),
                     Err(RecvError::Closed) => return None,
                 },
-                () = sleep(KEEP_ALIVE) => Some(Bytes::from_static(b": still here\n\n")),
+                () = &mut quiet => Some(Bytes::from_static(b": still here\n\n")),
             };
             if piece.is_some() {
                 return piece;

@@ -35,7 +35,7 @@ pub(in crate::status) async fn link(State(web): State<Web>, Extension(caller): E
         return problem(StatusCode::FORBIDDEN, "anonymous", text);
     }
     let gateway = &web.store.gateway;
-    let maker = Maker { principal: caller.principal.clone(), until: caller.until };
+    let maker = Maker { principal: caller.principal.clone(), until: caller.until, within: caller.session.clone() };
     let Ok((url, until)) = gateway.web.link(maker, Instant::now()) else { return no_randomness() };
     gateway.audit.record(Record {
         principal: Some(caller.name()),
@@ -115,7 +115,7 @@ async fn admit(web: &Web, stranger: &Stranger, headers: &HeaderMap, shown: SignI
                 return Err(gateway.identity.failed(address, denial));
             }
             let (principal, until) = gateway.identity.by_token(token, address, &gateway.policy).await?;
-            Ok(Maker { principal, until })
+            Ok(Maker { principal, until, within: None })
         }
         _ => Err(Denial::new(StatusCode::BAD_REQUEST, "invalid-request", "sign in with either a `code` or a `token`")),
     }

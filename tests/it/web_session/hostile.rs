@@ -59,7 +59,6 @@ async fn other_pages() {
         (Method::POST, "/v1/suspend"),
         (Method::POST, "/v1/resume"),
         (Method::POST, "/v1/web/links"),
-        (Method::DELETE, "/v1/web/sessions"),
         (Method::PUT, "/v1/status"),
         (Method::GET, "/mcp"),
         (Method::GET, "/mcp/alpha"),

@@ -182,3 +182,26 @@ async fn all_of_it_is_in_the_audit() {
     assert!(reason("X-Mcpfleet-Proof") && reason("the link is not good"), "{text}");
     assert!(!text.contains(browser.cookie.as_deref().unwrap().split_once('=').unwrap().1));
 }
+
+#[tokio::test]
+async fn who_logs_out_ends_the_links_that_were_made_there_and_needs_no_proof_for_it() {
+    let agent = start().await;
+    let browser = Browser::of_operator(&agent).await;
+    let (_, made) = browser.post("/v1/web/links", json!({})).await;
+    let code = code(made["url"].as_str().unwrap()).to_owned();
+    let out = browser.with_cookie(Method::DELETE, "/v1/web/sessions").send().await.unwrap();
+    assert_eq!(out.status(), StatusCode::NO_CONTENT);
+    let (status, said) = Browser::new(&agent).sign_in(&json!({"code": code})).await;
+    assert_eq!((status, &said["error"]["code"]), (401, &json!("invalid-link")));
+}
+
+#[tokio::test]
+async fn a_bad_token_at_the_root_is_refused_and_recorded() {
+    let agent = start().await;
+    let browser = Browser::new(&agent);
+    assert_eq!(browser.bare(Method::GET, "/").send().await.unwrap().status(), StatusCode::OK);
+    let guess = browser.bare(Method::GET, "/").bearer_auth("x".repeat(40));
+    assert_eq!(refusal(guess).await.0, 401);
+    let text = agent.says(&["audit", "-o", "json", "-n", "100"]).await;
+    assert!(text.lines().any(|line| line.contains("admission") && line.contains("\"name\":\"/\"")), "{text}");
+}
