@@ -103,6 +103,9 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, 
     Ok((message.bytes, descriptors))
 }
 
+/// Bytes of objects that libgit2 remembers, of all repositories together.
+const GIT_CACHE: isize = 8 << 20;
+
 /// Takes away what libgit2 would otherwise obey besides its arguments:
 ///
 /// - The settings of the machine and of the user (`insteadOf`, proxies, a file that cannot be parsed): what an agent
@@ -111,6 +114,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, 
 ///   there for programs that run what a repository's own settings name, such as hooks; this one reads objects and
 ///   references, and runs nothing.
 ///
+/// And keeps what libgit2 remembers of objects within bounds that an agent of many months can live with: it takes 256 MiB.
+///
 /// To be called before anything else is done with libgit2.
 pub fn prepare_git() -> Result<(), git2::Error> {
     use git2::ConfigLevel::{Global, ProgramData, System, XDG};
@@ -118,6 +123,8 @@ pub fn prepare_git() -> Result<(), git2::Error> {
         // SAFETY: libgit2 is not yet in use by any thread: the caller's promise.
         unsafe { git2::opts::set_search_path(level, "")? };
     }
+    // SAFETY: as above.
+    unsafe { git2::opts::set_cache_max_size(GIT_CACHE)? };
     // SAFETY: as above.
     unsafe { git2::opts::set_verify_owner_validation(false) }
 }

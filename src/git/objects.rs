@@ -100,7 +100,7 @@ impl Repository {
         }
     }
 
-    /// How many commits there are from one to another that builds on it, up to [`MAX_DISTANCE`]. `None`: it does not, or one
+    /// How many commits there are from one to another that builds on it, up to `MAX_DISTANCE`. `None`: it does not, or one
     /// of them is not here.
     pub fn distance(&self, from: ObjectId, to: ObjectId) -> Result<Option<usize>, ObjectError> {
         if !self.is_ancestor(from, to)? {
