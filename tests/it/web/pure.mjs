@@ -4,8 +4,9 @@ import { same } from "./browser.mjs";
 
 export async function pure(page) {
   const seen = await page.evaluate(async () => {
-    const [text, filters, route, mcp, sse, states] = await Promise.all(
-      ["text", "filters", "route", "mcp", "sse", "states"].map((name) => import(`./web/${name}.js`)),
+    const names = ["text", "filters", "route", "mcp", "sse", "states", "store", "parts", "form", "live"];
+    const [text, filters, route, mcp, sse, states, { Store }, { loaded }, { SchemaForm }, { Live }] = await Promise.all(
+      names.map((name) => import(`./web/${name}.js`)),
     );
     const told = async (pieces) => {
       const stream = new ReadableStream({
@@ -36,7 +37,68 @@ export async function pure(page) {
     ];
     const chosen = (query) => filters.chosen(apps, filters.read(new URLSearchParams(query))).map((one) => one.app.name);
     const round = (query) => filters.write(filters.read(new URLSearchParams(query))).toString();
+    // A server that runs, then does not, then does again: as the agent tells of it.
+    const store = new Store();
+    const shown = [];
+    store.whole({ sources: [], apps: [app("a")] });
+    for (const change of [
+      { apps: [app("a", { state: null })], gone: [] },
+      { apps: [app("a")], gone: [] },
+      { apps: [], gone: ["a/s/a.yaml"] },
+    ]) {
+      store.change(change);
+      shown.push([...store.apps.values()].map(({ state }) => state));
+    }
+    // Two that are asked for in one place, of which the first comes last.
+    const element = document.createElement("div");
+    let late;
+    const first = loaded(element, () => new Promise((resolve) => (late = resolve)), String);
+    await loaded(element, async () => "second", String);
+    late("first");
+    await first;
+    // An agent that stops saying anything.
+    const stands = [];
+    const real = { fetch: globalThis.fetch, setInterval: globalThis.setInterval, now: Date.now };
+    let asked = 0;
+    let watchdog;
+    const answer = (path, { signal }) => {
+      if (path !== "v1/watch") return real.fetch(path, { signal });
+      asked += 1;
+      if (asked > 1) return Promise.resolve(new Response("{}", { status: 401 }));
+      const start = (controller) => {
+        controller.enqueue(new TextEncoder().encode("event: status\ndata: {}\n\n"));
+        signal.addEventListener("abort", () => controller.error(signal.reason));
+      };
+      return Promise.resolve(new Response(new ReadableStream({ start })));
+    };
+    await new Promise((resolve) => {
+      const live = new Live({ whole() {} }, ({ state, error }) => {
+        stands.push([state, error?.code ?? ""]);
+        if (state === "live") {
+          Date.now = () => real.now() + 60000;
+          watchdog();
+          Date.now = real.now;
+        } else if (state === "lost") setTimeout(() => live.now());
+        else resolve();
+      });
+      globalThis.fetch = answer;
+      globalThis.setInterval = (run, every) => ((watchdog ??= run), real.setInterval.call(globalThis, run, every));
+      live.run();
+    });
+    globalThis.fetch = real.fetch;
+    globalThis.setInterval = real.setInterval;
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`p${i}`, { type: "string" }]));
+    const odd = JSON.parse('{"toString": 5, "valueOf": 5}');
+    const strange = { type: "string", description: odd, format: odd, maxLength: odd };
+    const form = (properties) => new SchemaForm({ properties }).element;
     return {
+      ghosts: shown,
+      races: [element.textContent, element.hasAttribute("aria-busy")],
+      silence: stands,
+      odd: [text.oneLine(5), text.oneLine({}), text.clip(null, 3), text.clip(odd, 3)],
+      forms: [form({ a: strange, b: { type: "object", description: {}, properties: { c: { anyOf: [5] } } } }), form(many)].map(
+        (one) => one.querySelectorAll("input, textarea").length,
+      ),
       visible: ["a\nb\tc", "a\u202eb", "\u001b[31m", "a\r\n", "\ud800x", "grüß 👋", "\u{e0041}", "\u200b"].map(text.visible),
       clip: [text.clip("abc", 3), text.clip("abcd", 3), text.clip("a👋b", 2)],
       oneLine: text.oneLine(" a\n\n b ", 10),
@@ -70,6 +132,15 @@ export async function pure(page) {
     };
   });
   const expected = {
+    ghosts: [[null], ["Ready"], []],
+    races: ["second", false],
+    silence: [
+      ["live", ""],
+      ["lost", "unreachable"],
+      ["ended", ""],
+    ],
+    odd: ["5", "{}", "", '{"t… (23 characters more)'],
+    forms: [2, 1],
     visible: ["a\nb\tc", "a\\u{202e}b", "\\u{1b}[31m", "a\\r\n", "\\u{d800}x", "grüß 👋", "\\u{e0041}", "\\u{200b}"],
     clip: ["abc", "abc… (1 character more)", "a… (3 characters more)"],
     oneLine: "a b",

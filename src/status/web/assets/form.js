@@ -22,6 +22,7 @@ export class SchemaForm {
   constructor(schema) {
     this.root = schema && typeof schema === "object" ? schema : {};
     this.fields = 0;
+    this.cut = false;
     this.controls = this.#properties(this.root, 0);
     this.json = null;
     this.body = h("div", { class: "form" });
@@ -32,6 +33,7 @@ export class SchemaForm {
     );
     this.element = h("div", { class: "form" }, this.body, h("div", {}, this.toggle));
     this.#fields();
+    if (this.cut) this.#switch();
   }
 
   read() {
@@ -74,7 +76,9 @@ export class SchemaForm {
     const properties = Object.entries(schema.properties ?? {}).filter(([, one]) => one !== false);
     // What must be there comes first.
     properties.sort(([a], [b]) => required.has(b) - required.has(a));
-    return properties.map(([name, one]) => ({
+    // What is left out of the form can still be given as JSON.
+    this.cut ||= properties.length > MAX_FIELDS;
+    return properties.slice(0, MAX_FIELDS).map(([name, one]) => ({
       name,
       ...this.#control(this.#plain(one), { label: name, required: required.has(name), depth }),
     }));
@@ -88,7 +92,7 @@ export class SchemaForm {
     for (const key of ["anyOf", "oneOf"]) {
       const all = Array.isArray(schema[key]) ? schema[key] : [];
       const real = all.filter((one) => one?.type !== "null");
-      if (all.length && real.every((one) => one && "const" in one)) {
+      if (all.length && real.every((one) => "const" in Object(one))) {
         return { ...without(schema, key), enum: real.map((one) => one.const), names: real.map((one) => one.title) };
       }
       if (real.length === 1) return this.#plain({ ...real[0], ...without(schema, key) }, hops + 1);
@@ -213,7 +217,7 @@ const legend = (schema, { label, required }) =>
 function labelled(control, schema, { label, required, bare }) {
   const id = freshId();
   control.id = id;
-  const hint = schema.description && h("p", { class: "hint", id: `${id}-h` }, clip(String(schema.description), 1000));
+  const hint = schema.description && h("p", { class: "hint", id: `${id}-h` }, clip(schema.description, 1000));
   const problem = h("p", { class: "problem", id: `${id}-p` });
   setAttribute(control, "aria-describedby", [hint && `${id}-h`, `${id}-p`].filter(Boolean).join(" "));
   if (required) setAttribute(control, "aria-required", "true");
@@ -254,8 +258,9 @@ const settable =
     (control.value = shown(value));
 
 function text(schema, about) {
-  const long = !about.bare && (LONG.test(about.label) || schema.maxLength > 200) && !schema.format;
-  const type = { date: "date", password: "password" }[schema.format] ?? "text";
+  const large = typeof schema.maxLength === "number" && schema.maxLength > 200;
+  const long = !about.bare && (LONG.test(about.label) || large) && !schema.format;
+  const type = ["date", "password"].includes(schema.format) ? schema.format : "text";
   const control = long
     ? h("textarea", { rows: "3", spellcheck: "false" })
     : h("input", { type, autocomplete: "off", spellcheck: "false" });
@@ -292,7 +297,7 @@ function number(schema, about) {
 function choice(schema, about) {
   const values = schema.enum.slice(0, 500);
   const word = (value, index) => schema.names?.[index] ?? (typeof value === "string" ? value : JSON.stringify(value));
-  const options = values.map((value, index) => h("option", { value: String(index) }, oneLine(String(word(value, index)), 120)));
+  const options = values.map((value, index) => h("option", { value: String(index) }, oneLine(word(value, index), 120)));
   const control = h("select", {}, h("option", { value: "" }, about.required ? "Choose…" : "–"), options);
   const set = (value) => {
     const index = values.findIndex((one) => JSON.stringify(one) === JSON.stringify(value));

@@ -19,6 +19,22 @@ const pause = (milliseconds, signal) =>
     signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
 
+const unheard = () => new Refusal(0, "unreachable", "The agent has stopped answering.");
+
+/** Calls `letGo` when nobody has looked at the page for a while, `again` when somebody does. Gives back what ends that. */
+export function seen(letGo, again) {
+  let unseen;
+  const look = () => {
+    clearTimeout(unseen);
+    if (document.hidden) unseen = setTimeout(letGo, UNSEEN);
+    else again();
+  };
+  document.addEventListener("visibilitychange", look);
+  // It may have been opened in the background.
+  if (document.hidden) look();
+  return () => (clearTimeout(unseen), document.removeEventListener("visibilitychange", look));
+}
+
 export class Live {
   /** `told({ state, since, next, error })` whenever it stands otherwise: `live`, `polling`, `lost`, `paused`, `ended`. */
   constructor(store, told) {
@@ -32,12 +48,10 @@ export class Live {
 
   async run() {
     addEventListener("online", () => this.now());
-    let unseen;
-    document.addEventListener("visibilitychange", () => {
-      clearTimeout(unseen);
-      if (document.hidden) unseen = setTimeout(() => this.current.abort(), UNSEEN);
-      else this.now();
-    });
+    seen(
+      () => this.current.abort(),
+      () => this.now(),
+    );
     while (!(await this.#once()));
   }
 
@@ -87,7 +101,7 @@ export class Live {
         return false;
       } catch (failure) {
         if (failure.name === "AbortError") return false;
-        error = failure;
+        error = failure.name === "TimeoutError" ? unheard() : failure;
       }
     }
     const longest = Math.min(FIRST_PAUSE * 2 ** (this.failures - 1), LONGEST_PAUSE);
@@ -102,9 +116,11 @@ export class Live {
     const { signal } = this.current;
     let last = Date.now();
     let silent = false;
+    let dead = false;
     const watchdog = setInterval(() => {
       if (Date.now() - last < SILENCE) return;
-      silent = this.state !== "live";
+      dead = this.state === "live";
+      silent = !dead;
       this.current.abort();
     }, 5000);
     try {
@@ -119,6 +135,7 @@ export class Live {
         else if (event === "event") this.store.event(JSON.parse(data));
       }
     } catch (error) {
+      if (dead) throw unheard();
       // Something on the way keeps the stream to itself.
       if (silent) error.silent = true;
       throw error;
@@ -142,7 +159,7 @@ export class Live {
     this.current = new AbortController();
     const { signal } = this.current;
     for (let i = 0; i < times && !signal.aborted; i += 1) {
-      this.store.whole(await get("v1/status", { signal }));
+      this.store.whole(await get("v1/status", { signal: AbortSignal.any([signal, AbortSignal.timeout(SILENCE)]) }));
       this.heardAt = Date.now();
       this.#say("polling");
       await pause(POLL, signal);

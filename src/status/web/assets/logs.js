@@ -2,6 +2,7 @@
 
 import { Refusal, appPath, explain, request } from "./api.js";
 import { h, refill, setAttribute, setText } from "./dom.js";
+import { seen } from "./live.js";
 import { setQuery } from "./route.js";
 import { lines } from "./sse.js";
 import { clip, count, fullTime, timeOfDay } from "./text.js";
@@ -47,6 +48,11 @@ export class Logs {
       this.log,
     );
     this.#open();
+    // A browser has few connections for one agent, over all its pages.
+    this.unsee = seen(
+      () => (this.away = this.current).abort(),
+      () => this.away === this.current && this.#open(true),
+    );
   }
 
   show() {
@@ -74,12 +80,12 @@ export class Logs {
     this.instance = instance;
     this.options = undefined;
     this.show();
-    this.current?.abort();
     this.#open();
   }
 
   end() {
     this.ended = true;
+    this.unsee();
     this.current?.abort();
     cancelAnimationFrame(this.due);
   }
@@ -87,7 +93,6 @@ export class Logs {
   #choose(value) {
     this.instance = value === "previous:" ? PREVIOUS : value;
     setQuery(new URLSearchParams(this.instance && this.instance !== PREVIOUS ? { instance: this.instance } : {}));
-    this.current?.abort();
     this.#open();
   }
 
@@ -108,15 +113,19 @@ export class Logs {
   }
 
   /** Follows the log, and does so again after the connection was lost, from where it was. */
-  async #open() {
+  async #open(again = false) {
+    this.current?.abort();
     const mine = (this.current = new AbortController());
-    refill(this.log);
-    this.waiting = [];
-    this.total = 0;
-    this.pinned = true;
+    if (!again) {
+      refill(this.log);
+      this.waiting = [];
+      this.total = 0;
+      this.pinned = true;
+      // What came last, which a new connection tells again.
+      this.told = [];
+    }
     let wait = 1000;
-    // What came last, which a new connection tells again.
-    const told = [];
+    const { told } = this;
     while (!mine.signal.aborted && !this.ended) {
       try {
         this.problem = "";

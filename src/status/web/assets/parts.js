@@ -81,18 +81,21 @@ export function failure(error, again) {
 
 /** Shows in `element` what `load()` comes to, with a word while it is on its way. `show` gives back what to show. */
 export async function loaded(element, load, show, what = "Loading…") {
-  const waiting = setTimeout(() => refill(element, h("p", { class: "muted" }, what)), 150);
+  // Whatever was asked for before may come later, and is nobody's any more.
+  const turn = (element.turn = (element.turn ?? 0) + 1);
+  const put = (...children) => turn === element.turn && refill(element, ...children);
+  const waiting = setTimeout(() => put(h("p", { class: "muted" }, what)), 150);
   setAttribute(element, "aria-busy", "true");
   const again = () => loaded(element, load, show, what);
   try {
     const value = await load();
     clearTimeout(waiting);
-    refill(element, show(value, again));
+    if (turn === element.turn) put(show(value, again));
   } catch (error) {
     clearTimeout(waiting);
-    if (error.name !== "AbortError") refill(element, failure(error, again));
+    if (error.name !== "AbortError") put(failure(error, again));
   }
-  setAttribute(element, "aria-busy", null);
+  if (turn === element.turn) setAttribute(element, "aria-busy", null);
 }
 
 /** A button that does something once at a time, and says so. */

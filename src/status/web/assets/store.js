@@ -57,6 +57,9 @@ export class Store {
     let fresh = false;
     for (const app of apps) {
       const key = keyOf(app);
+      // What ran and now does not, or the reverse: one to the agent, and told as gone by nobody.
+      const other = keyOf({ ...app, state: app.state == null ? "" : null });
+      if (this.apps.delete(other)) lost.push(other);
       fresh ||= !this.apps.has(key);
       this.apps.set(key, app);
       keys.add(key);

@@ -12,8 +12,12 @@ export function visible(text) {
 /** With a capital, to begin with. */
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** What should be text, but a stranger may have sent anything: `String` of an object may throw. */
+export const asText = (value) => (typeof value === "string" ? value : value == null ? "" : JSON.stringify(value));
+
 /** At most `max` characters, with a note of how much is left out. */
-export function clip(text, max) {
+export function clip(value, max) {
+  const text = asText(value);
   if (text.length <= max) return text;
   // Not in the middle of a character of two halves.
   const end = /[\ud800-\udbff]/.test(text[max - 1]) ? max - 1 : max;
@@ -22,7 +26,7 @@ export function clip(text, max) {
 
 /** The text within a line: no feeds, no runs of blanks, bounded. */
 export function oneLine(text, max = 300) {
-  const line = text
+  const line = asText(text)
     .slice(0, max * 4)
     .replace(/\s+/g, " ")
     .trim();

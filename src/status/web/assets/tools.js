@@ -6,7 +6,7 @@ import { RpcError, call, tools } from "./mcp.js";
 import { code, empty, failure, loaded } from "./parts.js";
 import { shown } from "./result.js";
 import { setQuery } from "./route.js";
-import { clip, count, oneLine, pretty } from "./text.js";
+import { asText, clip, count, oneLine, pretty } from "./text.js";
 import { Refusal, explain } from "./api.js";
 
 /** A list that is longer is searched, not scrolled. */
@@ -96,8 +96,8 @@ export class Tools {
   #search() {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let n = 0;
-    this.tools.forEach(({ name, description = "" }, index) => {
-      const text = `${name}\n${description}`.toLowerCase();
+    this.tools.forEach(({ name, description }, index) => {
+      const text = `${name}\n${asText(description)}`.toLowerCase();
       const found = words.every((word) => text.includes(word));
       this.buttons[index].hidden = !found;
       n += found;
@@ -132,7 +132,7 @@ export class Tools {
       this.panel,
       h("h2", {}, oneLine(tool.name, 128)),
       typeof tool.title === "string" && h("p", {}, h("strong", {}, oneLine(tool.title, 200))),
-      h("p", { class: "prose" }, clip(String(tool.description ?? "It says nothing of itself."), 8000)),
+      h("p", { class: "prose" }, clip(tool.description ?? "It says nothing of itself.", 8000)),
       hints.length > 0 && h("p", { class: "muted" }, "It says that it ", hints.join(", "), "."),
       h(
         "form",
