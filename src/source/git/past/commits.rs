@@ -46,8 +46,12 @@ pub(super) fn commits(asked: &Asked, heads: Heads, wanted: Wanted) -> Result<Pag
     let waits = heads.seen.filter(|seen| heads.accepted.is_some() && !recorded.contains(seen));
     // What has not been fetched yet is not told of.
     let mut waiting = waits.and_then(|seen| Newest::from(&asked.repository, seen, known).ok());
-    for _ in 0..MAX_WAITING {
+    for told in 0.. {
         let Some(step) = waiting.as_mut().map(Newest::next).transpose()?.flatten() else { break };
+        if told == MAX_WAITING {
+            // Older ones are not listed as if these were all.
+            return taken.finish(true);
+        }
         let make = || Ok(Some(commit(&step, Stands::Waiting(files(asked, &step)?))));
         if asked.is_over() || !taken.offer(step.id, make)? {
             return taken.finish(asked.is_over());
