@@ -106,8 +106,8 @@ pub struct Links {
     pub parents: Arc<[ObjectId]>,
 }
 
-/// How many contents and commits are remembered without a question.
-const MANY: usize = 20_000;
+/// How many contents and commits are remembered without a question: a content is some ten KiB, and an agent judges for months.
+const MANY: usize = 1_000;
 /// How many bytes of files are parsed before all contents are forgotten.
 const MANY_BYTES: usize = 128 << 20;
 
