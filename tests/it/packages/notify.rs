@@ -42,7 +42,9 @@ impl Told {
             }
         };
         command.args(["-c", &format!("{watch} exec \"$@\""), "sh", env!("CARGO_BIN_EXE_mcpfleet"), "run", "fleet"]);
-        command.args(["--set", "gateway.listen=127.0.0.1:0", "--set", &control]);
+        // As root it would be the machine's own, and the other tests'.
+        let state = format!("state_dir={}", home.path().join("state").display());
+        command.args(["--set", "gateway.listen=127.0.0.1:0", "--set", &control, "--set", &state]);
         command.env_clear().envs(home.environment()).env("NOTIFY_SOCKET", &socket).current_dir(home.path());
         let path = home.path().join("agent.log");
         let output = std::fs::File::create(&path).expect("a file");
