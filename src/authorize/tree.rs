@@ -19,6 +19,8 @@ const ROOT: &str = ".";
 const MAX_DEPTH: usize = 64;
 /// Names that are looked at in one comparison of trees.
 const MAX_NAMES: usize = 1_000_000;
+/// Bytes of a path: Linux opens none that is longer.
+const MAX_PATH: usize = 4096;
 /// Names in the trees that are remembered.
 const REMEMBERED: usize = 1_000_000;
 /// Managed files that one commit may touch.
@@ -131,6 +133,10 @@ impl Comparison<'_, '_> {
         for (name, before, after) in pairs(&before, &after) {
             if name.starts_with('.') || before == after {
                 continue;
+            }
+            // Folders within folders of one long name: a little to push, and very much to hold.
+            if path.len() + name.len() > MAX_PATH {
+                return Err(too_much(&format!("a path has more than {MAX_PATH} bytes")));
             }
             let path: Arc<str> = if path.is_empty() { name.into() } else { format!("{path}/{name}").into() };
             let folder = |slot: Slot| slot.filter(|entry| entry.mode == TREE).map(|entry| entry.id);
@@ -295,6 +301,19 @@ mod tests {
         }
         let globs = globs();
         let error = Trees::new(&memory, &globs).compare(None, Some(tree)).expect_err("too large");
+        assert!(matches!(error, Failure::Refused(Refusal { code: Code::Limit, .. })), "{error:?}");
+    }
+
+    #[test]
+    fn a_path_that_nobody_could_open_is_given_up() {
+        let mut memory = Memory::default();
+        let blob = memory.blob_of("x");
+        let mut tree = memory.raw_tree(vec![TreeItem { name: b"x.yaml".to_vec(), mode: 0o100644, id: blob }]);
+        for _ in 0..5 {
+            tree = memory.raw_tree(vec![TreeItem { name: vec![b'd'; 1000], mode: TREE, id: tree }]);
+        }
+        let globs = globs();
+        let error = Trees::new(&memory, &globs).compare(None, Some(tree)).expect_err("too long");
         assert!(matches!(error, Failure::Refused(Refusal { code: Code::Limit, .. })), "{error:?}");
     }
 }

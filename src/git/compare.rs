@@ -21,6 +21,9 @@ const MAX_NAMES: usize = 200_000;
 /// Folders within folders.
 const MAX_DEPTH: usize = 64;
 
+/// Bytes of a path: longer ones are nobody's files.
+const MAX_PATH: usize = 4096;
+
 /// Modes of entries that are no files.
 const TREE: u32 = 0o040_000;
 const SUBMODULE: u32 = 0o160_000;
@@ -94,6 +97,9 @@ impl Search<'_> {
             }
             let is = both.map(|item| item.map(|item| (item.mode, item.id)));
             let Some(name) = std::str::from_utf8(name).ok().filter(|_| is[0] != is[1]) else { continue };
+            if prefix.len() + name.len() > MAX_PATH {
+                continue;
+            }
             let path = format!("{prefix}{name}");
             let of = |wanted: fn(u32) -> bool| is.map(|it| it.filter(|(mode, _)| wanted(*mode)).map(|(_, id)| id));
             let [before, after] = of(|mode| mode != TREE && mode != SUBMODULE);
@@ -107,7 +113,12 @@ impl Search<'_> {
     }
 
     fn items(&mut self, tree: Option<ObjectId>) -> Result<Arc<[TreeItem]>, ObjectError> {
-        let items = tree.map(|tree| self.repository.tree(tree)).transpose()?.unwrap_or_default();
+        let items = match tree.map(|tree| self.repository.tree(tree)).transpose() {
+            Ok(items) => items.unwrap_or_default(),
+            // What is no tree has nothing that could be told, and keeps nobody from the other commits.
+            Err(error) if error.is_about_content() => Arc::default(),
+            Err(error) => return Err(error),
+        };
         self.names = self.names.saturating_sub(items.len());
         Ok(items)
     }
