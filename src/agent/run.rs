@@ -307,7 +307,10 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
             signal = signals.next() => match signal {
                 Told::Look => {
                     followed.iter().for_each(|source| source.trigger.fire());
-                    service.reload(&followed);
+                    // One that has not started cannot reload, and would be taken for started.
+                    if report.is_none() {
+                        service.reload(&followed);
+                    }
                 }
                 Told::Stop(name) => {
                     tracing::info!(signal = name, "stopping; a second signal forces");

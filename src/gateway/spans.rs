@@ -3,7 +3,10 @@
 use super::classify::{PROTOCOL_VERSION, header};
 use crate::{
     instance::link::{has_tool_failed, of_message},
-    protocol::{Kind, Message, Params, RawId, text_member, trace_context::Carried},
+    protocol::{
+        Kind, Message, Params, RawId, text_member,
+        trace_context::{Carried, MAX_STATE},
+    },
     telemetry::span::{self, KeyValue, Parent, Span, SpanKind, text},
 };
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -25,8 +28,8 @@ impl Ambient {
         if !span::is_on() {
             return Ambient::default();
         }
-        let parent =
-            header(headers, &TRACEPARENT).and_then(|parent| Parent::remote(parent, header(headers, &TRACESTATE)));
+        let state = header(headers, &TRACESTATE).filter(|state| state.len() <= MAX_STATE);
+        let parent = header(headers, &TRACEPARENT).and_then(|parent| Parent::remote(parent, state));
         Ambient { parent, version: header(headers, &PROTOCOL_VERSION).map(|version| text(version).into()) }
     }
 }

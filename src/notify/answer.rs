@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// However long somebody asks to be left alone, they are asked again after this.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
+const A_MINUTE: Duration = Duration::from_secs(60);
 /// How much is told of what came back, in characters.
 const SHOWN: usize = 200;
 
@@ -20,9 +21,12 @@ pub fn judged(response: &Response, secret: &str, now: Timestamp) -> Answer {
         200..300 => Answer::Taken,
         // Pending already: GitLab does not go from a state to the same one.
         400 if response.body.contains("Cannot transition status via :enqueue from") => Answer::Taken,
-        408 | 429 | 500.. => Answer::Later { problem: said(response, secret), after },
-        // With a time, a server means that there were too many.
-        403 if after.is_some() => Answer::Later { problem: said(response, secret), after },
+        // 409: another status of the same commit is being written, as GitLab has it.
+        408 | 409 | 425 | 429 | 500.. => Answer::Later { problem: said(response, secret), after },
+        // With a time, a server means that there were too many; GitHub may say so in words, and means a minute then.
+        403 if after.is_some() || response.body.to_ascii_lowercase().contains("rate limit") => {
+            Answer::Later { problem: said(response, secret), after: after.or(Some(A_MINUTE)) }
+        }
         300..400 => Answer::Refused {
             problem: format!("it answers {status}, and redirects are not followed: give the address where it is now"),
         },
@@ -48,11 +52,7 @@ fn pause(response: &Response, now: Timestamp) -> Option<Duration> {
 }
 
 fn said(response: &Response, secret: &str) -> String {
-    let body = match secret {
-        "" => response.body.clone(),
-        secret => response.body.replace(secret, "***"),
-    };
-    let (status, said) = (response.status, line(&body, SHOWN));
+    let (status, said) = (response.status, line(&without(&response.body, secret), SHOWN));
     let advice = match status {
         401 => ": the credential is not accepted",
         403 => ": the credential does not allow it",
@@ -63,6 +63,13 @@ fn said(response: &Response, secret: &str) -> String {
         true => format!("it answers {status}{advice}"),
         false => format!("it answers {status}{advice}: {said}"),
     }
+}
+
+/// A text without a credential; of one that is a URL, without what follows its host either, which servers echo by itself.
+pub fn without(text: &str, secret: &str) -> String {
+    let path = secret.split_once("://").and_then(|(_, rest)| rest.get(rest.find('/')?..)).filter(|path| path.len() > 1);
+    let secrets = [Some(secret).filter(|secret| !secret.is_empty()), path];
+    secrets.into_iter().flatten().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 #[cfg(test)]
@@ -83,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_tried_again() {
-        for status in [408, 429, 500, 502, 503, 504, 599] {
+        for status in [408, 409, 425, 429, 500, 502, 503, 504, 599] {
             assert_eq!(later(&response(status, "")), Some(None), "{status}");
         }
         for status in [200, 201, 202, 204, 301, 302, 307, 400, 401, 403, 404, 410, 422] {
@@ -112,6 +119,8 @@ mod tests {
         };
         assert_eq!(later(&limited("0")), Some(Some(60)));
         assert_eq!(later(&limited("7")), None);
+        let in_words = r#"{"message": "You have exceeded a secondary rate limit."}"#;
+        assert_eq!(later(&response(403, in_words)), Some(Some(60)));
     }
 
     #[test]
@@ -124,6 +133,13 @@ mod tests {
         let echo = refused(&response(401, "{\"message\":\"bad token t0ken\n\u{1b}[31m\"}"));
         assert_eq!(echo, "it answers 401: the credential is not accepted: {\"message\":\"bad token *** \\u{1b}[31m\"}");
         assert!(refused(&response(422, &"x".repeat(1 << 20))).len() < 250);
+        let url = "https://hooks.example.com/services/T0/abc";
+        assert_eq!(without("Cannot POST /services/T0/abc", url), "Cannot POST ***");
+        assert_eq!(without(&format!("no {url}/ here"), url), "no ***/ here");
+        assert_eq!(
+            (without("a/b", "https://x.example"), without("a/b", "https://x.example/")),
+            ("a/b".into(), "a/b".into())
+        );
         assert!(refused(&response(301, "t0ken")).contains("redirects are not followed"));
     }
 

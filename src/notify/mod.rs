@@ -8,6 +8,7 @@
 //! Nothing waits for a target: each has a task of its own, with a bounded number of messages that wait. What has become
 //! of a commit is state and not an event: a target that cannot be reached for an hour is told what is true by then.
 
+mod again;
 mod answer;
 mod compose;
 mod digest;

@@ -79,6 +79,8 @@ pub enum Effect<T> {
     Wait(Instant),
     /// Has been taken.
     Taken(T),
+    /// Will not be sent again.
+    LetGo(T),
     /// Somebody is to be told once.
     Failed(String),
     Recovered,
@@ -146,11 +148,9 @@ impl<T: Clone> Outbox<T> {
         if self.waiting.len() <= self.room {
             return;
         }
-        match self.newest_first {
-            true => drop(self.waiting.pop_back()),
-            false => drop(self.waiting.pop_front()),
-        }
+        let oldest = if self.newest_first { self.waiting.pop_back() } else { self.waiting.pop_front() };
         self.counts.dropped += 1;
+        effects.extend(oldest.map(|entry| Effect::LetGo(entry.message)));
         if !std::mem::replace(&mut self.told.overflowing, true) {
             let room = self.room;
             effects.push(Effect::Failed(format!("{room} messages wait, and the oldest are let go from now on")));
@@ -186,7 +186,7 @@ impl<T: Clone> Outbox<T> {
                 // Whoever answers is there: what else waits need not.
                 self.failures = 0;
                 self.not_before = None;
-                self.let_go(problem, effects);
+                self.let_go(entry, problem, effects);
             }
             Answer::Later { problem, after } => {
                 self.failures = self.failures.saturating_add(1);
@@ -194,7 +194,7 @@ impl<T: Clone> Outbox<T> {
                 self.not_before = now.checked_add(pause).filter(|_| !self.closing);
                 if entry.attempts >= MAX_ATTEMPTS || self.closing {
                     let times = entry.attempts;
-                    self.let_go(format!("{problem}; given up after attempt {times}"), effects);
+                    self.let_go(entry, format!("{problem}; given up after attempt {times}"), effects);
                     return;
                 }
                 if !std::mem::replace(&mut self.told.unreachable, true) {
@@ -209,8 +209,9 @@ impl<T: Clone> Outbox<T> {
         }
     }
 
-    fn let_go(&mut self, problem: String, effects: &mut Vec<Effect<T>>) {
+    fn let_go(&mut self, entry: Entry<T>, problem: String, effects: &mut Vec<Effect<T>>) {
         self.counts.dropped += 1;
+        effects.push(Effect::LetGo(entry.message));
         if !std::mem::replace(&mut self.told.refused, true) {
             effects.push(Effect::Failed(format!("a message is let go: {problem}")));
         }

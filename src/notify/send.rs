@@ -1,7 +1,7 @@
 //! Sends a message and reads what comes back. Blocks; not for async code.
 
 use super::{
-    answer::judged,
+    answer::{judged, without},
     request::{Answer, Request, Response},
     text::line,
 };
@@ -11,13 +11,11 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 use ureq::{
     Agent, Proxy,
     http::{HeaderMap, HeaderValue, header},
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 
 /// The longest credential, and the largest file of certificates.
@@ -63,7 +61,7 @@ impl Sender {
         };
         match self.agent(is_https(&request.url)).and_then(|agent| post(&agent, &request, self.timeout)) {
             Ok(response) => (judged(&response, &secret, Timestamp::now()), Some(response)),
-            Err(problem) => later(problem.replace(&secret, "***")),
+            Err(problem) => later(without(&problem, &secret)),
         }
     }
 
@@ -75,29 +73,15 @@ impl Sender {
             return Ok(agent.clone());
         }
         let roots = match (&self.ca_file, &authorities) {
-            (Some(path), Some(pem)) => certificates(path, pem)?,
+            (Some(path), Some(pem)) => {
+                roots::of_bundle(pem).map_err(|why| format!("`ca_file` {} {why}", path.display()))?
+            }
             _ if secure => roots::for_requests()?,
             _ => Vec::new(),
         };
         let proxy = self.proxy.as_deref().map(Proxy::new).transpose().map_err(|_| "`proxy` is not an address")?;
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            // None: not what the environment says either.
-            .proxy(proxy)
-            .http_status_as_error(false)
-            // What was meant for one is not sent to another.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("mcpfleet/", env!("CARGO_PKG_VERSION")))
-            // Messages are rare: servers do not keep connections for so long.
-            .max_idle_connections(0)
-            .build();
-        let agent = config.new_agent();
+        // Messages are rare: servers do not keep connections for so long.
+        let agent = roots::requests(roots, proxy).max_idle_connections(0).build().new_agent();
         self.ready = Some((secure, authorities, agent.clone()));
         Ok(agent)
     }
@@ -144,21 +128,6 @@ fn failed(error: &ureq::Error, timeout: Duration) -> String {
     }
 }
 
-/// The certificates of a bundle.
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
-    let items: Result<Vec<PemItem>, _> = parse_pem(pem).collect();
-    let items = items.map_err(|_| format!("`ca_file` {} cannot be understood", path.display()))?;
-    let certificates = items.into_iter().filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
-        _ => None,
-    });
-    let certificates: Vec<_> = certificates.collect();
-    match certificates.is_empty() {
-        true => Err(format!("`ca_file` {} has no certificate in PEM form", path.display())),
-        false => Ok(certificates),
-    }
-}
-
 /// The one line of a file with a credential.
 ///
 /// # Errors
@@ -174,11 +143,16 @@ pub fn secret(setting: &str, path: &Path) -> Result<String, String> {
     }
 }
 
+/// All of a file. One that is longer is no part of itself: what is cut would be another credential.
 fn bytes(setting: &str, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|error| format!("`{setting}` {} cannot be read: {error}", path.display()))
+    let bytes = read().map_err(|error| format!("`{setting}` {} cannot be read: {error}", path.display()))?;
+    match bytes.len() as u64 > limit {
+        true => Err(format!("`{setting}` {} has more than {limit} bytes", path.display())),
+        false => Ok(bytes),
+    }
 }

@@ -1,6 +1,7 @@
 //! Who brings messages to one target: a task that reads what happens and sends, so that nobody waits for the target.
 
 use super::{
+    again::LetGo,
     compose::{self, Message},
     digest::Digest,
     forge::Agent,
@@ -53,6 +54,7 @@ pub(super) struct Actor {
     digest: Digest,
     /// What has been offered to the target, and what it has taken or need not get.
     offered: Told,
+    let_go: LetGo,
     told: Told,
     /// What an agent before this one has told.
     before: Told,
@@ -104,6 +106,7 @@ impl Actor {
             outbox: Outbox::new(room, forge_source(&settings.target).is_some()),
             digest: Digest::new(interval),
             offered: told.clone(),
+            let_go: LetGo::default(),
             before: told.clone(),
             told,
             settings: Arc::new(settings),
@@ -123,7 +126,8 @@ impl Actor {
         let hears = filter(&self.settings.target).is_some();
         inputs.outcomes.mark_changed();
         while !self.over {
-            let due = self.wait.into_iter().chain(self.digest.due()).min();
+            let again = self.let_go.due().filter(|_| !self.closing);
+            let due = self.wait.into_iter().chain(self.digest.due()).chain(again).min();
             tokio::select! {
                 answer = answer(&mut self.sending) => {
                     self.sending = None;
@@ -151,7 +155,17 @@ impl Actor {
                     Err(RecvError::Lagged(missed)) => self.outbox.counts.dropped += missed,
                     Err(RecvError::Closed) => shutdown.cancelled().await,
                 },
-                () = sleep(due), if due.is_some() => self.tick().await,
+                () = sleep(due), if due.is_some() => {
+                    self.tick().await;
+                    let again = if self.closing { Vec::new() } else { self.let_go.take(Instant::now()) };
+                    if !again.is_empty() {
+                        for (source, commit) in again {
+                            self.offered.get_mut(&source).and_then(|offered| offered.remove(&commit));
+                        }
+                        let outcomes = inputs.outcomes.borrow().clone();
+                        self.take_outcomes(&outcomes).await;
+                    }
+                }
             }
             self.publish();
         }
@@ -244,7 +258,11 @@ impl Actor {
                     self.told.entry(source).or_default().insert(outcome.commit, outcome.state);
                     self.remember().await;
                 }
-                Effect::Taken(_) => {}
+                // A status is true until it is another one.
+                Effect::LetGo(Message::Commit { source, outcome }) => {
+                    self.let_go.add(source, outcome.commit, Instant::now());
+                }
+                Effect::Taken(_) | Effect::LetGo(_) => {}
                 Effect::Failed(problem) => {
                     let text = format!("{}: {problem}", self.called());
                     self.journal.record(Draft::warning(EventKind::NotificationFailed, text));

@@ -1,6 +1,7 @@
 //! One message that means nothing, to see whether a target takes it.
 
 use super::{
+    answer::without,
     compose::{self, Message},
     digest,
     forge::Agent,
@@ -81,7 +82,7 @@ pub fn test(target: &Notification, agent_name: &str, commit: Option<&str>) -> Re
     };
     // What is shown back of the credential is shown to nobody.
     let secret = super::secret(setting, file).unwrap_or_default();
-    let hidden = |text: String| if secret.is_empty() { text } else { text.replace(&secret, "***") };
+    let hidden = |text: String| without(&text, &secret);
     let (status, body) = response.map(|response| (response.status, hidden(response.body))).unzip();
     Ok(Trial { sent, status, body: body.unwrap_or_default(), problem })
 }

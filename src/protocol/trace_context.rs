@@ -9,7 +9,7 @@ const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
 
 /// The longest `tracestate` that is taken, in bytes: the standard asks for 512.
-const MAX_STATE: usize = 512;
+pub const MAX_STATE: usize = 512;
 
 /// A `traceparent`: which span, in which trace, and whether that is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

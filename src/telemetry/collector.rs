@@ -1,11 +1,11 @@
 //! The collector, at the other end of HTTP. Blocks; not for async code.
 
 use super::Otlp;
+use crate::roots;
 use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 use ureq::{
@@ -14,7 +14,6 @@ use ureq::{
         HeaderValue, StatusCode,
         header::{CONTENT_TYPE, RETRY_AFTER},
     },
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 
 /// The largest answer that is read, in bytes. Nothing in it is of use but for people.
@@ -107,43 +106,14 @@ impl Collector {
 }
 
 fn agent(settings: &Otlp) -> Result<Agent, String> {
-    let roots =
-        if settings.endpoint.starts_with("https://") { roots(settings.ca_file.as_deref())? } else { Vec::new() };
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        // None: not what the environment says either.
-        .proxy(None)
-        .http_status_as_error(false)
-        // Whoever is asked answers: a header with a token goes nowhere else.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(concat!("mcpfleet/", env!("CARGO_PKG_VERSION")))
-        .build();
-    Ok(config.new_agent())
-}
-
-fn roots(ca_file: Option<&Path>) -> Result<Vec<Certificate<'static>>, String> {
-    let Some(file) = ca_file else {
-        return Ok(crate::roots::for_requests()?);
-    };
-    let pem = read(file, MAX_CERTIFICATES)?;
-    let mut roots = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(format!("{} is no PEM: {error}", file.display())),
+    let roots = match &settings.ca_file {
+        _ if !settings.endpoint.starts_with("https://") => Vec::new(),
+        None => roots::for_requests()?,
+        Some(file) => {
+            roots::of_bundle(&read(file, MAX_CERTIFICATES)?).map_err(|why| format!("{} {why}", file.display()))?
         }
-    }
-    if roots.is_empty() {
-        return Err(format!("{} has no certificate in it", file.display()));
-    }
-    Ok(roots)
+    };
+    Ok(roots::requests(roots, None).build().new_agent())
 }
 
 fn read(file: &Path, limit: u64) -> Result<Vec<u8>, String> {

@@ -74,6 +74,7 @@ const PURE: &[&str] = &[
     "instance::remote::target",
     "instance::tools::set",
     "manifest",
+    "notify::again",
     "notify::answer",
     "notify::compose",
     "notify::digest",

@@ -15,13 +15,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use std::{
     io::{self, Read},
     path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 use ureq::{
     Agent, Body, Proxy,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
+    tls::Certificate,
 };
 
 const USER_AGENT: &str = concat!("git/mcpfleet-", env!("CARGO_PKG_VERSION"));
@@ -52,28 +51,14 @@ impl Client {
     fn new(remote: &Remote, authorities: Option<Vec<u8>>) -> Result<Client, FetchError> {
         let secure = remote.url.to_ascii_lowercase().starts_with("https:");
         let roots = match (&remote.ca_file, &authorities) {
-            (Some(path), Some(pem)) => certificates(path, pem)?,
+            (Some(path), Some(pem)) => roots::of_bundle(pem).map_err(|why| unusable("ca_file", path, why))?,
             _ if secure => system_certificates()?,
             _ => Vec::new(),
         };
         let proxy = remote.proxy.as_deref().map(Proxy::new).transpose();
         let proxy = proxy.map_err(|_| FetchError::new(FetchFailure::Settings, "`proxy` is not an address"))?;
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::Specific(Arc::new(roots)))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            // None: not what the environment says either.
-            .proxy(proxy)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(USER_AGENT)
-            // A new connection for each look: the last one is longer ago than servers keep them.
-            .max_idle_connections(0)
-            .build();
+        // A new connection for each look: the last one is longer ago than servers keep them.
+        let config = roots::requests(roots, proxy).user_agent(USER_AGENT).max_idle_connections(0).build();
         Ok(Client { agent: config.new_agent(), authorities })
     }
 
@@ -89,20 +74,6 @@ impl Client {
 }
 
 /// The certificates of a bundle.
-fn certificates(path: &std::path::Path, pem: &[u8]) -> Result<Vec<Certificate<'static>>, FetchError> {
-    let items: Result<Vec<PemItem>, _> = parse_pem(pem).collect();
-    let items = items.map_err(|error| unusable("ca_file", path, &format!("cannot be read: {error}")))?;
-    let certificates = items.into_iter().filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
-        _ => None,
-    });
-    let certificates: Vec<_> = certificates.collect();
-    if certificates.is_empty() {
-        return Err(unusable("ca_file", path, "has no certificate in PEM form"));
-    }
-    Ok(certificates)
-}
-
 fn system_certificates() -> Result<Vec<Certificate<'static>>, FetchError> {
     roots::for_requests().map_err(|none| FetchError::new(FetchFailure::Certificate, none))
 }

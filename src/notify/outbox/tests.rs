@@ -90,6 +90,7 @@ fn a_message_that_nobody_takes_is_let_go() {
     let mut failed = 0;
     for attempt in 1..=MAX_ATTEMPTS {
         let effects = outbox.step(later(None), now);
+        assert_eq!(effects.contains(&Effect::LetGo(1)), attempt == MAX_ATTEMPTS, "{attempt}");
         failed += effects.iter().filter(|effect| matches!(effect, Effect::Failed(_))).count();
         now += LONGEST_PAUSE;
         let expected = if attempt == MAX_ATTEMPTS { 2 } else { 1 };

@@ -100,6 +100,12 @@ families! {
     CERTIFICATE = Gauge "mcpfleet_gateway_certificate_expiry_timestamp" [Seconds] {} "Until when the certificate that the gateway shows is good; absent without TLS";
     WEBHOOKS = Counter "mcpfleet_webhook_calls" {"webhook", "outcome"} "Calls of webhooks, taken or refused; the webhook is `(none)` for names that are no webhook's";
 
+    // What is told to others.
+    NOTIFICATIONS = Counter "mcpfleet_notification_messages" {"notification", "outcome"} "Messages of notifications: delivered, or dropped because nobody will get them";
+    NOTIFICATIONS_WAITING = Gauge "mcpfleet_notification_waiting_messages" {"notification"} "Messages that wait to be sent";
+    NOTIFICATION_UP = Gauge "mcpfleet_notification_up" {"notification"} "Whether messages get through, as far as is known";
+    SPANS = Counter "mcpfleet_trace_spans" {"outcome"} "Spans: sent to the collector, dropped because there was no room, or failed because it has not taken them";
+
     // The audit.
     AUDIT_WRITTEN = Counter "mcpfleet_audit_written_records" {} "Records that were written to the audit's file";
     AUDIT_DROPPED = Counter "mcpfleet_audit_dropped_records" {} "Records that are nowhere, because they came faster than they could be written";

@@ -4,7 +4,7 @@ use super::{
     process,
     reading::{AppReading, Reading, SourceReading},
 };
-use crate::status::Store;
+use crate::{status::Store, telemetry};
 use std::collections::BTreeMap;
 
 /// Everything, now. Blocks for a moment: it looks at `/proc`.
@@ -50,6 +50,7 @@ pub(super) fn gather(store: &Store) -> Reading {
         calls: store.calls.read(),
         sessions: gateway.sessions.count(),
         queued: gateway.audit.waiting(),
+        spans: telemetry::counts().unwrap_or_default(),
         runtime: process::runtime(),
         process: process::process(),
     }

@@ -10,7 +10,7 @@ mod gather;
 mod process;
 mod reading;
 
-use super::Store;
+use super::{Store, web::gzip};
 use crate::{
     gateway::{Caller, health, limits::ConnectionLimits, problem},
     resource::Verb,
@@ -23,9 +23,9 @@ use axum::{
     response::Response,
     routing::get,
 };
-use flate2::{Compression, write::GzEncoder};
+use flate2::Compression;
 use format::Format;
-use std::{io::Write as _, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Connections to `admin_listen`. Who watches an agent keeps one open; there are few.
@@ -50,14 +50,14 @@ impl Metrics {
 
     async fn answer(self, headers: &HeaderMap) -> Response {
         let Ok(turn) = self.turns.acquire_owned().await else { return unreadable() };
-        let (format, compress) = (Format::of(headers), takes_gzip(headers));
+        let (format, compress) = (Format::of(headers), gzip::accepts(headers));
         let store = self.store;
         let written = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let text = expose::text(gather::gather(&store));
             let text = if format == Format::Prometheus { format::classic(&text) } else { text };
             match compress && text.len() > SHORT {
-                true => gzip(text.as_bytes()).map(|bytes| (bytes, true)),
+                true => gzip::compressed(text.as_bytes(), Compression::fast()).map(|bytes| (bytes, true)),
                 false => Some((text.into_bytes(), false)),
             }
         });
@@ -108,41 +108,4 @@ async fn metrics(State(metrics): State<Metrics>, Extension(caller): Extension<Ca
 
 fn unreadable() -> Response {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the metrics could not be read")
-}
-
-/// Whether whoever asks takes an answer that is compressed.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let refused = parts.any(|part| {
-            let value = part.strip_prefix("q=").and_then(|quality| quality.trim().parse::<f64>().ok());
-            value.is_some_and(|quality| quality <= 0.0)
-        });
-        gzip && !refused
-    })
-}
-
-fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn compressed_for_those_who_take_it() {
-        for (accept, expected) in
-            [("gzip", true), ("deflate, GZIP;q=0.5", true), ("gzip;q=0", false), ("br, *", false), ("gzipped", false)]
-        {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, accept.parse().unwrap());
-            assert_eq!(takes_gzip(&headers), expected, "{accept}");
-        }
-        assert!(!takes_gzip(&HeaderMap::new()));
-    }
 }

@@ -4,6 +4,7 @@ use crate::{
     instance::{journal::Lives, traffic::EraTraffic},
     measure::Distribution,
     status::model::Status,
+    telemetry::Counts,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Reading {
     pub sessions: usize,
     /// Records of the audit that wait to be written.
     pub queued: usize,
+    /// All 0 where no spans are collected.
+    pub spans: Counts,
     pub runtime: Runtime,
     pub process: Process,
 }

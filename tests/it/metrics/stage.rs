@@ -49,6 +49,8 @@ impl Stage {
             "admin_listen": "127.0.0.1:0",
             "webhook_listen": "127.0.0.1:0",
             "webhooks": [{"name": "forge", "source": "fleet", "scheme": "token", "secret_file": "hook"}],
+            // Nobody is there.
+            "notifications": [{"name": "program", "kind": "webhook", "url": "http://127.0.0.1:9/", "secret_file": "hook"}],
             "audit": {"file": "audit.jsonl"},
         });
         if nix::unistd::geteuid().is_root() {

@@ -218,6 +218,9 @@ fn the_action_takes_what_was_released() {
     let action: Value = serde_yaml::from_str(&file("action.yml")).expect("YAML");
     let steps = action["runs"]["steps"].as_array().expect("steps");
     let step = steps.iter().find(|step| step["id"] == "download").expect("a step");
+    // The runner's own variables are empty in a composite action: it is these that have them.
+    assert_eq!(step["env"]["REFERENCE"], "${{ github.action_ref }}");
+    assert_eq!(step["env"]["REPOSITORY"], "${{ github.action_repository }}");
     let download = |reference: &str| {
         let work = folder.path().join("work");
         let _ = fs::remove_dir_all(&work);
@@ -227,8 +230,8 @@ fn the_action_takes_what_was_released() {
             step["run"].as_str().expect("a script"),
             &work,
             &[
-                ("GITHUB_ACTION_REF", reference),
-                ("GITHUB_ACTION_REPOSITORY", "platform/mcpfleet"),
+                ("REFERENCE", reference),
+                ("REPOSITORY", "platform/mcpfleet"),
                 ("GITHUB_SERVER_URL", &server),
                 ("RUNNER_TEMP", work.to_str().expect("UTF-8")),
             ],

@@ -111,13 +111,13 @@ impl<'w> Fleet<'w> {
 
     /// Pushes what is always the same, in new versions, so that nobody is still bound to a process of before.
     pub fn calm(&mut self, round: usize) {
+        // Before anything else: what was accepted, and is not there any more because it was refused, is there then to be deleted.
+        self.restore(Fleet::names().iter());
         let mut changes: BTreeMap<String, Option<Said>> = self.files.keys().map(|name| (name.clone(), None)).collect();
         let flags: [&[&str]; 3] = [&[], &["--era", "legacy"], &["--fork-grandchild"]];
         let calm = Fleet::names().into_iter().take(CALM).zip(flags.iter().cycle()).zip(SESSIONS.iter().cycle());
         changes
             .extend(calm.map(|((name, flags), sessions)| (name, Some(Said { round, ..Said::new(flags, sessions) }))));
-        self.restore(Fleet::names().iter());
-        changes.retain(|name, said| said.is_some() || self.files.contains_key(name));
         self.accept(changes);
         self.repo.push(self.head);
     }

@@ -154,7 +154,7 @@ async fn an_agent_does_not_start_without_what_it_is_to_send() {
     fs::write(home.path().join("empty"), "").unwrap();
     for (settings, expected) in [
         (vec!["headers.A=gone"], "cannot read"),
-        (vec!["ca_file=empty"], "has no certificate in it"),
+        (vec!["ca_file=empty"], "has no certificate in PEM form"),
         (vec!["ca_file=gone"], "cannot read"),
         (vec!["endpoint=ftp://x"], "is not the URL of a collector"),
         (vec!["endpoint=http://192.0.2.1", "headers.A=empty"], "would go over the network in clear"),

@@ -3,11 +3,10 @@
 use super::jwk::{Key, parse_set};
 use crate::{manifest::decode::is_secure_url, roots};
 use serde::Deserialize;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use ureq::{
     Agent,
     http::{StatusCode, Uri, header},
-    tls::{RootCerts, TlsConfig, TlsProvider},
 };
 
 /// For each of the two requests.
@@ -50,23 +49,7 @@ fn is_https(url: &str) -> bool {
 
 fn agent(issuer: &str) -> Result<Agent, String> {
     let roots = if is_https(issuer) { roots::for_requests()? } else { Vec::new() };
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .timeout_global(Some(TIMEOUT))
-        // None: not what the environment says either.
-        .proxy(None)
-        .http_status_as_error(false)
-        // Whoever is asked answers, or nobody does.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(concat!("mcpfleet/", env!("CARGO_PKG_VERSION")))
-        .max_idle_connections(0)
-        .build();
+    let config = roots::requests(roots, None).timeout_global(Some(TIMEOUT)).max_idle_connections(0).build();
     Ok(config.new_agent())
 }
 

@@ -1,9 +1,12 @@
 //! The agent as a whole, and its process.
 
 use super::page::{Page, seconds};
-use crate::status::{
-    metrics::{families as f, reading::Reading},
-    model::AgentState,
+use crate::{
+    status::{
+        metrics::{families as f, reading::Reading},
+        model::AgentState,
+    },
+    telemetry::Counts,
 };
 use std::fmt;
 
@@ -24,6 +27,25 @@ pub fn write(page: &mut Page, reading: &Reading) -> fmt::Result {
     page.of(&f::RECONCILE)?.histogram([], &reading.rounds)?;
     let mut events = page.of(&f::EVENTS)?;
     reading.events.iter().try_for_each(|(kind, count)| events.counter([*kind], *count))
+}
+
+/// What others are told, and whether they get it.
+pub fn write_told(page: &mut Page, reading: &Reading) -> fmt::Result {
+    let notifications = &reading.status.agent.notifications;
+    let mut messages = page.of(&f::NOTIFICATIONS)?;
+    for told in notifications {
+        messages.counter([&told.name, "delivered"], told.delivered)?;
+        messages.counter([&told.name, "dropped"], told.dropped)?;
+    }
+    let mut waiting = page.of(&f::NOTIFICATIONS_WAITING)?;
+    notifications.iter().try_for_each(|told| waiting.gauge([&told.name], told.waiting as u64))?;
+    let mut up = page.of(&f::NOTIFICATION_UP)?;
+    notifications.iter().try_for_each(|told| up.gauge([&told.name], u64::from(told.problem.is_none())))?;
+    let mut spans = page.of(&f::SPANS)?;
+    let Counts { sent, dropped, failed } = reading.spans;
+    [("sent", sent), ("dropped", dropped), ("failed", failed)]
+        .iter()
+        .try_for_each(|(outcome, count)| spans.counter([*outcome], *count))
 }
 
 pub fn write_process(page: &mut Page, reading: &Reading) -> fmt::Result {

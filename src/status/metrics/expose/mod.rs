@@ -39,6 +39,7 @@ impl Collector for Written {
         sources::write(page, reading)?;
         apps::write(page, reading)?;
         gateway::write(page, reading)?;
+        agent::write_told(page, reading)?;
         agent::write_process(page, reading)
     }
 }

@@ -68,6 +68,7 @@ fn reading(apps: Vec<AppStatus>) -> Reading {
         calls: vec![(None, "refused", 9)],
         sessions: 3,
         queued: 0,
+        spans: Default::default(),
         runtime: Runtime::default(),
         process: Process::default(),
     }
