@@ -138,14 +138,28 @@ impl Record {
         }
     }
 
-    /// What was decided since trust began, newest first; each commit once.
+    /// What was decided since trust began, newest first; each commit once. Each is read when its turn comes: all together
+    /// are many times the bytes of the file.
     pub fn newest_first(&self) -> impl Iterator<Item = Recorded> {
         let mut seen = HashSet::new();
-        let lines = self.0.split(|byte| *byte == b'\n').rev();
-        let lines = lines.take_while(|line| serde_json::from_slice::<Began>(line).is_err());
         // A line that is still being written, or was cut off, says nothing.
-        let read = lines.filter_map(|line| serde_json::from_slice::<Recorded>(line).ok());
+        let read = self.lines().filter_map(|line| serde_json::from_slice::<Recorded>(line).ok());
         read.filter(move |recorded| seen.insert(recorded.verdict.id))
+    }
+
+    /// The commits about which something was decided since then.
+    pub fn commits(&self) -> HashSet<ObjectId> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: ObjectId,
+        }
+        self.lines().filter_map(|line| Some(serde_json::from_slice::<Named>(line).ok()?.id)).collect()
+    }
+
+    /// Newest first, since trust began.
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.0.split(|byte| *byte == b'\n').rev();
+        lines.take_while(|line| serde_json::from_slice::<Began>(line).is_err())
     }
 }
 
@@ -179,7 +193,10 @@ mod tests {
 
     fn read(folder: &Path) -> Vec<(ObjectId, Option<String>)> {
         let record = Record::read(folder).expect("readable");
-        record.newest_first().map(|recorded| (recorded.verdict.id, recorded.verdict.signer)).collect()
+        let all: Vec<_> =
+            record.newest_first().map(|recorded| (recorded.verdict.id, recorded.verdict.signer)).collect();
+        assert_eq!(record.commits(), all.iter().map(|(commit, _)| *commit).collect());
+        all
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::{
     authorize::{CommitVerdict, ObjectId},
     git::Changed,
 };
-use std::collections::HashSet;
 
 /// How many commits that wait are told.
 const MAX_WAITING: usize = 200;
@@ -38,8 +37,8 @@ pub enum Stands {
 }
 
 pub(super) fn commits(asked: &Asked, heads: Heads, wanted: Wanted) -> Result<Page<Commit>, PastError> {
-    let record: Vec<Recorded> = Record::read(&asked.inner.settings.state_dir)?.newest_first().collect();
-    let recorded: HashSet<ObjectId> = record.iter().map(|recorded| recorded.verdict.id).collect();
+    let record = Record::read(&asked.inner.settings.state_dir)?;
+    let recorded = record.commits();
     let mut taken = Taken::new(wanted);
 
     let known = recorded.iter().copied().chain(heads.accepted).chain(heads.root);
@@ -57,7 +56,7 @@ pub(super) fn commits(asked: &Asked, heads: Heads, wanted: Wanted) -> Result<Pag
             return taken.finish(asked.is_over());
         }
     }
-    for Recorded { verdict, left_out } in record {
+    for Recorded { verdict, left_out } in record.newest_first() {
         let id = verdict.id;
         let make = || {
             let told = Told::by(&asked.repository, id);
