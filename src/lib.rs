@@ -16,7 +16,8 @@
 //! * [`instance`] runs processes: one supervisor a server, which works towards the newest desire it was given.
 //! * [`gateway`] lets clients talk to the processes, by passing frames ([`protocol`]) and never models.
 //! * [`agent`] is the loop that ties these together, [`status`] what people and machines see of it, [`audit`] what is
-//!   written down of who did what, [`client`] and [`cli`] the other side of the wire.
+//!   written down of who did what, [`client`] and [`cli`] the other side of the wire. [`notify`] tells others what becomes of
+//!   commits, [`telemetry`] how long what took; neither keeps anybody waiting.
 //!
 //! Resources are written by whoever writes files and commits; [`author`] does so for those who would rather call a
 //! command.
