@@ -20,7 +20,7 @@ pub use notification::{Filter, Forge, Notification, Slack, Target, Webhook as We
 pub use source::{Authorization, DirectoryConfig, GitConfig, KeySetting, RootCommit, SourceConfig, SourceFrom};
 
 use crate::{
-    instance::{grant::Given, remote::HostPattern},
+    instance::{grant::Grant, remote::HostPattern},
     manifest::decode::{Decoded, decode_document},
     reconcile::{PruneSettings, Selection},
     resource::{App, Selector, Written, quantity},
@@ -90,13 +90,13 @@ pub struct AppService {
 
 impl AppService {
     /// What decides whether an app may start.
-    pub fn given(&self) -> Given<'_> {
-        Given {
-            host_users: &self.host_users,
+    pub fn grant(&self) -> Grant {
+        Grant {
+            host_users: self.host_users.clone(),
             allow_root: self.allow_root,
-            secrets: &self.secrets,
-            remote_hosts: self.remote_hosts.as_deref(),
-            from_agent: &self.allow_from_agent,
+            secrets: self.secrets.clone(),
+            remote_hosts: self.remote_hosts.clone(),
+            from_agent: self.allow_from_agent.clone(),
         }
     }
 

@@ -26,57 +26,35 @@ pub fn granted(grants: &Grants, app: &App) -> Option<BTreeSet<String>> {
 }
 
 /// What an agent's configuration gives to apps.
-#[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
-    pub host_users: &'a Grants,
-    pub allow_root: bool,
-    pub secrets: &'a Grants,
-    pub remote_hosts: Option<&'a [HostPattern]>,
-    /// The variables of `allow_from_agent`.
-    pub from_agent: &'a [String],
-}
-
-/// The same, kept.
 #[derive(Clone, Debug, Default)]
 pub struct Grant {
     pub host_users: Grants,
     pub allow_root: bool,
     pub secrets: Grants,
     pub remote_hosts: Option<Vec<HostPattern>>,
+    /// The variables of `allow_from_agent`.
     pub from_agent: Vec<String>,
-}
-
-impl Grant {
-    pub fn given(&self) -> Given<'_> {
-        Given {
-            host_users: &self.host_users,
-            allow_root: self.allow_root,
-            secrets: &self.secrets,
-            remote_hosts: self.remote_hosts.as_deref(),
-            from_agent: &self.from_agent,
-        }
-    }
 }
 
 /// Why an agent with such a configuration would not start an app, for people; empty if nothing in it forbids that.
 ///
 /// What depends on the host is not known here: whether the user, the secret or the variable exists, and as whom the
 /// agent runs. It is taken for one that can become any user.
-pub fn refusals(app: &App, given: &Given<'_>) -> Vec<String> {
+pub fn refusals(app: &App, grant: &Grant) -> Vec<String> {
     let mut refusals = Vec::new();
     match &app.spec.server {
         Server::Stdio(stdio) => {
             if let Some(name) = &stdio.run_as_host_user {
                 let settings = UserSettings {
                     default_host_user: None,
-                    allow_root: given.allow_root,
-                    granted: granted(given.host_users, app),
+                    allow_root: grant.allow_root,
+                    granted: granted(&grant.host_users, app),
                 };
                 refusals.extend(decide_user(Some(name), &anybody(), &settings).err());
             }
             for (variable, value) in &stdio.env {
                 if let EnvValue::FromAgent(name) = value
-                    && !given.from_agent.contains(name)
+                    && !grant.from_agent.contains(name)
                 {
                     let error = EnvironmentError::NotAllowed { variable: variable.clone(), name: name.clone() };
                     refusals.push(error.to_string());
@@ -85,10 +63,10 @@ pub fn refusals(app: &App, given: &Given<'_>) -> Vec<String> {
         }
         Server::Remote(remote) => {
             let target = Target::new(&remote.url);
-            refusals.extend(target.and_then(|target| is_listed(given.remote_hosts, &target).err()));
+            refusals.extend(target.and_then(|target| is_listed(grant.remote_hosts.as_deref(), &target).err()));
         }
     }
-    for secret in names(app).into_iter().filter(|name| !is_granted(given.secrets, name, app)) {
+    for secret in names(app).into_iter().filter(|name| !is_granted(&grant.secrets, name, app)) {
         refusals.push(SecretError::NotGranted { secret, app: app.metadata.name.clone() }.to_string());
     }
     refusals
@@ -120,11 +98,9 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_refused_and_named() {
-        let (any, none, prod, test) = (None, Some(BTreeMap::new()), grants("x", "prod"), grants("x", "test"));
-        let hosts = [HostPattern::new("*.example.com").unwrap()];
-        let variables = ["HOME_URL".to_owned()];
-        let free =
-            Given { host_users: &any, allow_root: false, secrets: &any, remote_hosts: None, from_agent: &variables };
+        let (none, prod, test) = (Some(BTreeMap::new()), grants("x", "prod"), grants("x", "test"));
+        let hosts = vec![HostPattern::new("*.example.com").unwrap()];
+        let free = Grant { from_agent: vec!["HOME_URL".to_owned()], ..Grant::default() };
         let user = "{mcp: {command: s, run_as_host_user: x}}";
         let root = "{mcp: {command: s, run_as_host_user: root}}";
         let secret = "{mcp: {command: s, env: {TOKEN: {secret: x}}}}";
@@ -134,22 +110,35 @@ mod tests {
         let near = "{uri: 'mcp+https://a.example.com/mcp'}";
         let header = "{uri: 'mcp+https://a.example.com/mcp', rewrite: {headers: [{name: X-Key, value: {secret: x}}]}}";
         let cases = [
-            (user, free, None),
-            (user, Given { host_users: &prod, ..free }, None),
-            (user, Given { host_users: &test, ..free }, Some("host user `x`")),
-            (user, Given { host_users: &none, ..free }, Some("host user `x`")),
-            (root, free, Some("`allow_root`")),
-            (root, Given { allow_root: true, ..free }, None),
-            (secret, free, None),
-            (secret, Given { secrets: &prod, ..free }, None),
-            (secret, Given { secrets: &test, ..free }, Some("secret `x`")),
-            (header, Given { secrets: &none, ..free }, Some("secret `x`")),
-            (variable, free, None),
-            (other, free, Some("does not list `OTHER`")),
-            (remote, free, None),
-            (remote, Given { remote_hosts: Some(&hosts), ..free }, Some("does not list example.org:443")),
-            (near, Given { remote_hosts: Some(&hosts), ..free }, None),
-            ("{mcp: {command: s}}", Given { host_users: &none, secrets: &none, remote_hosts: Some(&[]), ..free }, None),
+            (user, free.clone(), None),
+            (user, Grant { host_users: prod.clone(), ..free.clone() }, None),
+            (user, Grant { host_users: test.clone(), ..free.clone() }, Some("host user `x`")),
+            (user, Grant { host_users: none.clone(), ..free.clone() }, Some("host user `x`")),
+            (root, free.clone(), Some("`allow_root`")),
+            (root, Grant { allow_root: true, ..free.clone() }, None),
+            (secret, free.clone(), None),
+            (secret, Grant { secrets: prod.clone(), ..free.clone() }, None),
+            (secret, Grant { secrets: test.clone(), ..free.clone() }, Some("secret `x`")),
+            (header, Grant { secrets: none.clone(), ..free.clone() }, Some("secret `x`")),
+            (variable, free.clone(), None),
+            (other, free.clone(), Some("does not list `OTHER`")),
+            (remote, free.clone(), None),
+            (
+                remote,
+                Grant { remote_hosts: Some(hosts.clone()), ..free.clone() },
+                Some("does not list example.org:443"),
+            ),
+            (near, Grant { remote_hosts: Some(hosts.clone()), ..free.clone() }, None),
+            (
+                "{mcp: {command: s}}",
+                Grant {
+                    host_users: none.clone(),
+                    secrets: none.clone(),
+                    remote_hosts: Some(Vec::new()),
+                    ..free.clone()
+                },
+                None,
+            ),
         ];
         for (spec, given, expected) in cases {
             let refused = refusals(&app(spec), &given);

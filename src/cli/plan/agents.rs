@@ -7,9 +7,9 @@ use super::super::{
 };
 use crate::{
     authorize::{ObjectId, Proposed, Report},
-    config::{AppService, Config, Judging, SourceConfig},
+    config::{Config, Judging, SourceConfig},
     git::Repository,
-    instance::grant::refusals,
+    instance::grant::{Grant, refusals},
     reconcile::{
         PruneSettings, Selection,
         preview::{Follower, Preview, proposal},
@@ -69,7 +69,7 @@ pub struct Agent {
     pub(super) subpath: Option<String>,
     pub(super) ignore: Ignore,
     /// What it gives to apps, if that is known.
-    pub(super) service: Option<AppService>,
+    pub(super) grant: Option<Grant>,
 }
 
 impl Agent {
@@ -100,7 +100,7 @@ impl Agent {
             source: "git".into(),
             subpath: None,
             ignore: Ignore::none(),
-            service: None,
+            grant: None,
         }
     }
 
@@ -126,7 +126,7 @@ impl Agent {
             source: followed.map_or("git", |source| source.name.as_str()).into(),
             subpath: followed.and_then(|source| source.path.clone()),
             ignore: Ignore::new(ignore).map_err(|error| UsageError::new(error.to_string()))?,
-            service: Some(config.app_service.clone()),
+            grant: Some(config.app_service.grant()),
         }))
     }
 
@@ -138,7 +138,7 @@ impl Agent {
             prune: &self.prune,
             source: &self.source,
             subpath: self.subpath.as_deref(),
-            refuses: &|app| self.service.as_ref().map_or_else(Vec::new, |service| refusals(app, &service.given())),
+            refuses: &|app| self.grant.as_ref().map_or_else(Vec::new, |grant| refusals(app, grant)),
             ignores: &|path| self.ignore.file(path),
             others: (&[], &[]),
         };

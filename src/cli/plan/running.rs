@@ -110,7 +110,7 @@ fn agent(basis: &Basis, source: &SourceBasis) -> anyhow::Result<Agent> {
         source: source.name.as_str().into(),
         subpath: source.path.clone(),
         ignore: Ignore::new(&source.ignore).context("the agent's `ignore`")?,
-        service: None,
+        grant: None,
     })
 }
 

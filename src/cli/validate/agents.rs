@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{UsageError, configuration::describe, judging::bytes_at},
-    config::{AppService, Config},
-    instance::grant::refusals,
+    config::Config,
+    instance::grant::{Grant, refusals},
     manifest::{Code, Diagnostic, FileState, Located, ParsedFile, Revision, Severity, Snapshot, Tree},
-    reconcile::{Desired, SourceInput, Why, desired},
+    reconcile::{Desired, Selection, SourceInput, Why, desired},
     resource::{App, Resource},
 };
 use jiff::Timestamp;
@@ -18,7 +18,8 @@ const NAMED: usize = 3;
 pub struct Agent {
     /// Where its configuration is.
     place: String,
-    service: AppService,
+    selection: Selection,
+    grant: Grant,
 }
 
 impl Agent {
@@ -30,16 +31,17 @@ impl Agent {
         let (bytes, environment) = bytes_at(place)?;
         let read = Config::read(place, &bytes, &[], &environment);
         let config = read.value.ok_or_else(|| UsageError(describe(&read.diagnostics)))?;
-        Ok(Agent { place: place.to_owned(), service: config.app_service })
+        let (selection, grant) = (config.app_service.selection(), config.app_service.grant());
+        Ok(Agent { place: place.to_owned(), selection, grant })
     }
 
     fn desired(&self, input: &SourceInput, now: Timestamp) -> Desired {
-        desired(std::slice::from_ref(input), &self.service.selection(), now)
+        desired(std::slice::from_ref(input), &self.selection, now)
     }
 
     /// Why it would not start an app that it selects.
     fn refusals(&self, app: &App) -> Vec<String> {
-        refusals(app, &self.service.given())
+        refusals(app, &self.grant)
     }
 }
 

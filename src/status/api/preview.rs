@@ -115,7 +115,7 @@ impl Weighing {
             prune: &self.prune,
             source: &self.source,
             subpath: self.past.subpath(),
-            refuses: &|app| refusals(app, &self.grant.given()),
+            refuses: &|app| refusals(app, &self.grant),
             ignores: &|path| self.past.ignores(path),
             others: (&self.earlier, &self.later),
         };
