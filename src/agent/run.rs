@@ -232,7 +232,7 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         notifications: notified,
     });
     let mut notifying = notifying.start(&store, &stop_loop);
-    service.attend(store.clone(), beats_sender, stop_loop.clone());
+    service.attend(store.clone(), beats_sender, stop_loop.clone(), &mut parts);
     let router = gateway::router(gateway.clone(), status::api::router(store.clone(), commands_sender));
     let tcp = match tls.clone() {
         Some(tls) => Listener::Tls(tcp, tls),

@@ -12,6 +12,7 @@ use sd_notify::NotifyState;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -47,13 +48,24 @@ impl Service {
     }
 
     /// From now on: it is told how things stand, and that the agent lives for as long as the other end of `beats` answers.
-    pub fn attend(self, store: Arc<Store>, beats: mpsc::Sender<Beat>, stop: CancellationToken) {
+    /// The tasks are among `parts`, each with what it is called.
+    pub fn attend(
+        self,
+        store: Arc<Store>,
+        beats: mpsc::Sender<Beat>,
+        stop: CancellationToken,
+        parts: &mut JoinSet<&'static str>,
+    ) {
         if let Some(within) = self.watchdog {
             let alive = watch(within, beats, move || self.tell(&[NotifyState::Watchdog]));
-            tokio::spawn(stop.clone().run_until_cancelled_owned(alive));
+            let alive = stop.clone().run_until_cancelled_owned(alive);
+            parts.spawn(async {
+                alive.await;
+                "what feeds the watchdog"
+            });
         }
         if self.there {
-            tokio::spawn(stop.run_until_cancelled_owned(async move {
+            let telling = stop.run_until_cancelled_owned(async move {
                 let mut applied = store.applied.clone();
                 let mut told = String::new();
                 loop {
@@ -69,7 +81,11 @@ impl Service {
                         let _ = timeout(STATUS_EVERY, applied.changed()).await;
                     }
                 }
-            }));
+            });
+            parts.spawn(async {
+                telling.await;
+                "what tells the service manager how things stand"
+            });
         }
     }
 

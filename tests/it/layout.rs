@@ -90,6 +90,7 @@ const PURE: &[&str] = &[
     "resource",
     "schema",
     "source::confirm",
+    "status::changes",
     "status::judge",
     "status::metrics::expose",
     "status::metrics::families",

@@ -6,13 +6,13 @@
 
 use super::file::{self, StateError};
 use crate::authorize::{Answer, CommitVerdict, ObjectId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    os::unix::fs::{FileExt as _, OpenOptionsExt},
+    path::{Path, PathBuf},
 };
 
 const FILE: &str = "verdicts.jsonl";
@@ -120,46 +120,103 @@ fn ends_with_line(path: &Path) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// The record, as it was at one moment.
-#[derive(Debug, Default)]
-pub(super) struct Record(Vec<u8>);
+/// The record, as it was at one moment. It is read from its end, a piece at a time: all of it is many times its bytes, and
+/// whoever asks wants the newest.
+#[derive(Debug)]
+pub(super) struct Record(Option<Backwards>);
 
 impl Record {
-    /// Reads the file of a source's state directory. Without one nothing is recorded.
+    /// Opens the file of a source's state directory. Without one nothing is recorded.
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn read(state_dir: &Path) -> Result<Record, StateError> {
+    pub fn open(state_dir: &Path) -> Result<Record, StateError> {
         let path = state_dir.join(FILE);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Record(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Record::default()),
+        match Backwards::open(&path) {
+            Ok(lines) => Ok(Record(Some(lines))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Record(None)),
             Err(error) => Err(StateError::io("read", &path)(error)),
         }
     }
 
-    /// What was decided since trust began, newest first; each commit once. Each is read when its turn comes: all together
-    /// are many times the bytes of the file.
-    pub fn newest_first(&self) -> impl Iterator<Item = Recorded> {
+    /// What was decided since trust began, newest first; each commit once.
+    pub fn newest_first(&self) -> impl Iterator<Item = Result<Recorded, StateError>> {
         let mut seen = HashSet::new();
-        // A line that is still being written, or was cut off, says nothing.
-        let read = self.lines().filter_map(|line| serde_json::from_slice::<Recorded>(line).ok());
-        read.filter(move |recorded| seen.insert(recorded.verdict.id))
+        self.read::<Recorded>().filter(move |read| read.as_ref().map_or(true, |new| seen.insert(new.verdict.id)))
     }
 
     /// The commits about which something was decided since then.
-    pub fn commits(&self) -> HashSet<ObjectId> {
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn commits(&self) -> Result<HashSet<ObjectId>, StateError> {
         #[derive(Deserialize)]
         struct Named {
             id: ObjectId,
         }
-        self.lines().filter_map(|line| Some(serde_json::from_slice::<Named>(line).ok()?.id)).collect()
+        self.read::<Named>().map(|read| Ok(read?.id)).collect()
     }
 
-    /// Newest first, since trust began.
-    fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.0.split(|byte| *byte == b'\n').rev();
-        lines.take_while(|line| serde_json::from_slice::<Began>(line).is_err())
+    /// What the lines say since trust began. One that is still being written, or was cut off, says nothing.
+    fn read<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, StateError>> {
+        let lines = self.0.iter().flat_map(|file| {
+            let path = &file.path;
+            file.lines().map(move |line| line.map_err(StateError::io("read", path)))
+        });
+        let since = |line: &Result<Vec<u8>, StateError>| {
+            line.as_ref().map_or(true, |line| serde_json::from_slice::<Began>(line).is_err())
+        };
+        lines.take_while(since).filter_map(|line| match line {
+            Ok(line) => serde_json::from_slice(&line).ok().map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+/// A file of lines that is read from its end, up to where that was when it was opened.
+#[derive(Debug)]
+struct Backwards {
+    path: PathBuf,
+    file: fs::File,
+    size: u64,
+}
+
+/// The bytes of a piece.
+const PIECE: u64 = 64 << 10;
+
+impl Backwards {
+    fn open(path: &Path) -> io::Result<Backwards> {
+        let file = fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Backwards { path: path.to_owned(), file, size })
+    }
+
+    /// The last one first.
+    fn lines(&self) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+        // What has been read and is in no line yet, and where that begins in the file.
+        let (mut rest, mut at) = (Vec::new(), self.size);
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(end) = memchr::memrchr(b'\n', &rest) {
+                    let line = rest.split_off(end + 1);
+                    rest.pop();
+                    return Some(Ok(line));
+                }
+                if at == 0 {
+                    return (!rest.is_empty()).then(|| Ok(std::mem::take(&mut rest)));
+                }
+                let length = at.min(PIECE);
+                // A piece always fits.
+                let mut piece = vec![0; length as usize];
+                if let Err(error) = self.file.read_exact_at(&mut piece, at - length) {
+                    (at, rest) = (0, Vec::new());
+                    return Some(Err(error));
+                }
+                at -= length;
+                piece.append(&mut rest);
+                rest = piece;
+            }
+        })
     }
 }
 
@@ -192,10 +249,10 @@ mod tests {
     }
 
     fn read(folder: &Path) -> Vec<(ObjectId, Option<String>)> {
-        let record = Record::read(folder).expect("readable");
-        let all: Vec<_> =
-            record.newest_first().map(|recorded| (recorded.verdict.id, recorded.verdict.signer)).collect();
-        assert_eq!(record.commits(), all.iter().map(|(commit, _)| *commit).collect());
+        let record = Record::open(folder).expect("readable");
+        let all = record.newest_first().map(|recorded| recorded.expect("readable").verdict);
+        let all: Vec<_> = all.map(|verdict| (verdict.id, verdict.signer)).collect();
+        assert_eq!(record.commits().expect("readable"), all.iter().map(|(commit, _)| *commit).collect());
         all
     }
 
@@ -226,8 +283,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let large = verdict(1, "a", MAX_CHANGES + 1);
         add(dir.path(), std::slice::from_ref(&large)).expect("written");
-        let record = Record::read(dir.path()).expect("readable");
-        let first = record.newest_first().next().expect("one");
+        let record = Record::open(dir.path()).expect("readable");
+        let first = record.newest_first().next().expect("one").expect("readable");
         assert_eq!((first.left_out, first.verdict.changes.len()), (1, MAX_CHANGES));
         assert_eq!(first.verdict.changes.first().map(|change| change.verdict), Some(Answer::Refused));
         // A history that is longer than what is kept, at once and over time.
@@ -240,5 +297,30 @@ mod tests {
         let kept = read(dir.path());
         assert_eq!(kept.first().map(|(commit, _)| *commit), Some(id(255)));
         assert!(kept.len() < 256 && !kept.is_empty(), "{}", kept.len());
+    }
+
+    #[test]
+    fn a_file_is_read_from_its_end() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("lines");
+        let long = "x".repeat(PIECE as usize + 1);
+        for text in ["", "\n", "a", "a\n", "a\nb", "\n\na\n", &format!("a\n{long}\nb\n{long}")] {
+            fs::write(&path, text).expect("a file");
+            let file = Backwards::open(&path).expect("a file");
+            // What is written later is not of that moment.
+            fs::OpenOptions::new()
+                .append(true)
+                .open(&path)
+                .and_then(|mut file| file.write_all(b"later\n"))
+                .expect("written");
+            let lines: Vec<_> =
+                file.lines().map(|line| String::from_utf8(line.expect("readable")).expect("text")).collect();
+            let mut expected: Vec<_> = text.split('\n').rev().map(str::to_owned).collect();
+            // What begins the file ends nothing.
+            if text.is_empty() || text.starts_with('\n') {
+                expected.pop();
+            }
+            assert_eq!(lines, expected, "{}", text.len());
+        }
     }
 }

@@ -37,8 +37,8 @@ pub enum Stands {
 }
 
 pub(super) fn commits(asked: &Asked, heads: Heads, wanted: Wanted) -> Result<Page<Commit>, PastError> {
-    let record = Record::read(&asked.inner.settings.state_dir)?;
-    let recorded = record.commits();
+    let record = Record::open(&asked.inner.settings.state_dir)?;
+    let recorded = record.commits()?;
     let mut taken = Taken::new(wanted);
 
     let known = recorded.iter().copied().chain(heads.accepted).chain(heads.root);
@@ -56,7 +56,8 @@ pub(super) fn commits(asked: &Asked, heads: Heads, wanted: Wanted) -> Result<Pag
             return taken.finish(asked.is_over());
         }
     }
-    for Recorded { verdict, left_out } in record.newest_first() {
+    for decided in record.newest_first() {
+        let Recorded { verdict, left_out } = decided?;
         let id = verdict.id;
         let make = || {
             let told = Told::by(&asked.repository, id);

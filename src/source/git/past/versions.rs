@@ -47,13 +47,14 @@ pub(super) fn versions(
     path: Option<&str>,
     wanted: Wanted,
 ) -> Result<Page<Version>, PastError> {
-    let record = Record::read(&asked.inner.settings.state_dir)?;
-    let recorded = record.commits();
+    let record = Record::open(&asked.inner.settings.state_dir)?;
+    let recorded = record.commits()?;
     let mut search = Search { asked, id: ResourceId { kind: Kind::App, name: app.to_owned() } };
     let mut taken = Taken::new(wanted);
     // Where the app has been, as far as that is known by now.
     let mut paths: BTreeSet<String> = path.into_iter().map(str::to_owned).collect();
-    for Recorded { verdict, .. } in record.newest_first() {
+    for decided in record.newest_first() {
+        let Recorded { verdict, .. } = decided?;
         let own = |change: &&ChangeVerdict| change.kind == Some(Kind::App) && change.name.as_deref() == Some(app);
         paths.extend(verdict.changes.iter().filter(own).map(|change| change.path.clone()));
         // A file that is refused as a whole may have had it.
