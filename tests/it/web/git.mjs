@@ -111,6 +111,8 @@ clean("changes", looking);
 ask("beta anew");
 await view.goto(`${stage.base}/#/apps/beta/history`);
 await view.locator(".commit-card", { hasText: "Change beta" }).locator(".diff .add").first().waitFor();
+// It is judged before it is in force.
+await view.locator(".commit-card", { hasText: "Change beta" }).filter({ hasText: "In force" }).waitFor();
 same(
   "two versions, the newer in force",
   await view.locator(".commit-card").evaluateAll((cards) => cards.map((card) => card.textContent.includes("In force"))),
