@@ -7,10 +7,17 @@ use std::{
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Kept in the state directory, and locked while an agent uses that.
 const FILE: &str = "agent";
+
+/// How long an agent that was killed may hold its lock. A child that was about to become a server has a copy of it until
+/// then: of that one nobody could tell yet whose it is, so it must be over before the next agent looks for what is left.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// The first two parts of every [`Marker`] of a run of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +64,21 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Takes a state directory, and the identity that its agents have; a new one if there is none.
+    /// Takes a state directory, and the identity that its agents have; a new one if there is none. Waits a moment for one
+    /// that was killed.
     ///
     /// # Errors
     /// Another agent has it, or it cannot be written.
     pub fn take(state_dir: &Path) -> Result<Claim, ClaimError> {
+        let started = Instant::now();
+        Claim::take_or(state_dir, || {
+            thread::sleep(BETWEEN_LOOKS);
+            started.elapsed() < LAST_MOMENT
+        })
+    }
+
+    /// `again` says whether to try once more when another has it.
+    fn take_or(state_dir: &Path, mut again: impl FnMut() -> bool) -> Result<Claim, ClaimError> {
         let path = state_dir.join(FILE);
         let failed = |error| ClaimError::Io { path: path.clone(), error };
         // Servers run in folders below it, as other users.
@@ -69,7 +86,10 @@ impl Claim {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&path).map_err(failed)?;
-        let locked = file.try_lock();
+        let mut locked = file.try_lock();
+        while matches!(locked, Err(TryLockError::WouldBlock)) && again() {
+            locked = file.try_lock();
+        }
         let identity = identity(&mut file, locked, state_dir)?;
         Ok(Claim { identity, _lock: file })
     }
@@ -135,6 +155,22 @@ mod tests {
         assert_eq!(second.identity.agent, identity.agent);
         assert_ne!(second.identity.run, identity.run);
         assert_ne!(Claim::take(dir.path()).unwrap().identity.agent, identity.agent);
+    }
+
+    #[test]
+    fn the_lock_of_one_that_is_going_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut going = Some(Claim::take(dir.path()).unwrap());
+        let mut looks = 0;
+        let next = Claim::take_or(dir.path(), || {
+            looks += 1;
+            if looks == 3 {
+                going = None;
+            }
+            looks < 9
+        });
+        next.unwrap();
+        assert_eq!(looks, 3);
     }
 
     #[test]
