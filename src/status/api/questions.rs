@@ -25,10 +25,14 @@ pub(super) fn reads_agent(api: &Api, caller: &Caller) -> Result<(), Response> {
     Err(problem(StatusCode::FORBIDDEN, "not-allowed", text))
 }
 
+pub(super) fn is_somebody(caller: &Caller) -> bool {
+    caller.principal != Principal::Anonymous
+}
+
 /// Refuses whoever is nobody: what has to be fetched first is fetched with the agent's credentials.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
 pub(super) fn is_known(caller: &Caller) -> Result<(), Response> {
-    if caller.principal != Principal::Anonymous {
+    if is_somebody(caller) {
         return Ok(());
     }
     let text = "what a branch would bring is not for everybody who reaches an open gateway: ask on the control socket, with \

@@ -26,7 +26,8 @@ impl Machine {
             missing(test, "a machine of its own takes root, and cgroups of version 2");
             return None;
         };
-        let groups = hierarchy.join(format!("mcpfleet-test-{}", std::process::id()));
+        let groups = hierarchy.join(format!("machine-of-mcpfleets-tests-{}", std::process::id()));
+        // Not as an agent calls its own: one that starts meanwhile would tidy up.
         fs::create_dir(&groups).expect("a control group");
         let work = tempfile::tempdir().expect("a folder");
         let script = include_str!("boot.sh");
@@ -100,6 +101,9 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}{}", self.run(&["mcpfleet", "status"]).out, self.journal());
+        }
         // With it all that is in its PID namespace.
         let _ = self.outer.kill();
         let _ = self.outer.wait();

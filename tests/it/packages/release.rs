@@ -160,12 +160,14 @@ fn a_release_has_checksums_and_what_is_new() {
     assert_eq!(fs::read_to_string(path.join("dist/SHA256SUMS")).expect("a file").lines().count(), 2);
 
     let (version, tag) = (env!("CARGO_PKG_VERSION"), concat!("v", env!("CARGO_PKG_VERSION")));
-    let login = [("ACTOR", "ada"), ("REPOSITORY", "Platform/mcpfleet"), ("TOKEN", "hush"), ("TAG", tag)];
+    let login =
+        [("ACTOR", "ada"), ("REPOSITORY", "Platform/mcpfleet"), ("TOKEN", "hush"), ("TAG", tag), ("LATEST", "true")];
     let joined = step("release", "Join the images", path, &login);
     assert_eq!(joined.code, Some(0), "{joined:?}");
     let output = fs::read_to_string(path.join("output")).expect("outputs");
     assert_eq!(output, "name=ghcr.io/platform/mcpfleet\ndigest=sha256:abc\n");
-    let released = step("release", "Release", path, &[("GH_REPO", "x/y"), ("GH_TOKEN", "hush"), ("TAG", tag)]);
+    let forge = [("GH_REPO", "x/y"), ("GH_TOKEN", "hush"), ("TAG", tag), ("LATEST", "true")];
+    let released = step("release", "Release", path, &forge);
     assert_eq!(released.code, Some(0), "{released:?}");
     assert_eq!(fs::read_to_string(path.join("notes.md")).expect("notes").trim(), "### Added\n\n- this");
     let calls = calls(path);
@@ -176,13 +178,32 @@ fn a_release_has_checksums_and_what_is_new() {
     );
     assert!(calls.contains(&create), "{calls:#?}");
     let release = calls.iter().find(|call| call.starts_with("gh ")).expect("a release");
-    assert!(release.contains("dist/SHA256SUMS") && !release.contains("--prerelease"), "{release}");
+    assert!(
+        release.contains("dist/SHA256SUMS") && release.contains("--latest=true") && !release.contains("--prerelease"),
+        "{release}"
+    );
     assert!(!calls.iter().any(|call| call.contains("hush")), "a token is in arguments: {calls:#?}");
 
-    // What is no release yet is nobody's latest.
-    let rc = [("ACTOR", "ada"), ("REPOSITORY", "x/y"), ("TOKEN", "hush"), ("TAG", "v9.0.0-rc.1")];
-    assert_eq!(step("release", "Join the images", path, &rc).code, Some(0));
+    let other = [("ACTOR", "ada"), ("REPOSITORY", "x/y"), ("TOKEN", "hush"), ("TAG", "v9.0.0"), ("LATEST", "false")];
+    assert_eq!(step("release", "Join the images", path, &other).code, Some(0));
     assert!(!self::calls(path).iter().any(|call| call.contains("x/y:latest")));
+}
+
+#[test]
+fn neither_what_is_to_come_nor_a_repair_of_what_was_is_the_latest() {
+    for (tag, latest) in [("v0.10.0", true), ("v0.9.1", false), ("v0.11.0-rc.1", false)] {
+        let folder = checkout();
+        play(folder.path(), "gh", "printf 'v%s\\n' 0.10.0 0.9.0 0.9.1 0.11.0-rc.1");
+        let asked = [("GH_TOKEN", "hush"), ("REPOSITORY", "x/y"), ("TAG", tag)];
+        assert_eq!(step("release", "Is it the latest", folder.path(), &asked).code, Some(0), "{tag}");
+        let output = fs::read_to_string(folder.path().join("output")).expect("outputs");
+        assert_eq!(output, format!("latest={latest}\n"), "{tag}");
+    }
+    // The first of all may be one to come.
+    let folder = checkout();
+    play(folder.path(), "gh", "echo v0.1.0-rc.1");
+    let asked = [("GH_TOKEN", "hush"), ("REPOSITORY", "x/y"), ("TAG", "v0.1.0-rc.1")];
+    assert_eq!(step("release", "Is it the latest", folder.path(), &asked).code, Some(0));
 }
 
 /// The archive is made of the program under test, and the action takes it from where a release would be.

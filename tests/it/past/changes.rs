@@ -5,7 +5,7 @@ use crate::{
     git_source::{Stage, reaches, refuses},
     support::eventually,
 };
-use mcpfleet::authorize::ObjectId;
+use mcpfleet::{authorize::ObjectId, client::endpoint::Endpoint};
 use serde_json::{Value, json};
 
 fn app(stage: &Stage, name: &str, team: &str) -> String {
@@ -113,7 +113,8 @@ async fn many_questions_are_answered_a_few_at_a_time_and_hold_up_nothing() {
     let stage = Stage::new();
     let start = stage.push(Some(&stage.bob), &[("apps/a.yaml", Some(&app(&stage, "a", "a")))]);
     let mut agent = stage.run();
-    reaches(&mut agent, start).await;
+    let status = reaches(&mut agent, start).await;
+    let gateway: Endpoint = status.apps[0].url.replace("/mcp/a", "").parse().expect("a URL");
     // A long history that was there before, and was not judged.
     let mut head = start;
     for number in 0..300 {
@@ -122,8 +123,11 @@ async fn many_questions_are_answered_a_few_at_a_time_and_hold_up_nothing() {
     }
     stage.push_commit(head);
     reaches(&mut agent, head).await;
-    let asking: Vec<_> =
-        (0..40).map(|_| tokio::spawn(super::ask(agent.control_socket(), "/v1/changes?limit=200"))).collect();
+    let path = "/v1/changes?limit=200";
+    let asking: Vec<_> = (0..40).map(|_| tokio::spawn(super::ask_at(gateway.clone(), path))).collect();
+    // So many of those who are nobody leave room for the one who is somebody.
+    let (status, answer) = super::ask(agent.control_socket(), path).await;
+    assert_eq!(status, 200, "{answer}");
     let mut answers = Vec::new();
     for one in asking {
         let (status, answer): (u16, Value) = one.await.unwrap();
@@ -132,8 +136,7 @@ async fn many_questions_are_answered_a_few_at_a_time_and_hold_up_nothing() {
     }
     assert!(answers.contains(&200), "{answers:?}");
     // Whoever comes again is answered.
-    let path = "/v1/changes?limit=200";
-    eventually("an answer", async || (super::ask(agent.control_socket(), path).await.0 == 200).then_some(())).await;
+    eventually("an answer", async || (super::ask_at(gateway.clone(), path).await.0 == 200).then_some(())).await;
     let next = stage.push(Some(&stage.bob), &[("apps/b.yaml", Some(&app(&stage, "b", "a")))]);
     reaches(&mut agent, next).await;
 }

@@ -15,7 +15,11 @@ use std::path::PathBuf;
 
 /// What is answered on a control socket: the status and the body.
 async fn ask(socket: PathBuf, path: &str) -> (u16, Value) {
-    let client = HttpClient::new(vec![Endpoint::Unix(socket)], None);
+    ask_at(Endpoint::Unix(socket), path).await
+}
+
+async fn ask_at(endpoint: Endpoint, path: &str) -> (u16, Value) {
+    let client = HttpClient::new(vec![endpoint], None);
     let response = client.send(hyper::Method::GET, path, hyper::HeaderMap::new(), bytes::Bytes::new()).await.unwrap();
     let status = response.status.as_u16();
     let body = response.body.read(64 << 20).await.unwrap();

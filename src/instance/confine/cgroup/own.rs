@@ -74,7 +74,7 @@ fn sweep(base: &Path, own: &str) -> io::Result<()> {
         if name.starts_with(own) {
             // No lock is asked: everybody who can open the folder can hold one, a server that is left in it too.
             clear(&entry.path());
-        } else if File::open(entry.path()).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        } else {
             remove_empty(&entry.path());
         }
     }
@@ -94,7 +94,15 @@ fn clear(path: &Path) {
     }
 }
 
-/// Removes a group and those below it in which nothing is.
+/// Removes a group and those below it in which nothing is, unless an agent that lives has one of them: what a server
+/// started may be one.
 fn remove_empty(path: &Path) {
-    group::below(path).iter().rev().for_each(|path| _ = fs::remove_dir(path));
+    let groups = group::below(path);
+    let is_locked = |group: &PathBuf| {
+        let is_own = group.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+        is_own && !File::open(group).is_ok_and(|lock| lock.try_lock().is_ok())
+    };
+    if !groups.iter().any(is_locked) {
+        groups.iter().rev().for_each(|group| _ = fs::remove_dir(group));
+    }
 }

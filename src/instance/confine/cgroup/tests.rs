@@ -158,6 +158,21 @@ fn the_folders_of_the_dead_are_swept_and_those_of_the_living_are_not() {
 }
 
 #[test]
+fn an_agent_that_a_server_of_the_dead_has_started_keeps_its_folders() {
+    let base = fake("hugetlb\n", &me());
+    let server = base.path().join("mcpfleet-s-1/a-1");
+    fs::create_dir_all(&server).unwrap();
+    let mount = |base: &Path| vec![Mount { version: Cgroup::V2, base: base.into(), controllers: vec![] }];
+    let inner = Groups::below(mount(&server), "u");
+    let folder = inner.folders().remove(0);
+    v2(base.path());
+    assert!(folder.exists());
+    drop(inner);
+    v2(base.path());
+    assert!(!server.exists());
+}
+
+#[test]
 fn groups_that_a_server_made_go_with_its_own() {
     let base = fake("hugetlb\n", &me());
     let groups = v2(base.path());

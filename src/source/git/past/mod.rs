@@ -32,7 +32,9 @@ use tokio::sync::Semaphore;
 
 /// How many questions are answered at a time, of all sources together. The others are asked to come again.
 static QUESTIONS: Semaphore = Semaphore::const_new(3);
-/// Of those, how many may have to fetch and judge something.
+/// The same for those who are nobody: they never keep an operator waiting.
+static QUESTIONS_OF_ANYBODY: Semaphore = Semaphore::const_new(2);
+/// How many questions at a time may have to fetch and judge something.
 static PROPOSALS: Semaphore = Semaphore::const_new(1);
 
 /// How long is looked for an answer.
@@ -99,6 +101,14 @@ pub struct Wanted {
     /// Only what comes after this commit, which is older.
     pub before: Option<ObjectId>,
     pub limit: usize,
+    /// Whether whoever asks is known.
+    pub by_somebody: bool,
+}
+
+impl Wanted {
+    fn permits(&self) -> &'static Semaphore {
+        if self.by_somebody { &QUESTIONS } else { &QUESTIONS_OF_ANYBODY }
+    }
 }
 
 /// A part of a list, newest first.
@@ -175,7 +185,7 @@ impl Past {
     /// # Errors
     /// Whatever [`PastError`] says.
     pub async fn commits(&self, heads: Heads, wanted: Wanted) -> Result<Page<Commit>, PastError> {
-        self.ask(&QUESTIONS, move |inner| inner.reading(|asked| commits::commits(asked, heads, wanted))).await
+        self.ask(wanted.permits(), move |inner| inner.reading(|asked| commits::commits(asked, heads, wanted))).await
     }
 
     /// The commits that changed an app, newest first, with what they changed. `path` is where it is now.
@@ -191,7 +201,7 @@ impl Past {
     ) -> Result<Page<Version>, PastError> {
         let answer =
             move |inner: &Inner| inner.reading(|asked| versions::versions(asked, heads, &app, path.as_deref(), wanted));
-        self.ask(&QUESTIONS, answer).await
+        self.ask(wanted.permits(), answer).await
     }
 
     /// Judges what a branch or commit would bring over what is accepted, and has `weigh` say what follows from that. What is
@@ -314,7 +324,7 @@ mod tests {
     fn the_wanted_part_is_taken() {
         let id = |number: u8| ObjectId::new([number; 20]);
         let take = |before: Option<u8>, limit, cut| {
-            let mut taken = Taken::new(Wanted { before: before.map(id), limit });
+            let mut taken = Taken::new(Wanted { before: before.map(id), limit, by_somebody: true });
             for number in 1..=6 {
                 // Nothing is told of the third.
                 if !taken.offer(id(number), || Ok((number != 3).then_some(number))).expect("fine") {
