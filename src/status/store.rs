@@ -103,7 +103,7 @@ impl Store {
         let views: Vec<SourceView> = self.sources.iter().map(|source| source.view.borrow().clone()).collect();
         let applied = self.applied.borrow().clone();
         let sources: Vec<SourceStatus> = views.iter().map(source_status).collect();
-        let apps = self.apps(&applied, &views);
+        let apps = self.apps(&applied, &views, None);
         let done = applied.is_of(views.iter().map(|view| &view.snapshot));
         let current = !asked && done && self.gateway.fleet.is_settled();
         let sees_all = policy.may_order(principal, Verb::Read, None);
@@ -141,6 +141,14 @@ impl Store {
         }
     }
 
+    /// The app of a name, as far as a principal may know of it. Of several definitions it is the one that runs.
+    pub fn app_for(&self, principal: &Principal, name: &str) -> Option<AppStatus> {
+        let policy = self.gateway.policy.borrow().clone();
+        let views: Vec<SourceView> = self.sources.iter().map(|source| source.view.borrow().clone()).collect();
+        let applied = self.applied.borrow().clone();
+        shown_to(self.apps(&applied, &views, Some(name)), principal, &policy).into_iter().next()
+    }
+
     /// What it decides by, and what it has accepted.
     pub fn basis(&self) -> Basis {
         let mut basis = Basis { agent: self.url.clone(), ..self.configured.clone() };
@@ -156,13 +164,15 @@ impl Store {
         basis
     }
 
-    fn apps(&self, applied: &Applied, views: &[SourceView]) -> Vec<AppStatus> {
+    /// All of them, or those of one name: in the order of names, and first what runs.
+    fn apps(&self, applied: &Applied, views: &[SourceView], only: Option<&str>) -> Vec<AppStatus> {
+        let is_asked = |name: &str| only.is_none_or(|only| only == name);
         let refused = git::refused_by_path(views);
         let shared = self.gateway.sessions.shared_by_app();
         let entries: BTreeMap<String, Arc<Entry>> =
             self.gateway.fleet.all().into_iter().map(|entry| (entry.name.to_string(), entry)).collect();
         let mut rows = Vec::new();
-        for (name, told) in &applied.running {
+        for (name, told) in applied.running.iter().filter(|(name, _)| is_asked(name)) {
             let mut row = self.row(&told.app, told.origin.as_ref());
             row.selected_by = told.selected_by.as_ref().map(ToString::to_string);
             if let Some(held) = applied.held.iter().find(|held| held.app == *name) {
@@ -179,12 +189,12 @@ impl Store {
             rows.push(row);
         }
         // Wanted no more, but not all of their processes are gone.
-        for (name, entry) in entries.iter().filter(|(name, _)| !applied.running.contains_key(*name)) {
+        for (name, entry) in entries.iter().filter(|(name, _)| is_asked(name) && !applied.running.contains_key(*name)) {
             let mut row = self.bare(name);
             row.fill(&entry.view.borrow(), 0);
             rows.push(row);
         }
-        for (name, idles) in &applied.desired.others {
+        for (name, idles) in applied.desired.others.iter().filter(|(name, _)| is_asked(name)) {
             // A definition whose removal is held is listed already, as what it still runs as.
             let held = applied.held.iter().any(|held| held.app == *name);
             rows.extend(

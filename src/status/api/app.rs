@@ -48,8 +48,7 @@ pub(super) async fn app(State(api): State<Api>, Extension(caller): Extension<Cal
 
 /// The app of this name, as far as whoever asks may know of it. Of several definitions it is the one that runs.
 pub(super) fn shown(api: &Api, caller: &Caller, name: &str) -> Option<AppStatus> {
-    // Those that run come first.
-    api.store.status_for(&caller.principal).apps.into_iter().find(|app| app.name == name)
+    api.store.app_for(&caller.principal, name)
 }
 
 /// The answer is the same for an app that is not there and for one that whoever asks may not know of.

@@ -26,6 +26,12 @@ async fn every_refusal_is_as_described() {
         ("/v1/audit", "/v1/audit?since=yesterday", (400, "invalid-request")),
         ("/v1/audit", "/v1/audit", (403, "not-allowed")),
         ("/v1/apps/{name}/logs", "/v1/apps/none/logs", (404, "unknown-app")),
+        ("/v1/apps/{name}", "/v1/apps/none", (404, "unknown-app")),
+        ("/v1/apps/{name}/history", "/v1/apps/none/history", (404, "unknown-app")),
+        ("/v1/apps/{name}/history", "/v1/apps/alpha/history", (404, "no-history")),
+        ("/v1/apps/{name}/history", "/v1/apps/alpha/history?before=x", (400, "invalid-request")),
+        ("/v1/changes", "/v1/changes?source=none", (404, "unknown-source")),
+        ("/v1/changes", "/v1/changes?before=x", (400, "invalid-request")),
         ("/v1/apps/{name}/logs", "/v1/apps/%FF/logs", (400, "invalid-request")),
         ("/v1/apps/{name}/logs", "/v1/apps/alpha/logs?instance=x", (404, "unknown-instance")),
         ("/v1/apps/{name}/logs", "/v1/apps/alpha/logs?previous=true", (404, "no-previous-run")),
@@ -36,7 +42,14 @@ async fn every_refusal_is_as_described() {
     }
     let una = asker(Who::Token("una"));
     assert_eq!(code(&una.get("/v1/apps/{name}/logs", "/v1/apps/alpha/logs").await.1), "not-allowed");
-    assert_eq!(code(&una.get("/v1/plan", "/v1/plan").await.1), "not-allowed");
+    for (route, path) in [
+        ("/v1/plan", "/v1/plan"),
+        ("/v1/apps/{name}/history", "/v1/apps/alpha/history"),
+        ("/v1/changes", "/v1/changes"),
+        ("/v1/preview", "/v1/preview?ref=main"),
+    ] {
+        assert_eq!(code(&una.get(route, path).await.1), "not-allowed", "{path}");
+    }
     for (who, route, path, body, expected) in [
         (&root, "/v1/resume", "/v1/resume", json!({}), (409, "not-suspended")),
         (&root, "/v1/resume", "/v1/resume", json!({"app": "alpha"}), (409, "not-suspended")),
