@@ -1,9 +1,14 @@
-//! What is in the memory of an agent, such as secrets, stays there.
+//! The memory of an agent: what is in it, such as secrets, stays there, and it takes no more of it than it needs.
 
+use crate::sys;
 use nix::sys::{
     prctl,
     resource::{Resource, setrlimit},
 };
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const GIVE_BACK: Duration = Duration::from_secs(30);
 
 /// Lets this process leave no core file, and no other process of its user look into it. Servers may run as that user.
 pub fn keep_private() {
@@ -11,5 +16,13 @@ pub fn keep_private() {
     let limited = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     if let Err(error) = limited.and_then(|()| prctl::set_dumpable(false)) {
         tracing::warn!(%error, "cannot keep the memory of this process private");
+    }
+}
+
+/// Gives memory back again and again that nothing uses any more: an agent runs for months, and most of them have a busy hour.
+pub async fn give_back(shutdown: CancellationToken) {
+    let mut interval = tokio::time::interval(GIVE_BACK);
+    while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
+        let _ = tokio::task::spawn_blocking(sys::memory::give_back).await;
     }
 }

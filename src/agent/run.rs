@@ -290,6 +290,11 @@ pub async fn run(settings: Settings, report: impl FnOnce(&status::model::Status)
         }
         "the sweeper"
     });
+    let giving_back = memory::give_back(stop_connections.clone());
+    parts.spawn(async move {
+        giving_back.await;
+        "what gives memory back"
+    });
 
     let mut report = Some(report);
     let settled = tokio::time::timeout(REPORT_WITHIN, fleet.settled());

@@ -21,6 +21,16 @@ pub fn hurry() {
     }
 }
 
+/// Gives back to the system what is free: each thread takes from a part of the heap of its own, which otherwise keeps what
+/// its busiest moment took. Takes about as long as the heap has MiB, in tenths of a millisecond.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the C library locks what it works on, and touches only what is free.
+    unsafe {
+        nix::libc::malloc_trim(0);
+    }
+}
+
 /// The program's allocator.
 pub struct Memory;
 
