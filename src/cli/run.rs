@@ -20,6 +20,7 @@ use crate::{
     manifest::{Diagnostic, decode::Decoded, yaml},
     notify,
     status::model::{AppState, Status},
+    sys::memory,
     telemetry,
 };
 use std::{
@@ -70,6 +71,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    memory::keep_together();
     let loaded = match (&args.path, &args.git, &args.config) {
         (Some(word), ..) => without_file(&Target::of(word)?, &args)?,
         (None, Some(path), _) => without_file(&Target::repository(path)?, &args)?,

@@ -21,8 +21,22 @@ pub fn hurry() {
     }
 }
 
-/// Gives back to the system what is free: each thread takes from a part of the heap of its own, which otherwise keeps what
-/// its busiest moment took. Takes about as long as the heap has MiB, in tenths of a millisecond.
+/// Has the C library take memory from as many parts of the heap as there are processors, instead of eight times as many: in
+/// each of them, what stays keeps pages from being given back. `MALLOC_ARENA_MAX` in the environment goes before.
+///
+/// For a program that runs for long, before it starts a thread.
+pub fn keep_together() {
+    #[cfg(target_env = "gnu")]
+    if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
+        let processors = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        // SAFETY: sets a number.
+        unsafe {
+            nix::libc::mallopt(nix::libc::M_ARENA_MAX, i32::try_from(processors).unwrap_or(i32::MAX));
+        }
+    }
+}
+
+/// Gives back to the system what is free, and was kept for what may come.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the C library locks what it works on, and touches only what is free.
