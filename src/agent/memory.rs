@@ -1,4 +1,4 @@
-//! The memory of an agent: what is in it, such as secrets, stays there, and it takes no more of it than it needs.
+//! The memory of an agent: what is in it, such as secrets, stays there, and what it needs no more is given back.
 
 use crate::sys;
 use nix::sys::{
@@ -19,7 +19,8 @@ pub fn keep_private() {
     }
 }
 
-/// Gives memory back again and again that nothing uses any more: an agent runs for months, and most of them have a busy hour.
+/// Gives free memory back to the system every half minute: an agent runs for months, and would otherwise keep what its busiest
+/// hour took.
 pub async fn give_back(shutdown: CancellationToken) {
     let mut interval = tokio::time::interval(GIVE_BACK);
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {

@@ -106,8 +106,11 @@ pub struct Links {
     pub parents: Arc<[ObjectId]>,
 }
 
-/// How many contents and commits are remembered without a question: a content is some ten KiB, and an agent judges for months.
-const MANY: usize = 1_000;
+/// How many contents are remembered without a question. One is some ten KiB in many small pieces, of all ages after a while,
+/// and between those that stay the heap has holes: an agent judges for months.
+const MANY: usize = 200;
+/// How many commits are remembered.
+const MANY_COMMITS: usize = 1_000;
 /// How many bytes of files are parsed before all contents are forgotten.
 const MANY_BYTES: usize = 128 << 20;
 
@@ -176,10 +179,10 @@ impl Cache {
             self.read = kept.len();
             self.kept = kept.len();
         }
-        if self.commits.len() > MANY {
+        if self.commits.len() > MANY_COMMITS {
             self.commits.clear();
         }
-        if self.links.len() > 10 * MANY {
+        if self.links.len() > 10 * MANY_COMMITS {
             self.links.clear();
         }
     }

@@ -169,8 +169,14 @@ impl Store {
         let is_asked = |name: &str| only.is_none_or(|only| only == name);
         let refused = git::refused_by_path(views);
         let shared = self.gateway.sessions.shared_by_app();
-        let entries: BTreeMap<String, Arc<Entry>> =
-            self.gateway.fleet.all().into_iter().map(|entry| (entry.name.to_string(), entry)).collect();
+        let entries: BTreeMap<String, Arc<Entry>> = self
+            .gateway
+            .fleet
+            .all()
+            .into_iter()
+            .filter(|entry| is_asked(&entry.name))
+            .map(|entry| (entry.name.to_string(), entry))
+            .collect();
         let mut rows = Vec::new();
         for (name, told) in applied.running.iter().filter(|(name, _)| is_asked(name)) {
             let mut row = self.row(&told.app, told.origin.as_ref());
@@ -189,7 +195,7 @@ impl Store {
             rows.push(row);
         }
         // Wanted no more, but not all of their processes are gone.
-        for (name, entry) in entries.iter().filter(|(name, _)| is_asked(name) && !applied.running.contains_key(*name)) {
+        for (name, entry) in entries.iter().filter(|(name, _)| !applied.running.contains_key(*name)) {
             let mut row = self.bare(name);
             row.fill(&entry.view.borrow(), 0);
             rows.push(row);

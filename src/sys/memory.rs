@@ -15,21 +15,26 @@ static HURRIED: AtomicBool = AtomicBool::new(false);
 /// For a command that does much and ends, before it starts a thread: later it changes nothing.
 pub fn hurry() {
     // With a second thread it would not be certain that all see the same, so then everything stays as it is.
-    let threads = std::fs::read_dir("/proc/self/task").map(Iterator::count);
-    if threads.is_ok_and(|threads| threads == 1) {
+    if is_single_threaded() {
         HURRIED.store(true, Ordering::Relaxed);
     }
 }
 
-/// Has the C library take memory from as many parts of the heap as there are processors, instead of eight times as many: in
-/// each of them, what stays keeps pages from being given back. `MALLOC_ARENA_MAX` in the environment goes before.
+fn is_single_threaded() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
+}
+
+/// Has the C library take memory from as many parts of the heap as there are processors, or two, instead of many times as
+/// many: in each of them, what stays keeps pages from being given back. What the environment says of it goes before.
 ///
-/// For a program that runs for long, before it starts a thread.
+/// For a program that runs for long, before it starts a thread: later it changes nothing.
 pub fn keep_together() {
     #[cfg(target_env = "gnu")]
-    if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
+    if is_single_threaded()
+        && ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].iter().all(|name| std::env::var_os(name).is_none())
+    {
         let processors = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
-        // SAFETY: sets a number.
+        // SAFETY: sets a number that other threads would read, of which there are none.
         unsafe {
             nix::libc::mallopt(nix::libc::M_ARENA_MAX, i32::try_from(processors).unwrap_or(i32::MAX));
         }

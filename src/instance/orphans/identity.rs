@@ -14,7 +14,7 @@ use std::{
 /// Kept in the state directory, and locked while an agent uses that.
 const FILE: &str = "agent";
 
-/// How long an agent that was killed may hold its lock. A child that was about to become a server has a copy of it until
+/// How long an agent that was killed may hold its lock. A child that was about to become a keeper has a copy of it until
 /// then: of that one nobody could tell yet whose it is, so it must be over before the next agent looks for what is left.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
@@ -64,8 +64,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Takes a state directory, and the identity that its agents have; a new one if there is none. Waits a moment for one
-    /// that was killed.
+    /// Takes a state directory, and the identity that its agents have; a new one if there is none. Waits for one that
+    /// was just killed, which blocks for two seconds at most.
     ///
     /// # Errors
     /// Another agent has it, or it cannot be written.
@@ -167,10 +167,12 @@ mod tests {
             if looks == 3 {
                 going = None;
             }
-            looks < 9
+            // What another test is about to start may have a copy of it for a moment.
+            thread::sleep(BETWEEN_LOOKS);
+            looks < 200
         });
         next.unwrap();
-        assert_eq!(looks, 3);
+        assert!(looks >= 3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     Api,
     history::verdict,
-    questions::{CUT, commit, heads, is_somebody, reads_agent, source, unanswered},
+    questions::{CUT, asker, commit, heads, reads_agent, source, unanswered},
 };
 use crate::{
     gateway::Caller,
@@ -69,9 +69,8 @@ async fn answer(api: &Api, caller: &Caller, query: &ChangesQuery) -> Result<Resp
         let changes = Changes { source: view.name, mode, commits: Vec::new(), more: false, note, held };
         return Ok(Json(changes).into_response());
     };
-    let limit = query.limit.clamp(1, MAX_COMMITS);
-    let wanted = past::Wanted { before, limit, by_somebody: is_somebody(caller) };
-    let page = match past.commits(heads(git), wanted).await {
+    let wanted = past::Wanted { before, limit: query.limit.clamp(1, MAX_COMMITS) };
+    let page = match past.commits(asker(caller), heads(git), wanted).await {
         // What is held is known all the same.
         Err(PastError::NotYet) => Page { items: Vec::new(), more: false, cut: false },
         page => page.map_err(|error| unanswered(&error))?,

@@ -3,7 +3,7 @@
 use super::{
     Api,
     app::{shown, unknown},
-    questions::{CUT, commit, heads, is_somebody, unanswered},
+    questions::{CUT, asker, commit, heads, unanswered},
     sight::Sight,
 };
 use crate::{
@@ -59,7 +59,7 @@ pub(super) async fn history(
     Named(name): Named,
     Wanted(query): Wanted<HistoryQuery>,
 ) -> Response {
-    let by_somebody = is_somebody(&caller);
+    let asker = asker(&caller);
     let Some(app) = shown(&api, &caller, &name) else { return unknown(&name) };
     // Whoever is shown one that does not run may know all.
     if app.state.is_some() && !Sight::of(&api, caller).reads(Some(&name)) {
@@ -76,9 +76,8 @@ pub(super) async fn history(
         Some((source.past.clone()?, git))
     });
     let Some((past, (heads, mode))) = found else { return none(&app, source.is_some()) };
-    let limit = query.limit.clamp(1, MAX_VERSIONS);
-    let wanted = past::Wanted { before, limit, by_somebody };
-    match past.versions(heads, name, Some(app.path.clone()).filter(|path| !path.is_empty()), wanted).await {
+    let wanted = past::Wanted { before, limit: query.limit.clamp(1, MAX_VERSIONS) };
+    match past.versions(asker, heads, name, Some(app.path.clone()).filter(|path| !path.is_empty()), wanted).await {
         Ok(page) => {
             let versions = page.items.into_iter().map(|version| status(version, mode, &app)).collect();
             let note = page.cut.then(|| CUT.to_owned());

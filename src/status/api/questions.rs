@@ -6,7 +6,7 @@ use crate::{
     resource::Verb,
     source::{
         GitView, Source,
-        past::{Heads, PastError},
+        past::{Asker, Heads, PastError},
     },
 };
 use axum::{
@@ -25,14 +25,17 @@ pub(super) fn reads_agent(api: &Api, caller: &Caller) -> Result<(), Response> {
     Err(problem(StatusCode::FORBIDDEN, "not-allowed", text))
 }
 
-pub(super) fn is_somebody(caller: &Caller) -> bool {
-    caller.principal != Principal::Anonymous
+pub(super) fn asker(caller: &Caller) -> Asker {
+    match caller.principal {
+        Principal::Anonymous => Asker::Anybody,
+        Principal::Operator | Principal::User(_) => Asker::Known,
+    }
 }
 
 /// Refuses whoever is nobody: what has to be fetched first is fetched with the agent's credentials.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
 pub(super) fn is_known(caller: &Caller) -> Result<(), Response> {
-    if is_somebody(caller) {
+    if matches!(asker(caller), Asker::Known) {
         return Ok(());
     }
     let text = "what a branch would bring is not for everybody who reaches an open gateway: ask on the control socket, with \

@@ -51,6 +51,10 @@ async fn every_answer_is_as_described() {
             ("/v1/events", "/v1/events?tail=1000", true),
             ("/v1/events", "/v1/events?app=crashing", true),
             ("/v1/plan", "/v1/plan", reads_all),
+            ("/v1/changes", "/v1/changes?source=fleet", reads_all),
+            ("/v1/changes", "/v1/changes?source=local", reads_all),
+            ("/v1/preview", "/v1/preview", reads_all),
+            ("/v1/preview", "/v1/preview?ref=main", reads_all),
             ("/v1/audit", "/v1/audit?tail=1000", is_operator),
         ] {
             let (status, said) = asker.get(route, path).await;
@@ -65,10 +69,6 @@ async fn every_answer_is_as_described() {
             ("/v1/apps/{name}", "/v1/apps/alpha"),
             ("/v1/apps/{name}", "/v1/apps/fromgit"),
             ("/v1/apps/{name}/history", "/v1/apps/fromgit/history"),
-            ("/v1/changes", "/v1/changes?source=fleet"),
-            ("/v1/changes", "/v1/changes?source=local"),
-            ("/v1/preview", "/v1/preview"),
-            ("/v1/preview", "/v1/preview?ref=main"),
         ] {
             let (status, said) = asker.get(route, path).await;
             assert!(status == 200 || !is_operator && matches!(status, 403 | 404), "{path}: {status}");

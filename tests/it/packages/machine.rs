@@ -26,8 +26,8 @@ impl Machine {
             missing(test, "a machine of its own takes root, and cgroups of version 2");
             return None;
         };
-        let groups = hierarchy.join(format!("machine-of-mcpfleets-tests-{}", std::process::id()));
         // Not as an agent calls its own: one that starts meanwhile would tidy up.
+        let groups = hierarchy.join(format!("machine-of-mcpfleets-tests-{}", std::process::id()));
         fs::create_dir(&groups).expect("a control group");
         let work = tempfile::tempdir().expect("a folder");
         let script = include_str!("boot.sh");
@@ -102,7 +102,13 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}{}", self.run(&["mcpfleet", "status"]).out, self.journal());
+            for look in
+                [&["timeout", "10", "mcpfleet", "status"][..], &["journalctl", "--no-pager", "--unit", "mcpfleet"]]
+            {
+                if let Ok(seen) = self.command(look).output() {
+                    eprintln!("{}", String::from_utf8_lossy(&seen.stdout));
+                }
+            }
         }
         // With it all that is in its PID namespace.
         let _ = self.outer.kill();

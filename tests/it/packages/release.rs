@@ -193,7 +193,7 @@ fn a_release_has_checksums_and_what_is_new() {
 fn neither_what_is_to_come_nor_a_repair_of_what_was_is_the_latest() {
     for (tag, latest) in [("v0.10.0", true), ("v0.9.1", false), ("v0.11.0-rc.1", false)] {
         let folder = checkout();
-        play(folder.path(), "gh", "printf 'v%s\\n' 0.10.0 0.9.0 0.9.1 0.11.0-rc.1");
+        play(folder.path(), "gh", "printf 'v%s\\n' 0.10.0 0.9.0 0.9.1 0.11.0-rc.1 endored");
         let asked = [("GH_TOKEN", "hush"), ("REPOSITORY", "x/y"), ("TAG", tag)];
         assert_eq!(step("release", "Is it the latest", folder.path(), &asked).code, Some(0), "{tag}");
         let output = fs::read_to_string(folder.path().join("output")).expect("outputs");
@@ -204,6 +204,7 @@ fn neither_what_is_to_come_nor_a_repair_of_what_was_is_the_latest() {
     play(folder.path(), "gh", "echo v0.1.0-rc.1");
     let asked = [("GH_TOKEN", "hush"), ("REPOSITORY", "x/y"), ("TAG", "v0.1.0-rc.1")];
     assert_eq!(step("release", "Is it the latest", folder.path(), &asked).code, Some(0));
+    assert_eq!(fs::read_to_string(folder.path().join("output")).expect("outputs"), "latest=false\n");
 }
 
 /// The archive is made of the program under test, and the action takes it from where a release would be.

@@ -94,13 +94,13 @@ fn clear(path: &Path) {
     }
 }
 
-/// Removes a group and those below it in which nothing is, unless an agent that lives has one of them: what a server
-/// started may be one.
+/// Removes a group and those below it in which nothing is, unless one of them belongs to an agent that lives: a server may
+/// have started one. What cannot be opened counts as such.
 fn remove_empty(path: &Path) {
     let groups = group::below(path);
     let is_locked = |group: &PathBuf| {
-        let is_own = group.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
-        is_own && !File::open(group).is_ok_and(|lock| lock.try_lock().is_ok())
+        let is_agents = group.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+        is_agents && !File::open(group).is_ok_and(|lock| lock.try_lock().is_ok())
     };
     if !groups.iter().any(is_locked) {
         groups.iter().rev().for_each(|group| _ = fs::remove_dir(group));

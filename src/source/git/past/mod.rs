@@ -30,9 +30,10 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// How many questions are answered at a time, of all sources together. The others are asked to come again.
+/// How many questions of those who are known are answered at a time, of all sources together. The others are asked to come
+/// again.
 static QUESTIONS: Semaphore = Semaphore::const_new(3);
-/// The same for those who are nobody: they never keep an operator waiting.
+/// The same of those who are nobody: they never keep an operator waiting.
 static QUESTIONS_OF_ANYBODY: Semaphore = Semaphore::const_new(2);
 /// How many questions at a time may have to fetch and judge something.
 static PROPOSALS: Semaphore = Semaphore::const_new(1);
@@ -101,13 +102,21 @@ pub struct Wanted {
     /// Only what comes after this commit, which is older.
     pub before: Option<ObjectId>,
     pub limit: usize,
-    /// Whether whoever asks is known.
-    pub by_somebody: bool,
 }
 
-impl Wanted {
-    fn permits(&self) -> &'static Semaphore {
-        if self.by_somebody { &QUESTIONS } else { &QUESTIONS_OF_ANYBODY }
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Asker {
+    Known,
+    Anybody,
+}
+
+impl Asker {
+    fn permits(self) -> &'static Semaphore {
+        match self {
+            Asker::Known => &QUESTIONS,
+            Asker::Anybody => &QUESTIONS_OF_ANYBODY,
+        }
     }
 }
 
@@ -184,8 +193,8 @@ impl Past {
     ///
     /// # Errors
     /// Whatever [`PastError`] says.
-    pub async fn commits(&self, heads: Heads, wanted: Wanted) -> Result<Page<Commit>, PastError> {
-        self.ask(wanted.permits(), move |inner| inner.reading(|asked| commits::commits(asked, heads, wanted))).await
+    pub async fn commits(&self, asker: Asker, heads: Heads, wanted: Wanted) -> Result<Page<Commit>, PastError> {
+        self.ask(asker.permits(), move |inner| inner.reading(|asked| commits::commits(asked, heads, wanted))).await
     }
 
     /// The commits that changed an app, newest first, with what they changed. `path` is where it is now.
@@ -194,6 +203,7 @@ impl Past {
     /// Whatever [`PastError`] says.
     pub async fn versions(
         &self,
+        asker: Asker,
         heads: Heads,
         app: String,
         path: Option<String>,
@@ -201,7 +211,7 @@ impl Past {
     ) -> Result<Page<Version>, PastError> {
         let answer =
             move |inner: &Inner| inner.reading(|asked| versions::versions(asked, heads, &app, path.as_deref(), wanted));
-        self.ask(wanted.permits(), answer).await
+        self.ask(asker.permits(), answer).await
     }
 
     /// Judges what a branch or commit would bring over what is accepted, and has `weigh` say what follows from that. What is
@@ -324,7 +334,7 @@ mod tests {
     fn the_wanted_part_is_taken() {
         let id = |number: u8| ObjectId::new([number; 20]);
         let take = |before: Option<u8>, limit, cut| {
-            let mut taken = Taken::new(Wanted { before: before.map(id), limit, by_somebody: true });
+            let mut taken = Taken::new(Wanted { before: before.map(id), limit });
             for number in 1..=6 {
                 // Nothing is told of the third.
                 if !taken.offer(id(number), || Ok((number != 3).then_some(number))).expect("fine") {
