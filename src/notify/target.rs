@@ -157,7 +157,7 @@ impl Actor {
                 },
                 () = sleep(due), if due.is_some() => {
                     self.tick().await;
-                    let again = if self.closing { Vec::new() } else { self.let_go.take(Instant::now()) };
+                    let again = if self.closing { Default::default() } else { self.let_go.take(Instant::now()) };
                     if !again.is_empty() {
                         for (source, commit) in again {
                             self.offered.get_mut(&source).and_then(|offered| offered.remove(&commit));
